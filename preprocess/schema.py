@@ -1,0 +1,102 @@
+"""The one schema that every corpus reader fills: utterances, and the items that could not be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+
+
+SPLITS = ("train", "validation", "test")
+COLUMNS = ("id", "audio", "text", "label", "speaker", "session")
+
+Label = str | float | list[str] | list[float] | None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One utterance of a corpus; what the corpus does not know is None.
+
+    Args:
+        id (`str`): unique within the corpus.
+        audio (`str`, *optional*): path of the sound or video file, in any format that `load_audio` reads.
+        text (`str`, *optional*): the transcript.
+        label (`str`, `float` or `list`, *optional*): the corpus's own label: an emotion's name, a score, several
+            names (multi-label) or several scores (valence, arousal, dominance).
+        speaker (`str`, *optional*): who speaks, unique within the corpus.
+        session (`str`, *optional*): recording session, dialogue or video that utterances share.
+        extra (`dict`, *optional*): further columns that a reader knows (for example token ids read from files).
+    """
+
+    id: str
+    audio: str | None = None
+    text: str | None = None
+    label: Label = None
+    speaker: str | None = None
+    session: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_row(self) -> dict[str, Any]:
+        """This utterance as one row of a `datasets.Dataset`."""
+        return {**{name: getattr(self, name) for name in COLUMNS}, **self.extra}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One item of a corpus that cannot be used, or only in part.
+
+    Args:
+        id (`str`): the utterance, or the file where no utterance is known.
+        place (`str`): where it was found: a file, with line or row where there is one.
+        reason (`str`): what is wrong, in plain words.
+        split (`str`, *optional*): the split it would have been in.
+        kept (`bool`): True where the utterance stays in the corpus without the broken part (for example text only).
+    """
+
+    id: str
+    place: str
+    reason: str
+    split: str | None = None
+    kept: bool = False
+
+    def to_row(self) -> dict[str, Any]:
+        """This problem as one line of `skipped.jsonl`."""
+        return asdict(self)
+
+
+@dataclass
+class CorpusReading:
+    """What a corpus reader found: utterances by split, and every item with a problem.
+
+    Args:
+        splits (`dict[str, list[Utterance]]`): keys from `train`, `validation`, `test`; a corpus without an official
+            split has only `train`.
+        problems (`list[Problem]`): everything broken, missing or unlabelled.
+    """
+
+    splits: dict[str, list[Utterance]]
+    problems: list[Problem] = field(default_factory=list)
+
+    def to_dataset_dict(self) -> DatasetDict:
+        """The utterances as a `DatasetDict` with the columns of `COLUMNS` (and the readers' extra ones)."""
+        return DatasetDict({name: rows_to_dataset(utterances) for name, utterances in self.splits.items()})
+
+
+def rows_to_dataset(utterances: Iterable[Utterance]) -> Dataset:
+    """Utterances as a `Dataset`, one column per schema field.
+
+    Raises:
+        ValueError: the label column would mix types (for example names and scores), or there is no utterance.
+    """
+    utterances = list(utterances)
+    if not utterances:
+        raise ValueError("There is no utterance to make a dataset of: check the folder and the filters.")
+    kinds = {type(utterance.label).__name__: utterance.id for utterance in utterances if utterance.label is not None}
+    if "int" in kinds and "float" in kinds:
+        kinds.pop("int")
+    if len(kinds) > 1:
+        examples = ", ".join(f"{kind} (utterance {example!r})" for kind, example in sorted(kinds.items()))
+        raise ValueError(f"The labels of one corpus must be of one type, found {examples}.")
+    return Dataset.from_list([utterance.to_row() for utterance in utterances])

