@@ -1,0 +1,7 @@
+"""Configurations of EmoBERT's models."""
+
+from .configuration_emobert import EmoBertConfig
+from .configuration_vq_wav2vec import VqWav2VecConfig
+
+
+__all__ = ["EmoBertConfig", "VqWav2VecConfig"]

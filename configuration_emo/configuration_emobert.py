@@ -1,0 +1,247 @@
+"""EmoBERT's configuration: a text encoder, a speech encoder, how they are fused and what is predicted."""
+
+from typing import Any
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+from transformers.utils import logging
+
+from .configuration_vq_wav2vec import VqWav2VecConfig
+
+
+logger = logging.get_logger(__name__)
+
+FUSIONS = ("co_attention", "shallow")
+POOLINGS = ("cls", "mean", "mean_std", "attention")
+PROBLEM_TYPES = (
+    "single_label_classification",
+    "multi_label_classification",
+    "regression",
+    "one_vs_rest_classification",
+)
+REGRESSION_LOSSES = ("mse", "l1", "ccc")
+
+
+@strict
+class EmoBertConfig(PreTrainedConfig):
+    r"""
+    Configuration of [`EmoBertModel`] and [`EmoBertForSequenceClassification`].
+
+    The defaults are the system of arXiv 2008.06682: two RoBERTa-like encoders, of text and of vq-wav2vec speech tokens,
+    fused by one layer of co-attention.
+
+    Args:
+        text_config (`PreTrainedConfig` or `dict`, *optional*):
+            Any Transformers text encoder. Defaults to RoBERTa-base.
+        speech_config (`PreTrainedConfig` or `dict`, *optional*):
+            Any encoder of speech token ids, waveforms or log-mel features. Defaults to a RoBERTa-base of 2048
+            positions (Speech-BERT).
+        speech_tokenizer_config (`VqWav2VecConfig` or `dict`, *optional*):
+            When given, the model takes waveforms and turns them into speech token ids itself.
+        fusion (`str`, defaults to `"co_attention"`):
+            `"co_attention"` or `"shallow"` (concatenation of the two pooled vectors).
+        num_co_attention_layers (`int`, defaults to 1):
+            Layers per direction; each asks the raw other sequence again.
+        num_co_attention_heads (`int`, defaults to 4):
+            Must divide the pooled size of both modalities.
+        co_attention_dropout (`float`, defaults to 0.1):
+            Dropout on the attention weights and on the output of a co-attention layer.
+        co_attention_feed_forward (`bool`, defaults to `False`):
+            Adds LayerNorm, feed-forward and LayerNorm after each co-attention layer; the paper has none of them.
+        text_pooling, speech_pooling (`str`, defaults to `"cls"`):
+            How a sequence becomes one vector: `"cls"` (the first position), `"mean"`, `"mean_std"` (both statistics,
+            twice the width) or `"attention"` (learned weights). `"cls"` suits encoders that were trained with a first
+            token; waveform encoders have none.
+        use_weighted_layer_sum (`bool`, defaults to `False`):
+            The speech sequence is a learned mix of all hidden states of the speech encoder instead of the last one.
+        speech_layer (`int`, *optional*):
+            The speech sequence is this hidden state of the speech encoder (0 is the input of its first layer). Middle
+            layers carry emotion best (arXiv 2308.08713).
+        classifier_dropout (`float`, defaults to 0.1):
+            Dropout before the last linear layer.
+        modality_dropout (`float`, defaults to 0.0):
+            In training, the probability that one modality of an utterance, text or speech with even odds, is hidden
+            and replaced by its learned stand-in. Never both.
+        problem_type (`str`, defaults to `"single_label_classification"`):
+            One of `PROBLEM_TYPES`; `"regression"` when only one label is configured.
+        regression_loss (`str`, defaults to `"mse"`):
+            `"mse"`, `"l1"` or `"ccc"` (one minus the concordance correlation coefficient).
+        class_weights (`list[float]`, *optional*):
+            One weight per label. Single-label: weight of each class in the cross-entropy. Multi-label and one-vs-rest:
+            weight of the positive ("present") term of each label.
+        label_range (`list[float]`, *optional*):
+            Smallest and largest score of a regression label, such as `[-3, 3]` for CMU-MOSI.
+        initializer_range (`float`, defaults to 0.02):
+            Standard deviation of new weights.
+
+    Raises:
+        ValueError: a value is not one of those listed, the heads do not divide the pooled sizes, or two options exclude
+            each other.
+
+    Example:
+
+    ```python
+    >>> from transformers import BertConfig, RobertaConfig
+    >>> from configuration_emo import EmoBertConfig
+
+    >>> config = EmoBertConfig.from_text_speech_configs(BertConfig(), RobertaConfig(), fusion="shallow", num_labels=4)
+    >>> config.text_config.model_type, config.num_labels
+    ('bert', 4)
+    ```
+    """
+
+    model_type = "emobert"
+    sub_configs_defaults = {
+        "text_config": SubConfigSpec(AutoConfig, model_type="roberta"),
+        "speech_config": SubConfigSpec(
+            AutoConfig, model_type="roberta", init_kwargs={"max_position_embeddings": 2050, "layer_norm_eps": 1e-5}
+        ),
+        "speech_tokenizer_config": SubConfigSpec(VqWav2VecConfig, optional=True),
+    }
+    # Trainer gathers every output that is not listed here; only the logits are predictions.
+    keys_to_ignore_at_inference = [
+        "pooler_output",
+        "text_last_hidden_state",
+        "speech_last_hidden_state",
+        "text_to_speech",
+        "speech_to_text",
+        "co_attentions",
+        "hidden_states",
+        "attentions",
+        "speech_hidden_states",
+        "speech_attentions",
+    ]
+
+    text_config: dict | PreTrainedConfig | None = None
+    speech_config: dict | PreTrainedConfig | None = None
+    speech_tokenizer_config: dict | PreTrainedConfig | None = None
+    fusion: str = "co_attention"
+    num_co_attention_layers: int = 1
+    num_co_attention_heads: int = 4
+    co_attention_dropout: float | int = 0.1
+    co_attention_feed_forward: bool = False
+    text_pooling: str = "cls"
+    speech_pooling: str = "cls"
+    use_weighted_layer_sum: bool = False
+    speech_layer: int | None = None
+    classifier_dropout: float | int = 0.1
+    modality_dropout: float | int = 0.0
+    problem_type: str | None = None
+    regression_loss: str = "mse"
+    class_weights: list[float] | None = None
+    label_range: list[float] | None = None
+    initializer_range: float = 0.02
+
+    def __post_init__(self, **kwargs):
+        super().__post_init__(**kwargs)
+        if self.problem_type is None:
+            self.problem_type = "regression" if self.num_labels == 1 else "single_label_classification"
+        # Here and not in `validate_*` methods, whose errors `strict` wraps into a class that is no ValueError.
+        self._check_choices()
+        self._check_fusion()
+        self._check_speech_layers()
+        self._check_labels()
+
+    @classmethod
+    def from_text_speech_configs(
+        cls, text_config: PreTrainedConfig, speech_config: PreTrainedConfig, **kwargs: Any
+    ) -> "EmoBertConfig":
+        """The configuration of a model that fuses these two encoders; `kwargs` are fields of this class."""
+        return cls(text_config=text_config, speech_config=speech_config, **kwargs)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the text encoder."""
+        return self.text_config.hidden_size
+
+    @property
+    def text_pooled_size(self) -> int:
+        """Width of the pooled text vector."""
+        return pooled_size(self.text_config.hidden_size, self.text_pooling)
+
+    @property
+    def speech_pooled_size(self) -> int:
+        """Width of the pooled speech vector."""
+        return pooled_size(self.speech_config.hidden_size, self.speech_pooling)
+
+    @property
+    def num_speech_layers(self) -> int:
+        """Transformer layers of the speech encoder (not of a decoder that its configuration may describe too)."""
+        for name in ("encoder_num_hidden_layers", "encoder_layers", "num_hidden_layers"):
+            if getattr(self.speech_config, name, None) is not None:
+                return getattr(self.speech_config, name)
+        raise ValueError(f"The speech encoder {self.speech_config.model_type!r} does not say how many layers it has.")
+
+    @property
+    def num_logits(self) -> int:
+        """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
+        return self.num_labels * (2 if self.problem_type == "one_vs_rest_classification" else 1)
+
+    def _check_choices(self):
+        """Each option is one of its listed values."""
+        for name, choices in (
+            ("fusion", FUSIONS),
+            ("text_pooling", POOLINGS),
+            ("speech_pooling", POOLINGS),
+            ("problem_type", PROBLEM_TYPES),
+            ("regression_loss", REGRESSION_LOSSES),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
+        for name in ("co_attention_dropout", "classifier_dropout", "modality_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"`{name}` is a probability between 0 and 1, got {getattr(self, name)}.")
+
+    def _check_fusion(self):
+        """The co-attention fits the widths of both encoders."""
+        if self.fusion != "co_attention":
+            return
+        if self.num_co_attention_layers < 1:
+            raise ValueError(
+                f"`num_co_attention_layers` must be at least 1, got {self.num_co_attention_layers}; "
+                "use fusion='shallow' for a model without co-attention."
+            )
+        for side, width in (("text", self.text_pooled_size), ("speech", self.speech_pooled_size)):
+            if self.num_co_attention_heads < 1 or width % self.num_co_attention_heads:
+                raise ValueError(
+                    f"`num_co_attention_heads`={self.num_co_attention_heads} does not divide the pooled {side} size "
+                    f"{width}; choose a divisor of {self.text_pooled_size} and {self.speech_pooled_size}."
+                )
+
+    def _check_speech_layers(self):
+        """The chosen hidden states of the speech encoder exist."""
+        if self.speech_layer is None:
+            return
+        if self.use_weighted_layer_sum:
+            raise ValueError("`speech_layer` and `use_weighted_layer_sum` exclude each other: set only one of them.")
+        if not 0 <= self.speech_layer <= self.num_speech_layers:
+            raise ValueError(
+                f"`speech_layer` must lie between 0 and {self.num_speech_layers}, the layers of the speech encoder, "
+                f"got {self.speech_layer}."
+            )
+
+    def _check_labels(self):
+        """Class weights and label range fit the labels."""
+        if self.class_weights is not None:
+            if self.problem_type == "regression":
+                raise ValueError("`class_weights` do not apply to problem_type='regression': leave them out.")
+            if len(self.class_weights) != self.num_labels:
+                raise ValueError(
+                    f"`class_weights` needs one weight per label: {self.num_labels} labels, "
+                    f"{len(self.class_weights)} weights."
+                )
+            if min(self.class_weights) < 0:
+                raise ValueError(f"`class_weights` must not be negative, got {self.class_weights}.")
+        if self.label_range is not None and (
+            len(self.label_range) != 2 or not self.label_range[0] < self.label_range[1]
+        ):
+            raise ValueError(f"`label_range` is [smallest, largest], got {self.label_range}.")
+
+
+def pooled_size(hidden_size: int, pooling: str) -> int:
+    """Width of a vector pooled from a sequence of width `hidden_size`."""
+    return 2 * hidden_size if pooling == "mean_std" else hidden_size
+
+
+__all__ = ["EmoBertConfig"]

@@ -1,0 +1,32 @@
+"""EmoBERT's models; importing this package registers them with Transformers' auto classes."""
+
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+
+from configuration_emo import EmoBertConfig, VqWav2VecConfig
+
+from .modeling_emobert import (
+    EmoBertForSequenceClassification,
+    EmoBertModel,
+    EmoBertModelOutput,
+    EmoBertPreTrainedModel,
+    EmoBertSequenceClassifierOutput,
+)
+from .modeling_vq_wav2vec import VqWav2VecModel
+
+
+AutoConfig.register("emobert", EmoBertConfig, exist_ok=True)
+AutoConfig.register("vq_wav2vec", VqWav2VecConfig, exist_ok=True)
+AutoModel.register(EmoBertConfig, EmoBertModel, exist_ok=True)
+AutoModel.register(VqWav2VecConfig, VqWav2VecModel, exist_ok=True)
+AutoModelForSequenceClassification.register(EmoBertConfig, EmoBertForSequenceClassification, exist_ok=True)
+
+__all__ = [
+    "EmoBertConfig",
+    "EmoBertForSequenceClassification",
+    "EmoBertModel",
+    "EmoBertModelOutput",
+    "EmoBertPreTrainedModel",
+    "EmoBertSequenceClassifierOutput",
+    "VqWav2VecConfig",
+    "VqWav2VecModel",
+]

@@ -1,0 +1,218 @@
+"""Fusion of a text sequence and a speech sequence: pooling, co-attention, and stand-ins for a missing modality."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from configuration_emo.configuration_emobert import EmoBertConfig
+
+
+# Added to the variance, so that the deviation of a one-frame sequence has a finite gradient.
+VARIANCE_EPSILON = 1e-5
+
+
+class StandIn(nn.Module):
+    """A learned vector that takes the place of a sequence where a modality is missing.
+
+    Args:
+        hidden_size (`int`): width of the sequence that it stands for.
+    """
+
+    def __init__(self, hidden_size: int):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.empty(hidden_size))
+
+    def sequence(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """A batch of one-position sequences `(batch, 1, hidden)` with their mask `(batch, 1)`."""
+        hidden_states = self.embedding.expand(batch_size, 1, -1)
+        return hidden_states, hidden_states.new_ones((batch_size, 1), dtype=torch.bool)
+
+    def forward(
+        self, hidden_states: torch.Tensor, mask: torch.Tensor, present: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Puts a one-position sequence into the rows that miss the modality.
+
+        Args:
+            hidden_states (`torch.Tensor` of shape `(batch, length, hidden)`): encoded sequences.
+            mask (`torch.Tensor` of shape `(batch, length)`): True where a position is valid.
+            present (`torch.Tensor` of shape `(batch,)`): False for the rows to replace.
+
+        Returns:
+            The sequences and masks of the same shapes.
+        """
+        length = hidden_states.shape[1]
+        first = torch.arange(length, device=mask.device) == 0
+        replacement = torch.where(first[:, None], self.embedding, 0)
+        hidden_states = torch.where(present[:, None, None], hidden_states, replacement.to(hidden_states.dtype))
+        return hidden_states, torch.where(present[:, None], mask, first)
+
+
+class Pooling(nn.Module):
+    """Turns a masked sequence into one vector.
+
+    Args:
+        hidden_size (`int`): width of the sequence.
+        kind (`str`): `"cls"`, `"mean"`, `"mean_std"` or `"attention"`, see [`EmoBertConfig`].
+    """
+
+    def __init__(self, hidden_size: int, kind: str):
+        super().__init__()
+        self.kind = kind
+        self.score = nn.Linear(hidden_size, 1) if kind == "attention" else None
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """`(batch, length, hidden)` and a boolean mask `(batch, length)` to `(batch, hidden)`, or twice that width
+        for mean and standard deviation."""
+        if self.kind == "cls":
+            return hidden_states[:, 0]
+        if self.kind == "attention":
+            scores = self.score(hidden_states).squeeze(-1).float().masked_fill(~mask, torch.finfo(torch.float32).min)
+            weights = scores.softmax(-1)
+        else:
+            weights = mask.float() / mask.sum(-1, keepdim=True)
+        # weights: (batch, length)
+        weights = weights.to(hidden_states.dtype).unsqueeze(1)
+        mean = (weights @ hidden_states).squeeze(1)
+        if self.kind != "mean_std":
+            return mean
+        variance = (weights @ (hidden_states - mean.unsqueeze(1)).square()).squeeze(1)
+        return torch.cat([mean, (variance + VARIANCE_EPSILON).sqrt()], dim=-1)
+
+
+class WeightedLayerSum(nn.Module):
+    """A learned convex mix of an encoder's hidden states (as in SUPERB, arXiv 2105.01051).
+
+    Args:
+        num_hidden_states (`int`): how many hidden states are mixed: the layers and the input of the first.
+    """
+
+    def __init__(self, num_hidden_states: int):
+        super().__init__()
+        self.weights = nn.Parameter(torch.empty(num_hidden_states))
+
+    def forward(self, hidden_states: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """A tuple of `(batch, length, hidden)` tensors to one of that shape."""
+        return torch.einsum("l,lbth->bth", self.weights.softmax(0), torch.stack(hidden_states))
+
+
+class CoAttention(nn.Module):
+    """Multi-head attention of one query vector over the other modality's sequence.
+
+    Keys and values are never formed: with a single query it is cheaper to bring the query into the sequence's space
+    (`q W_k^T`) and to project the attended mean (`(a X) W_v`). The result is the same up to rounding.
+
+    Args:
+        query_size (`int`): width of the query and of the attention.
+        sequence_size (`int`): width of the sequence.
+        num_heads (`int`): divides `query_size`.
+        dropout (`float`): on the attention weights.
+    """
+
+    def __init__(self, query_size: int, sequence_size: int, num_heads: int, dropout: float):
+        super().__init__()
+        self.num_heads = num_heads
+        self.head_size = query_size // num_heads
+        self.dropout = dropout
+        self.q_proj = nn.Linear(query_size, query_size)
+        self.k_proj = nn.Linear(sequence_size, query_size)
+        self.v_proj = nn.Linear(sequence_size, query_size)
+        self.out_proj = nn.Linear(query_size, query_size)
+
+    def forward(
+        self, query: torch.Tensor, sequence: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attends once.
+
+        Args:
+            query (`torch.Tensor` of shape `(batch, query_size)`): the asking vector.
+            sequence (`torch.Tensor` of shape `(batch, length, sequence_size)`): what it looks at.
+            mask (`torch.Tensor` of shape `(batch, length)`): True where the sequence is valid.
+
+        Returns:
+            The attended vector `(batch, query_size)` and the weights `(batch, heads, length)`.
+        """
+        query = self.q_proj(query).unflatten(-1, (self.num_heads, self.head_size)) * self.head_size**-0.5
+        # One (head_size, sequence_size) block of each projection per head.
+        key_weight = self.k_proj.weight.unflatten(0, (self.num_heads, self.head_size))
+        value_weight = self.v_proj.weight.unflatten(0, (self.num_heads, self.head_size))
+        key_bias = self.k_proj.bias.unflatten(0, (self.num_heads, self.head_size))
+        value_bias = self.v_proj.bias.unflatten(0, (self.num_heads, self.head_size))
+
+        query_in_sequence = torch.einsum("bhd,hds->bhs", query, key_weight)
+        # The key's bias adds one constant per head, which the softmax takes out again.
+        scores = query_in_sequence @ sequence.transpose(1, 2) + torch.einsum("bhd,hd->bh", query, key_bias)[..., None]
+        scores = scores.float().masked_fill(~mask[:, None], torch.finfo(torch.float32).min)
+        weights = scores.softmax(-1).to(sequence.dtype)
+        dropped = nn.functional.dropout(weights, self.dropout, self.training)
+
+        attended = torch.einsum("bhs,hds->bhd", dropped @ sequence, value_weight)
+        # Dropped weights no longer sum to one, and neither does the share of the bias.
+        attended = attended + dropped.sum(-1, keepdim=True) * value_bias
+        return self.out_proj(attended.flatten(1)), weights
+
+
+class CoAttentionLayer(GradientCheckpointingLayer):
+    """One step of co-attention: `q + dropout(attention(q, sequence))`, by default without normalisation (the paper).
+
+    Args:
+        config ([`EmoBertConfig`]): heads, dropout and whether LayerNorm and feed-forward follow.
+        query_size (`int`): width of the query.
+        sequence_size (`int`): width of the attended sequence.
+    """
+
+    def __init__(self, config: EmoBertConfig, query_size: int, sequence_size: int):
+        super().__init__()
+        self.attention = CoAttention(
+            query_size, sequence_size, config.num_co_attention_heads, config.co_attention_dropout
+        )
+        self.dropout = nn.Dropout(config.co_attention_dropout)
+        self.feed_forward = (
+            FeedForward(query_size, config.co_attention_dropout) if config.co_attention_feed_forward else None
+        )
+
+    def forward(
+        self, query: torch.Tensor, sequence: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shapes as in [`CoAttention`]."""
+        attended, weights = self.attention(query, sequence, mask)
+        query = query + self.dropout(attended)
+        return (query if self.feed_forward is None else self.feed_forward(query)), weights
+
+
+class FeedForward(nn.Module):
+    """LayerNorm, a GELU feed-forward of four times the width with its residual, LayerNorm (post-norm, as in BERT)."""
+
+    def __init__(self, size: int, dropout: float):
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(size)
+        self.up = nn.Linear(size, 4 * size)
+        self.down = nn.Linear(4 * size, size)
+        self.dropout = nn.Dropout(dropout)
+        self.output_norm = nn.LayerNorm(size)
+
+    def forward(self, vector: torch.Tensor) -> torch.Tensor:
+        """`(batch, size)` to `(batch, size)`."""
+        vector = self.attention_norm(vector)
+        return self.output_norm(vector + self.dropout(self.down(nn.functional.gelu(self.up(vector)))))
+
+
+class CoAttentionStack(nn.Module):
+    """`config.num_co_attention_layers` layers; each asks the raw sequence with the previous layer's vector."""
+
+    def __init__(self, config: EmoBertConfig, query_size: int, sequence_size: int):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            CoAttentionLayer(config, query_size, sequence_size) for _ in range(config.num_co_attention_layers)
+        )
+
+    def forward(
+        self, query: torch.Tensor, sequence: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """The last vector `(batch, query_size)` and each layer's weights `(batch, heads, length)`."""
+        all_weights = []
+        for layer in self.layers:
+            query, weights = layer(query, sequence, mask)
+            all_weights.append(weights)
+        return query, tuple(all_weights)

@@ -1,0 +1,450 @@
+"""EmoBERT: a speech encoder and a text encoder fused by co-attention (arXiv 2008.06682), for any Transformers encoders."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.utils import ModelOutput, can_return_tuple, logging
+
+from configuration_emo.configuration_emobert import EmoBertConfig
+
+from .fusion_emobert import CoAttentionStack, Pooling, StandIn, WeightedLayerSum
+from .loss_emobert import emotion_loss
+from .speech_encoder_emobert import (
+    build_encoder,
+    encode_speech,
+    feature_extractor_layers,
+    load_encoder,
+    make_length_aware,
+    speech_input_name,
+)
+from .speech_tokenizer_emobert import SpeechTokenizerModule
+
+
+logger = logging.get_logger(__name__)
+
+
+@dataclass
+class EmoBertModelOutput(ModelOutput):
+    """Output of [`EmoBertModel`]; what belongs to an absent modality is None.
+
+    Args:
+        pooler_output (`torch.Tensor` of shape `(batch, text_pooled_size + speech_pooled_size)`): the fused vector.
+        text_last_hidden_state (`torch.Tensor` of shape `(batch, text_length, text_hidden_size)`): the text sequence
+            as it enters the fusion: a row without text holds its stand-in at position 0.
+        speech_last_hidden_state (`torch.Tensor` of shape `(batch, frames, speech_hidden_size)`): the same for speech,
+            of the configured layer or layer mix.
+        text_to_speech (`torch.Tensor` of shape `(batch, text_pooled_size)`, co-attention only): the text's vector
+            after it looked at the speech (t2a).
+        speech_to_text (`torch.Tensor` of shape `(batch, speech_pooled_size)`, co-attention only): the speech's vector
+            after it looked at the text (a2t).
+        co_attentions (`tuple` of 2 x layers tensors, with `output_attentions=True`): first the text's weights over
+            speech positions `(batch, heads, frames)` of each layer, then the speech's over text positions
+            `(batch, heads, text_length)`.
+        hidden_states, attentions (`tuple`, on request): of the text encoder.
+        speech_hidden_states, speech_attentions (`tuple`, on request): of the speech encoder.
+    """
+
+    pooler_output: torch.FloatTensor | None = None
+    text_last_hidden_state: torch.FloatTensor | None = None
+    speech_last_hidden_state: torch.FloatTensor | None = None
+    text_to_speech: torch.FloatTensor | None = None
+    speech_to_text: torch.FloatTensor | None = None
+    co_attentions: tuple[torch.FloatTensor, ...] | None = None
+    hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    attentions: tuple[torch.FloatTensor, ...] | None = None
+    speech_hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    speech_attentions: tuple[torch.FloatTensor, ...] | None = None
+
+
+@dataclass
+class EmoBertSequenceClassifierOutput(EmoBertModelOutput):
+    """Output of [`EmoBertForSequenceClassification`]: that of [`EmoBertModel`], with
+
+    Args:
+        loss (`torch.Tensor` of shape `()`, with `labels`): the loss of `config.problem_type`.
+        logits (`torch.Tensor` of shape `(batch, num_labels)`, or `(batch, num_labels, 2)` for
+            `one_vs_rest_classification`): scores before softmax or sigmoid; for regression the predicted scores.
+    """
+
+    loss: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+
+
+@dataclass
+class EncodedSequence:
+    """One modality as it enters the fusion.
+
+    Args:
+        hidden_states (`torch.Tensor` of shape `(batch, length, hidden)`).
+        mask (`torch.Tensor` of shape `(batch, length)`): True where valid.
+        encoder_output (`ModelOutput`, *optional*): all that the encoder returned; None for an absent modality.
+    """
+
+    hidden_states: torch.Tensor
+    mask: torch.Tensor
+    encoder_output: ModelOutput | None = None
+
+    def get(self, name: str) -> tuple[torch.Tensor, ...] | None:
+        """The encoder's `hidden_states` or `attentions`, None where there are none."""
+        return None if self.encoder_output is None else self.encoder_output.get(name)
+
+
+class EmoBertPreTrainedModel(PreTrainedModel):
+    """What all EmoBERT models share: loading, initialisation, attention dispatch, gradient checkpointing."""
+
+    config: EmoBertConfig
+    base_model_prefix = "emobert"
+    main_input_name = "input_ids"
+    input_modalities = ("audio", "text")
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["CoAttentionLayer"]
+    # The encoders attend through the implementation that each of them is set to; the fusion has its own arithmetic.
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module):
+        super()._init_weights(module)
+        if isinstance(module, StandIn):
+            init.normal_(module.embedding, mean=0.0, std=self.config.initializer_range)
+        elif isinstance(module, WeightedLayerSum):
+            init.zeros_(module.weights)
+
+    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs):
+        super()._set_gradient_checkpointing(enable, **kwargs)
+        # Their length-aware norm knows the clips' lengths only during the forward, not when it is run again.
+        for module in self.modules():
+            for layer in feature_extractor_layers(module):
+                layer.gradient_checkpointing = False
+
+
+class EmoBertModel(EmoBertPreTrainedModel):
+    """Text and speech encoders and their fusion, without a head.
+
+    Args:
+        config ([`EmoBertConfig`]): the two encoders and the fusion.
+    """
+
+    def __init__(self, config: EmoBertConfig):
+        super().__init__(config)
+        text_size, speech_size = config.text_config.hidden_size, config.speech_config.hidden_size
+        self.text_encoder = build_encoder(config.text_config)
+        self.speech_encoder = build_encoder(config.speech_config)
+        make_length_aware(self.speech_encoder)
+        self.speech_tokenizer = None
+        if config.speech_tokenizer_config is not None:
+            self.speech_tokenizer = SpeechTokenizerModule(config.speech_tokenizer_config, config.speech_config)
+        self.layer_sum = WeightedLayerSum(config.num_speech_layers + 1) if config.use_weighted_layer_sum else None
+        self.text_stand_in = StandIn(text_size)
+        self.speech_stand_in = StandIn(speech_size)
+        self.text_pooling = Pooling(text_size, config.text_pooling)
+        self.speech_pooling = Pooling(speech_size, config.speech_pooling)
+        self.text_to_speech = self.speech_to_text = None
+        if config.fusion == "co_attention":
+            self.text_to_speech = CoAttentionStack(config, config.text_pooled_size, speech_size)
+            self.speech_to_text = CoAttentionStack(config, config.speech_pooled_size, text_size)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.text_encoder.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module):
+        self.text_encoder.set_input_embeddings(value)
+
+    @property
+    def speech_input_name(self) -> str:
+        """Which argument of `forward` takes the speech: `speech_input_ids`, `input_values` or `input_features`."""
+        return "input_values" if self.speech_tokenizer is not None else speech_input_name(self.speech_encoder)
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        speech_input_ids: torch.LongTensor | None = None,
+        input_values: torch.FloatTensor | None = None,
+        input_features: torch.FloatTensor | None = None,
+        speech_attention_mask: torch.Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | list[int] | None = None,
+        **kwargs,
+    ) -> EmoBertModelOutput:
+        r"""
+        Encodes and fuses. Either modality may be absent: for the whole batch (None), or for single rows (an all-zero
+        row of its mask). Padding is on the right.
+
+        Args:
+            input_ids (`torch.LongTensor` of shape `(batch, text_length)`, *optional*): text token ids.
+            attention_mask (`torch.Tensor` of shape `(batch, text_length)`, *optional*): 1 where text is valid.
+            speech_input_ids (`torch.LongTensor` of shape `(batch, speech_length)`, *optional*): speech token ids, for
+                a speech encoder of token ids.
+            input_values (`torch.FloatTensor` of shape `(batch, samples)`, *optional*): waveforms at 16 kHz, for a
+                waveform encoder or with a speech tokenizer.
+            input_features (`torch.FloatTensor`, *optional*): log-mel features as the speech encoder's own feature
+                extractor makes them.
+            speech_attention_mask (`torch.Tensor` of shape `(batch, speech_length)`, *optional*): 1 where ids, samples
+                or feature frames are valid.
+            output_attentions (`bool`, *optional*): return attention weights (needs `attn_implementation="eager"`).
+            output_hidden_states (`bool` or `list[int]`, *optional*): return the encoders' hidden states.
+
+        Raises:
+            ValueError: neither text nor speech is given, or speech in a form that the speech encoder does not take.
+        """
+        if output_attentions is None:
+            output_attentions = self.config.output_attentions
+        if output_hidden_states is None:
+            output_hidden_states = self.config.output_hidden_states
+        requested = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
+
+        speech_inputs = self._select_speech_input(
+            {"speech_input_ids": speech_input_ids, "input_values": input_values, "input_features": input_features}
+        )
+        if input_ids is None and speech_inputs is None:
+            raise ValueError(
+                f"Neither text nor speech is given: pass `input_ids`, `{self.speech_input_name}` or both."
+            )
+        reference = input_ids if input_ids is not None else speech_inputs
+        has_text, attention_mask = _split_mask(input_ids, attention_mask, reference)
+        has_speech, speech_attention_mask = _split_mask(speech_inputs, speech_attention_mask, reference)
+        has_text, has_speech = self._drop_modalities(has_text, has_speech)
+
+        text = self._encode_text(input_ids, attention_mask, has_text, requested)
+        speech = self._encode_speech(speech_inputs, speech_attention_mask, has_speech, requested)
+        text_vector = self.text_pooling(text.hidden_states, text.mask)
+        speech_vector = self.speech_pooling(speech.hidden_states, speech.mask)
+        text_weights = speech_weights = ()
+        if self.text_to_speech is not None:
+            pooled = text_vector, speech_vector
+            text_vector, text_weights = self.text_to_speech(pooled[0], speech.hidden_states, speech.mask)
+            speech_vector, speech_weights = self.speech_to_text(pooled[1], text.hidden_states, text.mask)
+
+        fused = self.text_to_speech is not None
+        return EmoBertModelOutput(
+            pooler_output=torch.cat([text_vector, speech_vector], dim=-1),
+            text_last_hidden_state=text.hidden_states if input_ids is not None else None,
+            speech_last_hidden_state=speech.hidden_states if speech_inputs is not None else None,
+            text_to_speech=text_vector if fused else None,
+            speech_to_text=speech_vector if fused else None,
+            co_attentions=(*text_weights, *speech_weights) if fused and output_attentions else None,
+            hidden_states=text.get("hidden_states") if output_hidden_states else None,
+            attentions=text.get("attentions"),
+            speech_hidden_states=speech.get("hidden_states") if output_hidden_states else None,
+            speech_attentions=speech.get("attentions"),
+        )
+
+    def _select_speech_input(self, given: dict[str, torch.Tensor | None]) -> torch.Tensor | None:
+        """The speech tensor among the three arguments; with a speech tokenizer ready-made token ids pass as well."""
+        accepted = {self.speech_input_name} | ({"speech_input_ids"} if self.speech_tokenizer is not None else set())
+        present = [name for name, value in given.items() if value is not None]
+        unknown = sorted(set(present) - accepted)
+        if unknown or len(present) > 1:
+            raise ValueError(
+                f"This model takes speech as {' or '.join(f'`{name}`' for name in sorted(accepted))}, "
+                f"got {', '.join(f'`{name}`' for name in present)}."
+            )
+        return given[present[0]] if present else None
+
+    def _drop_modalities(self, has_text: torch.Tensor, has_speech: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """In training, hides one modality of some of the rows that have both; masks are of shape `(batch,)`."""
+        if not self.training or self.config.modality_dropout == 0:
+            return has_text, has_speech
+        draw = torch.rand(has_text.shape, device=has_text.device)
+        both = has_text & has_speech
+        text_dropped = draw < self.config.modality_dropout / 2
+        speech_dropped = draw >= 1 - self.config.modality_dropout / 2
+        return has_text & ~(both & text_dropped), has_speech & ~(both & speech_dropped)
+
+    def _encode_text(self, input_ids, attention_mask, present, requested) -> EncodedSequence:
+        if input_ids is None:
+            return EncodedSequence(*self.text_stand_in.sequence(present.shape[0]))
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        output = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask, **requested)
+        return EncodedSequence(*self.text_stand_in(output.last_hidden_state, attention_mask.bool(), present), output)
+
+    def _encode_speech(self, inputs, attention_mask, present, requested) -> EncodedSequence:
+        if inputs is None:
+            return EncodedSequence(*self.speech_stand_in.sequence(present.shape[0]))
+        if self.speech_tokenizer is not None and inputs.is_floating_point():
+            inputs, attention_mask = self.speech_tokenizer(inputs, attention_mask)
+        needs_layers = self.layer_sum is not None or self.config.speech_layer is not None
+        if needs_layers:
+            requested = {**requested, "output_hidden_states": True}
+        hidden_states, mask, output = encode_speech(self.speech_encoder, inputs, attention_mask, **requested)
+        if self.layer_sum is not None:
+            hidden_states = self.layer_sum(output.hidden_states)
+        elif self.config.speech_layer is not None:
+            hidden_states = output.hidden_states[self.config.speech_layer]
+        return EncodedSequence(*self.speech_stand_in(hidden_states, mask, present), output)
+
+
+class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
+    """EmoBERT with one linear layer on the fused vector: emotions, several emotions at once, or scores.
+
+    Args:
+        config ([`EmoBertConfig`]): `problem_type`, `num_labels`, loss and dropout of the head.
+
+    Example:
+
+    ```python
+    >>> import torch
+    >>> from transformers import RobertaConfig
+    >>> from configuration_emo import EmoBertConfig
+    >>> from modeling_emo import EmoBertForSequenceClassification
+
+    >>> encoder = RobertaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    >>> config = EmoBertConfig.from_text_speech_configs(encoder, encoder, num_labels=4)
+    >>> model = EmoBertForSequenceClassification(config)
+    >>> ids = torch.randint(4, 50, (2, 7))
+    >>> model(input_ids=ids, speech_input_ids=ids).logits.shape
+    torch.Size([2, 4])
+    ```
+    """
+
+    def __init__(self, config: EmoBertConfig):
+        super().__init__(config)
+        self.emobert = EmoBertModel(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.text_pooled_size + config.speech_pooled_size, config.num_logits)
+        self.loss_function = emotion_loss
+        self.post_init()
+
+    @classmethod
+    def from_text_speech_pretrained(
+        cls,
+        text_model: str | PreTrainedModel,
+        speech_model: str | PreTrainedModel,
+        speech_tokenizer: str | PreTrainedModel | None = None,
+        **config_kwargs,
+    ) -> "EmoBertForSequenceClassification":
+        """A new classifier over two pretrained encoders.
+
+        Args:
+            text_model (`str` or `PreTrainedModel`): folder, Hub id or loaded model of a text encoder.
+            speech_model (`str` or `PreTrainedModel`): the same for a speech encoder.
+            speech_tokenizer (`str` or `PreTrainedModel`, *optional*): folder, Hub id or loaded
+                [`SpeechTokenizerModule`] that turns waveforms into the speech encoder's token ids.
+            config_kwargs: fields of [`EmoBertConfig`], such as `num_labels`, `problem_type`, `fusion`.
+
+        Raises:
+            ValueError: a checkpoint lacks weights of its encoder, or the configuration does not fit.
+        """
+        text_encoder = load_encoder(text_model) if isinstance(text_model, str) else text_model
+        speech_encoder = load_encoder(speech_model) if isinstance(speech_model, str) else speech_model
+        if isinstance(speech_tokenizer, str):
+            speech_tokenizer = SpeechTokenizerModule.from_pretrained(speech_tokenizer)
+        config = EmoBertConfig(
+            text_config=text_encoder.config,
+            speech_config=speech_encoder.config,
+            speech_tokenizer_config=None if speech_tokenizer is None else speech_tokenizer.config,
+            **config_kwargs,
+        )
+        model = cls(config)
+        _copy_weights(text_encoder, model.emobert.text_encoder)
+        _copy_weights(speech_encoder, model.emobert.speech_encoder)
+        if speech_tokenizer is not None:
+            _copy_weights(speech_tokenizer, model.emobert.speech_tokenizer)
+        if config.speech_pooling == "cls" and model.emobert.speech_input_name != "speech_input_ids":
+            logger.warning(
+                f"speech_pooling='cls' takes the first frame of {type(speech_encoder).__name__}, which has no first "
+                "token of its own: 'mean_std' or 'attention' usually serve it better."
+            )
+        return model.eval()
+
+    def freeze_text_encoder(self):
+        """Keeps the text encoder's weights as they are in training."""
+        self.emobert.text_encoder.requires_grad_(False)
+
+    def unfreeze_text_encoder(self):
+        """Lets the text encoder's weights be trained again."""
+        self.emobert.text_encoder.requires_grad_(True)
+
+    def freeze_speech_encoder(self):
+        """Keeps the speech encoder's weights as they are in training."""
+        self.emobert.speech_encoder.requires_grad_(False)
+
+    def unfreeze_speech_encoder(self):
+        """Lets the speech encoder's weights be trained again."""
+        self.emobert.speech_encoder.requires_grad_(True)
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        speech_input_ids: torch.LongTensor | None = None,
+        input_values: torch.FloatTensor | None = None,
+        input_features: torch.FloatTensor | None = None,
+        speech_attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | list[int] | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs,
+    ) -> EmoBertSequenceClassifierOutput:
+        r"""
+        Predicts; inputs as in [`EmoBertModel`].
+
+        Args:
+            labels (`torch.Tensor`, *optional*): by `config.problem_type`: class indices `(batch,)`
+                (`single_label_classification`), 0/1 rows `(batch, num_labels)` (`multi_label_classification`), scores
+                `(batch,)` or `(batch, num_labels)` (`regression`), class indices `(batch,)` or 0/1 rows
+                `(batch, num_labels)` (`one_vs_rest_classification`).
+            num_items_in_batch (`int`, *optional*): see [`emotion_loss`]; Trainer passes it.
+        """
+        outputs = self.emobert(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            speech_input_ids=speech_input_ids,
+            input_values=input_values,
+            input_features=input_features,
+            speech_attention_mask=speech_attention_mask,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+            **kwargs,
+        )
+        logits = self.classifier(self.dropout(outputs.pooler_output))
+        if self.config.problem_type == "one_vs_rest_classification":
+            logits = logits.unflatten(-1, (self.config.num_labels, 2))
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(
+                labels=labels, pooled_logits=logits, config=self.config, num_items_in_batch=num_items_in_batch
+            )
+        return EmoBertSequenceClassifierOutput(loss=loss, logits=logits, **outputs)
+
+
+def _split_mask(
+    inputs: torch.Tensor | None, mask: torch.Tensor | None, reference: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Which rows have the modality `(batch,)`, and a mask for its encoder, which must not be empty in any row."""
+    if inputs is None:
+        return torch.zeros(reference.shape[0], dtype=torch.bool, device=reference.device), None
+    if mask is None:
+        return torch.ones(reference.shape[0], dtype=torch.bool, device=reference.device), None
+    present = mask.bool().any(-1)
+    return present, mask.masked_fill(~present[:, None], 1)
+
+
+def _copy_weights(source: nn.Module, target: nn.Module) -> None:
+    """Copies all weights that `target` has; what else the source carries (a pooler) is not needed."""
+    weights = source.state_dict()
+    missing = sorted(target.state_dict().keys() - weights.keys())
+    if missing:
+        raise ValueError(f"{type(source).__name__} lacks {len(missing)} weights, the first is {missing[0]!r}.")
+    target.load_state_dict({name: weights[name] for name in target.state_dict()})
+
+
+__all__ = [
+    "EmoBertForSequenceClassification",
+    "EmoBertModel",
+    "EmoBertModelOutput",
+    "EmoBertPreTrainedModel",
+    "EmoBertSequenceClassifierOutput",
+]
