@@ -28,8 +28,8 @@ class EmoBertConfig(PreTrainedConfig):
     r"""
     Configuration of [`EmoBertModel`] and [`EmoBertForSequenceClassification`].
 
-    The defaults are the system of arXiv 2008.06682: two RoBERTa-like encoders, of text and of vq-wav2vec speech tokens,
-    fused by one layer of co-attention.
+    The defaults are the system of arXiv 2008.06682: two RoBERTa-like encoders, of text and of vq-wav2vec speech
+    tokens, fused by one layer of co-attention.
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*):
@@ -76,8 +76,8 @@ class EmoBertConfig(PreTrainedConfig):
             Standard deviation of new weights.
 
     Raises:
-        ValueError: a value is not one of those listed, the heads do not divide the pooled sizes, or two options exclude
-            each other.
+        ValueError: a value is not one of those listed, the heads do not divide the pooled sizes, or two options
+            exclude each other.
 
     Example:
 

@@ -19,8 +19,8 @@ def emotion_loss(
 
     Args:
         labels (`torch.Tensor`): see [`EmoBertForSequenceClassification`] for the shape per problem type.
-        pooled_logits (`torch.Tensor` of shape `(batch, num_labels)` or `(batch, num_labels, 2)`): scores before softmax
-            or sigmoid; for regression the predictions.
+        pooled_logits (`torch.Tensor` of shape `(batch, num_labels)` or `(batch, num_labels, 2)`): scores before
+            softmax or sigmoid; for regression the predictions.
         config ([`EmoBertConfig`]): problem type, regression loss and class weights.
         num_items_in_batch (`int`, *optional*): number of label entries over all accumulated micro-batches and
             processes. When given, the sum of the losses is divided by it instead of by this batch's own count, so that

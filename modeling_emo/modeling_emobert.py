@@ -1,4 +1,4 @@
-"""EmoBERT: a speech encoder and a text encoder fused by co-attention (arXiv 2008.06682), for any Transformers encoders."""
+"""EmoBERT: any Transformers speech encoder and text encoder, fused by co-attention (arXiv 2008.06682)."""
 
 from dataclasses import dataclass
 
@@ -206,7 +206,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         )
         if input_ids is None and speech_inputs is None:
             raise ValueError(
-                f"Neither text nor speech is given: pass `input_ids`, `{self.speech_input_name}` or both."
+                f"There is neither text nor speech: pass `input_ids`, `{self.speech_input_name}` or both."
             )
         reference = input_ids if input_ids is not None else speech_inputs
         has_text, attention_mask = _split_mask(input_ids, attention_mask, reference)
@@ -297,7 +297,7 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
     >>> from configuration_emo import EmoBertConfig
     >>> from modeling_emo import EmoBertForSequenceClassification
 
-    >>> encoder = RobertaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    >>> encoder = RobertaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
     >>> config = EmoBertConfig.from_text_speech_configs(encoder, encoder, num_labels=4)
     >>> model = EmoBertForSequenceClassification(config)
     >>> ids = torch.randint(4, 50, (2, 7))

@@ -1,7 +1,5 @@
 """vq-wav2vec: a waveform in, one discrete code for each group and frame out."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -249,7 +247,7 @@ class VqWav2VecModel(VqWav2VecPreTrainedModel):
         self.feature_aggregator = AGGREGATORS[config.aggregator_type](config)
         self.post_init()
 
-    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> VqWav2VecModel:
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> "VqWav2VecModel":
         """Follows moves to another device, but not `half()` or `to(torch.bfloat16)` of a model around this one."""
 
         def keep_precision(tensor: torch.Tensor) -> torch.Tensor:

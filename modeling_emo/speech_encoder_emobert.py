@@ -1,8 +1,8 @@
 """Building sub-encoders, and running speech encoders so that a clip's result does not depend on its batch.
 
 Convolutional speech encoders shorten the sequence, so a mask over samples has to become a mask over frames. Some of
-them (wav2vec2-base, HuBERT-base, WavLM-base, Moonshine) also have a GroupNorm over time, whose statistics would see the
-padding: here it is told each clip's own length.
+them (wav2vec2-base, HuBERT-base, WavLM-base, Moonshine) also have a GroupNorm over time, whose statistics would see
+the padding: here it is told each clip's own length.
 """
 
 from __future__ import annotations

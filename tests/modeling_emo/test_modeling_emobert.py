@@ -1,0 +1,268 @@
+"""EmoBERT's models: batches, absent modalities, layers, freezing, checkpointing, saving and loading."""
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, RobertaModel, WhisperModel
+
+from configuration_emo import EmoBertConfig
+from modeling_emo import EmoBertForSequenceClassification, EmoBertModel
+from modeling_emo.speech_encoder_emobert import build_encoder, min_samples
+from tests.tiny_models import (
+    SPEECH_FAMILIES,
+    emobert,
+    emobert_config,
+    ragged_batch,
+    single_row,
+    speech_config,
+    text_config,
+)
+
+
+VARIANTS = [
+    {},
+    {"speech_pooling": "mean_std", "speech_layer": 1, "fusion": "shallow"},
+    {
+        "speech_pooling": "attention",
+        "text_pooling": "mean",
+        "use_weighted_layer_sum": True,
+        "num_co_attention_layers": 2,
+        "co_attention_feed_forward": True,
+    },
+]
+
+
+@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("variant", VARIANTS, ids=["paper", "statistics", "learned"])
+@torch.no_grad()
+def test_an_utterance_scores_the_same_alone_and_in_any_batch(family, variant):
+    model = emobert(family, **variant)
+    batch = ragged_batch(family)
+    together = model(**batch).logits
+    for row in range(5):
+        alone = model(**single_row(batch, row)).logits
+        torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=0)
+    assert together.std(0).min() > 1e-2, "the rows must differ, or the comparison shows nothing"
+
+
+@pytest.mark.parametrize("family", ["moonshine", "wav2vec2-group-norm"])
+@torch.no_grad()
+def test_a_plain_group_norm_would_see_the_padding(family):
+    """The reason for the length-aware norm: without the clips' lengths the same batch gives other numbers."""
+    model = emobert(family)
+    encoder = model.emobert.speech_encoder
+    batch = ragged_batch(family)
+    padded = encoder(batch["input_values"], attention_mask=batch["speech_attention_mask"]).last_hidden_state
+    length = int(batch["speech_attention_mask"][2].sum())
+    alone = encoder(batch["input_values"][2:3, :length]).last_hidden_state
+    assert (padded[2, 0] - alone[0, 0]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_a_clip_shorter_than_one_frame_counts_as_one_frame():
+    model = emobert("moonshine")
+    assert min_samples(model.emobert.speech_encoder) == 895  # 127 + 64 * (7 + 3 * 2 - 1)
+    clip = torch.randn(1, 300)
+    output = model(input_values=clip)
+    assert output.speech_last_hidden_state.shape[1] == 1
+    padded = model(input_values=torch.nn.functional.pad(clip, (0, 595)))
+    torch.testing.assert_close(output.logits, padded.logits)
+
+
+@torch.no_grad()
+def test_absent_modalities_are_replaced_by_their_learned_stand_in():
+    model = emobert(fusion="shallow", text_pooling="mean", speech_pooling="mean_std")
+    batch = ragged_batch()
+    text_only = model(input_ids=batch["input_ids"][:3], attention_mask=batch["attention_mask"][:3])
+    speech_half = text_only.pooler_output[:, 32:]
+    stand_in = model.emobert.speech_stand_in.embedding
+    torch.testing.assert_close(speech_half[:, :32], stand_in.expand(3, -1))
+    torch.testing.assert_close(speech_half[:, 32:], torch.full((3, 32), 1e-5**0.5))
+    assert text_only.speech_last_hidden_state is None
+    speech_only = model(speech_input_ids=batch["speech_input_ids"][:3])
+    torch.testing.assert_close(speech_only.pooler_output[:, :32], model.emobert.text_stand_in.embedding.expand(3, -1))
+
+
+def test_modality_dropout_hides_each_modality_equally_often_and_never_both():
+    model = emobert(modality_dropout=0.5).emobert.train()
+    torch.manual_seed(0)
+    both = torch.ones(40_000, dtype=torch.bool)
+    text, speech = model._drop_modalities(both, both)
+    assert (text | speech).all()
+    assert (~text).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert (~speech).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    alone, _ = model._drop_modalities(both, ~both)
+    assert alone.all(), "a row must not lose its only modality"
+    text, speech = model.eval()._drop_modalities(both, both)
+    assert text.all() and speech.all()
+
+
+def test_neither_modality_is_refused():
+    with pytest.raises(ValueError, match="neither text nor speech"):
+        emobert()()
+
+
+def test_speech_in_the_wrong_form_is_refused_by_name():
+    with pytest.raises(ValueError, match="takes speech as `speech_input_ids`, got `input_values`"):
+        emobert()(input_values=torch.zeros(1, 4000))
+
+
+@torch.no_grad()
+def test_speech_layer_takes_that_hidden_state():
+    model = emobert("moonshine", speech_layer=1)
+    values = torch.randn(2, 4000)
+    states = model.emobert.speech_encoder(values, output_hidden_states=True).hidden_states
+    torch.testing.assert_close(model(input_values=values).speech_last_hidden_state, states[1])
+
+
+@torch.no_grad()
+def test_weighted_layer_sum_is_the_softmax_mix_of_all_hidden_states():
+    model = emobert("moonshine", use_weighted_layer_sum=True)
+    model.emobert.layer_sum.weights.copy_(torch.tensor([0.0, 1.0, -1.0]))
+    values = torch.randn(2, 4000)
+    states = model.emobert.speech_encoder(values, output_hidden_states=True).hidden_states
+    shares = torch.tensor([1.0, torch.e, 1 / torch.e])
+    expected = sum(share * state for share, state in zip(shares / shares.sum(), states, strict=True))
+    torch.testing.assert_close(model(input_values=values).speech_last_hidden_state, expected)
+
+
+@pytest.mark.parametrize("family", ["roberta", "moonshine", "wav2vec2-group-norm"])
+def test_gradient_checkpointing_gives_the_same_gradients(family):
+    gradients = []
+    for checkpointing in (False, True):
+        model = emobert(family, classifier_dropout=0.0, co_attention_dropout=0.0).train()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        for config in (model.config.text_config, model.config.speech_config):
+            config.attention_probs_dropout_prob = config.attention_dropout = config.layerdrop = 0.0
+        if checkpointing:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model(**ragged_batch(family), labels=torch.tensor([0, 1, 2, 0, 1])).loss.backward()
+        gradients.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-6, rtol=1e-4, msg=name)
+
+
+def test_freezing_leaves_the_encoder_as_it_is():
+    model = emobert().train()
+    model.freeze_text_encoder()
+    model.freeze_speech_encoder()
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    model(**ragged_batch(), labels=torch.tensor([0, 1, 2, 0, 1])).loss.backward()
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5).step()
+    changed = {name.split(".")[1] for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert not {"text_encoder", "speech_encoder"} & changed
+    assert {"text_to_speech", "speech_to_text", "text_stand_in", "speech_stand_in"} <= changed
+    model.unfreeze_text_encoder()
+    model.unfreeze_speech_encoder()
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@torch.no_grad()
+def test_eager_and_sdpa_agree_and_are_set_per_encoder(tmp_path):
+    model = emobert()
+    model.save_pretrained(tmp_path)
+    mixed = EmoBertForSequenceClassification.from_pretrained(
+        tmp_path, attn_implementation={"text_config": "eager", "speech_config": "sdpa"}
+    )
+    assert mixed.emobert.text_encoder.config._attn_implementation == "eager"
+    assert mixed.emobert.speech_encoder.config._attn_implementation == "sdpa"
+    torch.testing.assert_close(mixed(**ragged_batch()).logits, model(**ragged_batch()).logits, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_attention_and_hidden_state_outputs():
+    model = emobert(num_co_attention_layers=2)
+    model.set_attn_implementation("eager")
+    batch = ragged_batch()
+    output = model(**batch, output_attentions=True, output_hidden_states=True)
+    assert [tuple(w.shape) for w in output.co_attentions] == [(5, 4, 40)] * 2 + [(5, 4, 9)] * 2
+    for weights in output.co_attentions:
+        torch.testing.assert_close(weights.sum(-1), torch.ones(5, 4))
+    padded = output.co_attentions[0][1, :, 24:]
+    assert torch.equal(padded, torch.zeros_like(padded))
+    assert len(output.hidden_states) == len(output.speech_hidden_states) == 3
+    assert len(output.attentions) == len(output.speech_attentions) == 2
+
+
+@pytest.mark.parametrize("family", ["roberta", "moonshine", "whisper"])
+@torch.no_grad()
+def test_save_and_load_round_trip(family, tmp_path):
+    model = emobert(family, use_weighted_layer_sum=True, class_weights=[1.0, 2.0, 0.5])
+    model.save_pretrained(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+    batch = ragged_batch(family)
+    expected = model(**batch)
+    loaded, info = EmoBertForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+    assert torch.equal(loaded(**batch).logits, expected.logits)
+    automatic = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    assert torch.equal(automatic(**batch).logits, expected.logits)
+    base = AutoModel.from_pretrained(tmp_path)
+    assert isinstance(base, EmoBertModel)
+    assert torch.equal(base(**batch).pooler_output, expected.pooler_output)
+    config = AutoConfig.from_pretrained(tmp_path)
+    assert isinstance(config, EmoBertConfig)
+    assert config.to_json_string() == model.config.to_json_string()
+    assert config.speech_config.model_type == model.config.speech_config.model_type
+
+
+@torch.no_grad()
+def test_two_encoders_of_one_class_keep_their_own_sizes(tmp_path):
+    small, large = speech_config(hidden_size=16), speech_config(hidden_size=48)
+    model = EmoBertForSequenceClassification(EmoBertConfig.from_text_speech_configs(small, large))
+    model.save_pretrained(tmp_path)
+    loaded = EmoBertForSequenceClassification.from_pretrained(tmp_path)
+    assert (loaded.config.text_config.hidden_size, loaded.config.speech_config.hidden_size) == (16, 48)
+
+
+@torch.no_grad()
+def test_from_text_speech_pretrained_carries_the_encoders_over(tmp_path):
+    torch.manual_seed(1)
+    text, whole = RobertaModel(speech_config()), WhisperModel(speech_config("whisper"))
+    text.save_pretrained(tmp_path / "text")
+    whole.save_pretrained(tmp_path / "whole")
+    whole.get_encoder().save_pretrained(tmp_path / "encoder")
+    for folder in ("whole", "encoder"):
+        model = EmoBertForSequenceClassification.from_text_speech_pretrained(
+            str(tmp_path / "text"), str(tmp_path / folder), speech_pooling="mean_std", num_labels=7
+        )
+        assert not model.training and model.classifier.out_features == 7
+        for name, weight in model.emobert.text_encoder.state_dict().items():
+            assert torch.equal(weight, text.state_dict()[name]), name
+        for name, weight in model.emobert.speech_encoder.state_dict().items():
+            assert torch.equal(weight, whole.get_encoder().state_dict()[name]), name
+
+
+def test_from_text_speech_pretrained_refuses_a_checkpoint_that_lacks_weights(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    model = RobertaModel(speech_config())
+    model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights.pop("encoder.layer.1.output.dense.weight")
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="lacks 1 weights .*encoder.layer.1.output.dense.weight"):
+        EmoBertForSequenceClassification.from_text_speech_pretrained(str(tmp_path), str(tmp_path))
+
+
+def test_only_the_encoder_of_an_encoder_decoder_is_built():
+    assert type(build_encoder(speech_config("moonshine"))).__name__ == "MoonshineEncoder"
+    assert type(build_encoder(speech_config("whisper"))).__name__ == "WhisperEncoder"
+    assert build_encoder(text_config()).pooler is None
+
+
+def test_every_weight_is_trained_with_both_modalities():
+    model = emobert("moonshine", use_weighted_layer_sum=True, speech_pooling="attention").train()
+    model(**ragged_batch("moonshine"), labels=torch.tensor([0, 1, 2, 0, 1])).loss.backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+
+
+def test_new_weights_follow_the_paper():
+    """N(0, 0.02) weights, zero bias."""
+    model = EmoBertForSequenceClassification(emobert_config(num_labels=8))
+    attention = model.emobert.text_to_speech.layers[0].attention
+    for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj, model.classifier):
+        assert linear.weight.std().item() == pytest.approx(0.02, rel=0.15)
+        assert not linear.bias.any()
