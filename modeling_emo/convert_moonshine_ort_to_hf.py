@@ -229,7 +229,7 @@ def load_moonshine_encoder(path: str | Path, *, allow_other: bool = False) -> Mo
     if digest != ORT_SHA256 and not allow_other:
         raise ValueError(
             f"{path} has sha256 {digest}, expected {ORT_SHA256}, that of tiny-en/encoder_model.ort in "
-            "moonshine-voice==0.0.49. Install that version, or pass --allow_other to convert another Moonshine tiny encoder."
+            "moonshine-voice==0.0.49. Install that version, or pass --allow_other to convert another file."
         )
     encoder = MoonshineEncoder(MoonshineConfig()).eval()
     state = encoder_state_dict(read_ort_graph(path), encoder.rotary_emb.inv_freq.numpy())
