@@ -47,8 +47,8 @@ class VqWav2VecConfig(PreTrainedConfig):
             Codewords of each group.
         num_codevector_groups (`int`, defaults to 2):
             Groups, that is codes per frame.
-        codevector_dim (`int`, *optional*):
-            Width of a quantised frame over all groups; `conv_dim[-1]` when None.
+        codevector_dim (`int`, defaults to 0):
+            Width of a quantised frame over all groups; 0 becomes `conv_dim[-1]`.
         share_codebook (`bool`, defaults to `True`):
             Whether all groups use one codebook.
         gumbel_projection_depth (`int`, defaults to 1):
@@ -95,7 +95,7 @@ class VqWav2VecConfig(PreTrainedConfig):
     quantizer_type: str = "kmeans"
     num_codevectors_per_group: int = 320
     num_codevector_groups: int = 2
-    codevector_dim: int | None = None
+    codevector_dim: int = 0
     share_codebook: bool = True
     gumbel_projection_depth: int = 1
     aggregator_type: str = "cnn"
@@ -109,7 +109,7 @@ class VqWav2VecConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs):
         for name in ("conv_dim", "conv_kernel", "conv_stride", "agg_dim", "agg_kernel", "agg_stride"):
             setattr(self, name, list(getattr(self, name)))
-        if self.codevector_dim is None and self.conv_dim:
+        if self.codevector_dim == 0 and self.conv_dim:
             self.codevector_dim = self.conv_dim[-1]
         super().__post_init__(**kwargs)
         # Here and not in a `validate_*` method, whose errors `strict` wraps into a class that is no ValueError.

@@ -17,6 +17,7 @@ from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
 from .vector_quantizer import VqWav2VecGumbelQuantizer, VqWav2VecKmeansQuantizer, codes_to_codevectors
 
 
+QUANTIZERS: dict[str, type[VqWav2VecKmeansQuantizer] | type[VqWav2VecGumbelQuantizer]]
 QUANTIZERS = {"kmeans": VqWav2VecKmeansQuantizer, "gumbel": VqWav2VecGumbelQuantizer}
 
 
@@ -32,8 +33,8 @@ class VqWav2VecEncoderOutput(ModelOutput):
             1 for real frames, 0 for padded ones.
     """
 
-    audio_codes: torch.LongTensor | None = None
-    codes_attention_mask: torch.LongTensor | None = None
+    audio_codes: torch.Tensor | None = None
+    codes_attention_mask: torch.Tensor | None = None
 
 
 @dataclass
@@ -57,8 +58,8 @@ class VqWav2VecModelOutput(ModelOutput):
     last_hidden_state: torch.Tensor | None = None
     extract_features: torch.Tensor | None = None
     quantized_features: torch.Tensor | None = None
-    audio_codes: torch.LongTensor | None = None
-    codes_attention_mask: torch.LongTensor | None = None
+    audio_codes: torch.Tensor | None = None
+    codes_attention_mask: torch.Tensor | None = None
 
 
 class VqWav2VecConvLayer(nn.Module):
@@ -195,7 +196,7 @@ class VqWav2VecPreTrainedModel(PreTrainedModel):
     config: VqWav2VecConfig
     base_model_prefix = "vq_wav2vec"
     main_input_name = "input_values"
-    input_modalities = ("audio",)
+    input_modalities = "audio"
     # Rounded weights give other codes. The names must not match modules of a speech encoder beside this model.
     _keep_in_fp32_modules_strict = ["feature_extractor.layers", "vector_quantizer", "feature_aggregator"]
 

@@ -37,6 +37,9 @@ class CodesToIds(nn.Module):
 
     ```"""
 
+    code_to_id: torch.Tensor
+    bos_id: torch.Tensor
+
     def __init__(self, num_codevectors: int, num_groups: int, max_length: int):
         super().__init__()
         self.num_groups = num_groups
