@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -37,6 +38,10 @@ class Utterance:
     speaker: str | None = None
     session: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def replace(self, **fields: Any) -> Utterance:
+        """A copy with other values in some fields."""
+        return dataclasses.replace(self, **fields)
 
     def to_row(self) -> dict[str, Any]:
         """This utterance as one row of a `datasets.Dataset`."""

@@ -1,0 +1,34 @@
+"""Preprocessing of EmoBERT: sound, text and labels of a corpus -> prepared rows -> padded batches."""
+
+from transformers import AutoProcessor
+
+from configuration_emo.configuration_emobert import EmoBertConfig
+
+from .audio import audio_duration, load_audio
+from .collator import EmoBertDataCollator
+from .corpora import CORPORA, load_corpus, read_corpus
+from .labels import LabelEncoder
+from .prepare import prepare_dataset
+from .prepared import PreparedDataset, load_prepared
+from .processing_emobert import EmoBertProcessor
+from .schema import CorpusReading, Problem, Utterance
+
+
+AutoProcessor.register(EmoBertConfig, EmoBertProcessor, exist_ok=True)
+
+__all__ = [
+    "CORPORA",
+    "CorpusReading",
+    "EmoBertDataCollator",
+    "EmoBertProcessor",
+    "LabelEncoder",
+    "PreparedDataset",
+    "Problem",
+    "Utterance",
+    "audio_duration",
+    "load_audio",
+    "load_corpus",
+    "load_prepared",
+    "prepare_dataset",
+    "read_corpus",
+]

@@ -1,0 +1,157 @@
+"""From the bytes of a sound or video file to float32 samples: libsndfile where it can, FFmpeg (PyAV) for the rest.
+
+A file that was cut short is an error, not a shorter recording. What a cut is recognised by:
+
+| format | evidence |
+|---|---|
+| mp3 | the frame count of its Xing/Info header against the samples decoded |
+| wav | the size of its `data` chunk against the bytes there are (streamed files, which do not state it, pass) |
+| flac | the decoder's own error |
+| ogg (Vorbis, Opus) | a page broken off at the end of the file |
+| mp4, m4a, webm, mkv | the index is missing, a packet is broken, or the stream's stated end is not reached |
+
+An mp3 without such a header, a raw AAC stream and an Ogg file that ends exactly between two pages do not state how long
+they should be: no reader can tell that those were cut.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile as sf
+
+
+# Encoders pad and trim by some frames of up to 2048 samples; a shorter gap than this is theirs, not damage.
+TRUNCATION_TOLERANCE_SECONDS = 0.2
+
+# Sizes from here on are the placeholders that streaming writers leave in a wav header.
+_STREAMED_WAV_SIZE = 0x7FFF0000
+
+# FFmpeg also opens playlists and text, which would make it read other files: only containers of sound are allowed.
+_FFMPEG_FORMATS = (
+    "3gp,3g2,aac,ac3,aiff,amr,asf,avi,caf,flac,flv,m4a,matroska,mj2,mov,mp3,mp4,mpeg,mpegts,ogg,w64,wav,webm"
+)
+_FORMATS_WITH_STATED_END = ("mov", "matroska", "mp3")
+
+
+def decode_audio(source: str | Path | BinaryIO, name: str) -> tuple[np.ndarray, int]:
+    """All samples of a sound or video file.
+
+    Args:
+        source (`str`, `Path` or binary file object): a file that exists, or a seekable stream at its start.
+        name (`str`): what error messages call it.
+
+    Returns:
+        `tuple[np.ndarray, int]`: float32 samples of shape `(samples,)` or `(samples, channels)`, and the rate in Hz.
+
+    Raises:
+        ValueError: not a sound file, damaged or cut short, without an audio stream, or PyAV is needed and missing.
+    """
+    try:
+        return _decode_with_soundfile(source, name)
+    except (sf.LibsndfileError, TypeError) as error:  # TypeError: a suffix that soundfile takes for headerless samples
+        if not isinstance(source, (str, Path)):
+            source.seek(0)
+        return _decode_with_pyav(source, name, str(error))
+
+
+def stated_duration(source: str | Path | BinaryIO, name: str) -> float:
+    """Length in seconds by the file's own header; compressed files without one are decoded.
+
+    Args:
+        source (`str`, `Path` or binary file object): as for `decode_audio`.
+        name (`str`): what error messages call it.
+
+    Raises:
+        ValueError: as for `decode_audio`.
+    """
+    try:
+        with sf.SoundFile(source) as file:
+            return file.frames / file.samplerate
+    except (sf.LibsndfileError, TypeError) as error:
+        if not isinstance(source, (str, Path)):
+            source.seek(0)
+        samples, rate = _decode_with_pyav(source, name, str(error))
+        return len(samples) / rate
+
+
+def _decode_with_soundfile(source: str | Path | BinaryIO, name: str) -> tuple[np.ndarray, int]:
+    with sf.SoundFile(source) as file:
+        frames, rate, log = file.frames, file.samplerate, file.extra_info
+        try:
+            samples = file.read(dtype="float32")
+        except sf.LibsndfileError as error:
+            raise ValueError(f"{name}: the sound is damaged or cut short ({error}). Get the file again.") from error
+    tolerance = TRUNCATION_TOLERANCE_SECONDS * rate
+    missing = frames - len(samples) + _frames_missing_from_wav(log, frames)
+    if missing > tolerance:
+        raise _truncated(name, (len(samples) + missing) / rate, len(samples) / rate)
+    if "Junk after the last page" in log and "lacks an end-of-stream bit" in log:
+        raise ValueError(f"{name}: the Ogg file breaks off in the middle of a page: it was cut short. Get it again.")
+    return samples, rate
+
+
+def _frames_missing_from_wav(log: str, frames: int) -> float:
+    """Frames that a wav's header announces and the file does not have, from libsndfile's log of the header."""
+    sizes = re.search(r"^data\s*: (\d+) \(should be (\d+)\)", log, flags=re.MULTILINE)
+    if sizes is None:
+        return 0.0
+    stated, present = int(sizes[1]), int(sizes[2])
+    if stated >= _STREAMED_WAV_SIZE or present == 0:
+        return 0.0
+    return frames * (stated - present) / present
+
+
+def _decode_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: str) -> tuple[np.ndarray, int]:
+    try:
+        import av
+    except ImportError as error:
+        raise ValueError(
+            f"{name}: libsndfile cannot read it ({soundfile_error}). If it is mp4, m4a, webm or aac, install PyAV: "
+            "pip install 'av>=14.0'."
+        ) from error
+
+    source = str(source) if isinstance(source, Path) else source
+    try:
+        with av.open(source, options={"format_whitelist": _FFMPEG_FORMATS}) as container:
+            if not container.streams.audio:
+                raise ValueError(f"{name}: the file has no audio stream. Give a file with sound, or leave audio out.")
+            stream = container.streams.audio[0]
+            rate, time_base = stream.rate, stream.time_base
+            stated_end = _stated_end(container.format.name, stream)
+            resampler = av.AudioResampler(format="fltp", rate=rate)
+            blocks, end = [], 0.0
+            for frame in container.decode(stream):
+                if frame.pts is not None and time_base is not None:
+                    end = float(frame.pts * time_base) + frame.samples / frame.sample_rate
+                blocks.extend(block.to_ndarray() for block in resampler.resample(frame))
+            blocks.extend(block.to_ndarray() for block in resampler.resample(None))
+    except av.FFmpegError as error:
+        raise ValueError(
+            f"{name}: not a sound or video file that can be read, or it is damaged or cut short "
+            f"(libsndfile: {soundfile_error} FFmpeg: {error.strerror}). Get the file again or leave it out."
+        ) from error
+    if stated_end is not None and end < stated_end - TRUNCATION_TOLERANCE_SECONDS:
+        raise _truncated(name, stated_end, end)
+    samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), dtype=np.float32)
+    return (samples[0] if len(samples) == 1 else samples.T), rate
+
+
+def _stated_end(format_name: str, stream) -> float | None:
+    """When the audio stream should end, in seconds, or None where its container does not state it."""
+    if not any(known in format_name for known in _FORMATS_WITH_STATED_END):
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+    clock = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return None if clock is None else int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+
+
+def _truncated(name: str, stated: float, found: float) -> ValueError:
+    return ValueError(
+        f"{name}: the file was cut short: it should hold {stated:.2f} s of sound and holds {found:.2f} s. "
+        "Get the file again or leave it out."
+    )

@@ -1,0 +1,149 @@
+"""Prepared rows as one padded batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from .processing_emobert import EmoBertProcessor
+from .speech_features import SPEECH_INPUT_NAMES, SpeechFeatures, has_fixed_length, pad_speech_features
+from .text_features import pad_token_ids
+
+
+MODALITIES = ("text", "speech")
+SPEECH_COLUMNS = ("speech_input_ids", *SPEECH_INPUT_NAMES)
+
+_LABEL_DTYPES = {
+    "single_label_classification": torch.int64,
+    "one_vs_rest_classification": torch.int64,
+    "multi_label_classification": torch.float32,
+    "regression": torch.float32,
+}
+
+
+@dataclass
+class EmoBertDataCollator:
+    """Pads each modality to the longest row of the batch and makes tensors.
+
+    Args:
+        processor (`EmoBertProcessor`): whose pad token id and padding value are used.
+        pad_to_multiple_of (`int`, *optional*): rounds both lengths up (8 for tensor cores).
+        speech_pad_token_id (`int`, defaults to 1): pad id of `speech_input_ids`; 1 in fairseq's dictionaries.
+        modalities (sequence of `str`, defaults to both): `("text",)` or `("speech",)` leaves the other modality out, to
+            evaluate without it. A row that then has nothing left is an error.
+        problem_type (`str`, *optional*): sets the type of `labels`: int64 for classes and one-vs-rest rows, float32 for
+            multi-label rows and scores. Without it whole numbers give int64 and others float32.
+
+    Returns, when called with rows of a prepared dataset:
+        `dict[str, torch.Tensor]`: `input_ids` and `attention_mask` `(rows, tokens)`; one of `speech_input_ids`
+        `(rows, ids)`, `input_values` `(rows, samples)` and `input_features` `(rows, frames, bins)` (Whisper:
+        `(rows, bins, frames)`), with `speech_attention_mask`; `labels` `(rows,)` or `(rows, num_labels)` where the rows
+        have them. A row without a modality has an all-zero mask; a modality that no row has is left out.
+
+    Raises:
+        ValueError: a row has neither modality (it is named), or only some rows have labels.
+
+    Example:
+        >>> collator = EmoBertDataCollator(processor)  # doctest: +SKIP
+        >>> batch = collator([prepared["train"][0], prepared["train"][1]])  # doctest: +SKIP
+    """
+
+    processor: EmoBertProcessor
+    pad_to_multiple_of: int | None = None
+    speech_pad_token_id: int = 1
+    modalities: Sequence[str] = MODALITIES
+    problem_type: str | None = None
+
+    def __post_init__(self) -> None:
+        unknown = set(self.modalities) - set(MODALITIES)
+        if unknown or not self.modalities:
+            raise ValueError(f"modalities must be some of {', '.join(MODALITIES)}, got {list(self.modalities)}.")
+        if self.problem_type is not None and self.problem_type not in _LABEL_DTYPES:
+            raise ValueError(f"problem_type must be one of {', '.join(_LABEL_DTYPES)}, got {self.problem_type!r}.")
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        text = [_present(row, "input_ids") if "text" in self.modalities else None for row in rows]
+        column = next((name for name in SPEECH_COLUMNS if any(_present(row, name) is not None for row in rows)), None)
+        use_speech = column is not None and "speech" in self.modalities
+        speech = [_present(row, str(column)) if use_speech else None for row in rows]
+        self._check_rows(rows, text, speech)
+
+        batch: dict[str, torch.Tensor] = {}
+        if any(ids is not None for ids in text):
+            input_ids, attention_mask = pad_token_ids(
+                self.processor.tokenizer, text, pad_to_multiple_of=self.pad_to_multiple_of
+            )
+            batch["input_ids"] = torch.from_numpy(input_ids)
+            batch["attention_mask"] = torch.from_numpy(attention_mask)
+        if use_speech:
+            if column == "speech_input_ids":
+                values, mask = self._pad_speech_ids(speech)
+            else:
+                values, mask = self._pad_speech_features(rows, speech)
+            batch[str(column)] = torch.from_numpy(np.ascontiguousarray(values))
+            batch["speech_attention_mask"] = torch.from_numpy(mask)
+        labels = self._collate_labels(rows)
+        if labels is not None:
+            batch["labels"] = labels
+        return batch
+
+    def _check_rows(self, rows: Sequence[Mapping[str, Any]], text: list[Any], speech: list[Any]) -> None:
+        for index, row in enumerate(rows):
+            if text[index] is None and speech[index] is None:
+                raise ValueError(
+                    f"Row {row.get('id', index)!r} has neither of the modalities {', '.join(self.modalities)}. "
+                    "Leave such rows out of the dataset, or evaluate with the modality that it has."
+                )
+
+    def _pad_speech_ids(self, rows: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+        width = max(len(ids) for ids in rows if ids is not None)
+        if self.pad_to_multiple_of is not None:
+            width = -(-width // self.pad_to_multiple_of) * self.pad_to_multiple_of
+        padded = np.full((len(rows), width), self.speech_pad_token_id, dtype=np.int64)
+        mask = np.zeros((len(rows), width), dtype=np.int64)
+        for index, ids in enumerate(rows):
+            if ids is not None:
+                padded[index, : len(ids)] = ids
+                mask[index, : len(ids)] = 1
+        return padded, mask
+
+    def _pad_speech_features(
+        self, rows: Sequence[Mapping[str, Any]], speech: list[Any]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        extractor = self.processor.feature_extractor
+        features: list[SpeechFeatures | None] = []
+        for row, values in zip(rows, speech, strict=True):
+            if values is None:
+                features.append(None)
+                continue
+            array = np.asarray(values, dtype=np.float32)
+            length = row.get("speech_length")
+            features.append(SpeechFeatures(array, len(array) if length is None else int(length)))
+        return pad_speech_features(
+            extractor,
+            features,
+            length=extractor.nb_max_frames if has_fixed_length(extractor) else None,
+            pad_to_multiple_of=self.pad_to_multiple_of,
+        )
+
+    def _collate_labels(self, rows: Sequence[Mapping[str, Any]]) -> torch.Tensor | None:
+        labels = [row.get("labels") for row in rows]
+        if all(label is None for label in labels):
+            return None
+        if any(label is None for label in labels):
+            missing = [row.get("id", index) for index, row in enumerate(rows) if row.get("labels") is None]
+            raise ValueError(f"Some rows have labels and these have none: {missing}.")
+        array = np.asarray(labels)
+        if self.problem_type is not None:
+            return torch.as_tensor(array).to(_LABEL_DTYPES[self.problem_type])
+        return torch.as_tensor(array).to(torch.int64 if np.issubdtype(array.dtype, np.integer) else torch.float32)
+
+
+def _present(row: Mapping[str, Any], column: str) -> Any:
+    """A row's sequence in a column; None where it has none, or one of length 0."""
+    values = row.get(column)
+    return None if values is None or len(values) == 0 else values

@@ -1,0 +1,136 @@
+"""Corpora: one module each, one way to read them all."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from ..schema import SPLITS, CorpusReading, Label, Problem, Utterance
+from ..skipped import SKIPPED_FILE, write_skipped
+from .report import REPORT_FILE, write_report
+
+
+CORPORA = ("csv", "emodb", "iemocap", "manifest", "meld", "mosei", "mosi", "spoken_sentiment")
+
+
+def read_corpus(
+    name: str,
+    data_dir: str | Path,
+    *,
+    label_map: Mapping[str, str | None] | None = None,
+    only_mapped: bool = False,
+    **options: Any,
+) -> CorpusReading:
+    """Reads a corpus into the one schema.
+
+    Args:
+        name (`str`): one of `CORPORA`.
+        data_dir (`str` or `Path`): where the corpus is.
+        label_map (`dict[str, str | None]`, *optional*): new names for labels, such as `{"exc": "hap"}`; a label mapped
+            to None takes its utterances out of the corpus. Several labels of one utterance are mapped one by one, and
+            the utterance goes when none is left.
+        only_mapped (`bool`): also take out utterances whose label is not in `label_map`; otherwise it keeps its name.
+        **options: those of the corpus's own `read` (see its module).
+
+    Returns:
+        `CorpusReading`: utterances by split, and every item that cannot be used: the reader's, those of labels taken
+        out, and repeated ids (the first one, in the order train, validation, test, stays).
+
+    Raises:
+        ValueError: the corpus is unknown, or what its `read` raises.
+
+    Example:
+        >>> reading = read_corpus("iemocap", "IEMOCAP_full_release", label_map={"exc": "hap"})  # doctest: +SKIP
+    """
+    if name not in CORPORA:
+        raise ValueError(f"Unknown corpus {name!r}; the known ones are {', '.join(CORPORA)}.")
+    if only_mapped and label_map is None:
+        raise ValueError("only_mapped needs a label_map.")
+    reading = importlib.import_module(f".{name}", __name__).read(data_dir, **options)
+    if label_map is not None:
+        reading = _map_labels(reading, label_map, only_mapped)
+    return _drop_repeated_ids(reading)
+
+
+def load_corpus(
+    name: str,
+    data_dir: str | Path,
+    *,
+    label_map: Mapping[str, str | None] | None = None,
+    only_mapped: bool = False,
+    report_dir: str | Path | None = None,
+    **options: Any,
+) -> DatasetDict:
+    """Reads a corpus as a `DatasetDict` with the columns `id, audio, text, label, speaker, session`.
+
+    Args:
+        name, data_dir, label_map, only_mapped, **options: as for `read_corpus`.
+        report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
+            `data_report.json` (rows, labels, speakers, and what splits share).
+
+    Raises:
+        ValueError: as `read_corpus`, or no utterance is left.
+
+    Example:
+        >>> corpus = load_corpus("csv", "my_recordings/", report_dir="outputs/data")  # doctest: +SKIP
+        >>> corpus["train"][0]["text"]  # doctest: +SKIP
+        'how nice of you'
+    """
+    reading = read_corpus(name, data_dir, label_map=label_map, only_mapped=only_mapped, **options)
+    if report_dir is not None:
+        write_skipped(Path(report_dir) / SKIPPED_FILE, reading.problems)
+        write_report(Path(report_dir) / REPORT_FILE, reading)
+    return reading.to_dataset_dict()
+
+
+def _map_labels(reading: CorpusReading, label_map: Mapping[str, str | None], only_mapped: bool) -> CorpusReading:
+    splits: dict[str, list[Utterance]] = {}
+    problems = list(reading.problems)
+    for split, utterances in reading.splits.items():
+        splits[split] = []
+        for utterance in utterances:
+            label = _mapped(utterance.label, label_map, only_mapped)
+            if label is not None or utterance.label is None:
+                splits[split].append(utterance.replace(label=label))
+            else:
+                reason = f"The label {utterance.label!r} is left out by the label map."
+                problems.append(Problem(utterance.id, _place(split, utterance), reason, split))
+    return CorpusReading(splits, problems)
+
+
+def _mapped(label: Label, label_map: Mapping[str, str | None], only_mapped: bool) -> Label:
+    """The label's new name, None where it is taken out. A list keeps its order and loses repeated names."""
+    if isinstance(label, list):
+        names = [_mapped(name, label_map, only_mapped) for name in label]
+        kept = list(dict.fromkeys(name for name in names if name is not None))
+        return kept or None  # type: ignore[return-value]
+    key = f"{label:g}" if isinstance(label, float) else str(label)
+    if key in label_map:
+        return label_map[key]
+    return None if only_mapped else label
+
+
+def _drop_repeated_ids(reading: CorpusReading) -> CorpusReading:
+    first_places: dict[str, str] = {}
+    splits: dict[str, list[Utterance]] = {}
+    problems = list(reading.problems)
+    order = [split for split in SPLITS if split in reading.splits]
+    for split in order + [split for split in reading.splits if split not in SPLITS]:
+        splits[split] = []
+        for utterance in reading.splits[split]:
+            place = _place(split, utterance)
+            if utterance.id in first_places:
+                reason = f"The id {utterance.id!r} is already used in {first_places[utterance.id]}; the first is kept."
+                problems.append(Problem(utterance.id, place, reason, split))
+            else:
+                first_places[utterance.id] = place
+                splits[split].append(utterance)
+    return CorpusReading(splits, problems)
+
+
+def _place(split: str, utterance: Utterance) -> str:
+    return f"{split}: {utterance.audio}" if utterance.audio is not None else split

@@ -1,0 +1,253 @@
+"""From a corpus's own labels to what the model's loss takes, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, DatasetDict, List, Value
+
+from configuration_emo.configuration_emobert import PROBLEM_TYPES
+
+
+class LabelEncoder:
+    """Encodes labels for one kind of problem.
+
+    | `problem_type` | takes | gives |
+    |---|---|---|
+    | `single_label_classification` | a name | its index (int) |
+    | `one_vs_rest_classification` | a name, a list of names or a 0/1 row | a 0/1 row (ints) |
+    | `multi_label_classification` | a list of names, a name or a 0/1 row | a 0/1 row (floats) |
+    | `regression` | a number, or a list of numbers for several scores | a float, or a list of floats |
+
+    Numbers may be written as text, as tables hold them; whole numbers may be names of classes.
+
+    Args:
+        problem_type (`str`): one of `configuration_emo.configuration_emobert.PROBLEM_TYPES`.
+        label2id (`dict[str, int]`, *optional*): index of each name, 0 to n-1. Needed but for regression, where it names
+            the scores when there are several.
+        label_range (pair of `float`, *optional*): regression only, the smallest and largest score.
+
+    Raises:
+        ValueError: the arguments do not fit together.
+
+    Example:
+        >>> LabelEncoder("one_vs_rest_classification", {"neutral": 0, "sad": 1, "angry": 2}).encode("sad")
+        [0, 1, 0]
+        >>> LabelEncoder("regression", label_range=(-3, 3)).encode(1.5)
+        1.5
+    """
+
+    def __init__(
+        self,
+        problem_type: str,
+        label2id: Mapping[str, int] | None = None,
+        label_range: Sequence[float] | None = None,
+    ) -> None:
+        if problem_type not in PROBLEM_TYPES:
+            raise ValueError(f"problem_type must be one of {', '.join(PROBLEM_TYPES)}, got {problem_type!r}.")
+        if label2id is None and problem_type != "regression":
+            raise ValueError(f"{problem_type} needs label2id; LabelEncoder.from_dataset collects it from the data.")
+        if label2id is not None and sorted(label2id.values()) != list(range(len(label2id))):
+            raise ValueError(
+                f"label2id must number its {len(label2id)} names from 0 without gaps, got {dict(label2id)}."
+            )
+        if label_range is not None:
+            if problem_type != "regression":
+                raise ValueError(f"label_range is for regression, the problem_type is {problem_type!r}.")
+            if len(label_range) != 2 or not label_range[0] < label_range[1]:
+                raise ValueError(f"label_range must be [smallest, largest], got {list(label_range)}.")
+        self.problem_type = problem_type
+        self.label2id = None if label2id is None else {str(name): int(index) for name, index in label2id.items()}
+        self.label_range = None if label_range is None else (float(label_range[0]), float(label_range[1]))
+
+    @property
+    def num_labels(self) -> int:
+        """Classes, emotions or scores."""
+        return 1 if self.label2id is None else len(self.label2id)
+
+    @property
+    def names(self) -> list[str] | None:
+        """Names of the labels by index, None for one unnamed score."""
+        return None if self.label2id is None else sorted(self.label2id, key=self.label2id.__getitem__)
+
+    @property
+    def feature(self) -> Value | List:
+        """The type of an encoded label in a `datasets.Dataset`."""
+        if self.problem_type == "single_label_classification":
+            return Value("int64")
+        if self.problem_type == "one_vs_rest_classification":
+            return List(Value("int64"))
+        if self.problem_type == "multi_label_classification" or self.num_labels > 1:
+            return List(Value("float32"))
+        return Value("float32")
+
+    def encode(self, label: Any, place: str = "label") -> int | float | list[int] | list[float]:
+        """The label as the model's loss takes it (see the table above).
+
+        Args:
+            label: the corpus's own label.
+            place (`str`): where it stands, for error messages.
+
+        Raises:
+            ValueError: it is absent, unknown, of the wrong type or out of range.
+        """
+        if label is None or (isinstance(label, str) and not label.strip()):
+            raise ValueError(f"{place}: there is no label. Give one or leave the row out.")
+        if self.problem_type == "regression":
+            return self._encode_scores(label, place)
+        if self.problem_type == "single_label_classification":
+            return self._index_of(label, place)
+        row = self._encode_row(label, place)
+        return [float(value) for value in row] if self.problem_type == "multi_label_classification" else row
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `from_dict` takes; plain types, fit for JSON."""
+        return {
+            "problem_type": self.problem_type,
+            "label2id": self.label2id,
+            "label_range": None if self.label_range is None else list(self.label_range),
+        }
+
+    def config_kwargs(self) -> dict[str, Any]:
+        """The fields of `EmoBertConfig` that these labels decide."""
+        names = self.names or ["score"]
+        return {
+            "problem_type": self.problem_type,
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: index for index, name in enumerate(names)},
+            "label_range": None if self.label_range is None else list(self.label_range),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LabelEncoder:
+        """The encoder that gave `values` by `to_dict`; other keys are not looked at."""
+        return cls(values["problem_type"], values.get("label2id"), values.get("label_range"))
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Dataset | DatasetDict,
+        problem_type: str,
+        *,
+        label2id: Mapping[str, int] | None = None,
+        label_range: Sequence[float] | None = None,
+        column: str = "label",
+    ) -> LabelEncoder:
+        """An encoder with the names found in a dataset, in alphabetical order, when `label2id` is not given.
+
+        Args:
+            dataset: every split is looked at.
+            problem_type (`str`): as above.
+            label2id (`dict[str, int]`, *optional*): used as it is when given.
+            label_range (pair of `float`, *optional*): as above.
+            column (`str`): where the labels are.
+
+        Raises:
+            ValueError: the column is missing, or holds 0/1 rows (which carry no names).
+        """
+        if label2id is None and problem_type != "regression":
+            names = sorted(_names_in(dataset, column))
+            label2id = {name: index for index, name in enumerate(names)}
+        elif label2id is None:
+            count = _number_of_scores(dataset, column)
+            label2id = None if count == 1 else {f"LABEL_{index}": index for index in range(count)}
+        return cls(problem_type, label2id, label_range)
+
+    def _index_of(self, label: Any, place: str) -> int:
+        assert self.label2id is not None
+        name = _name(label)
+        if name is None:
+            raise ValueError(f"{place}: a class must be given by its name, got {label!r} ({type(label).__name__}).")
+        if name not in self.label2id:
+            raise ValueError(
+                f"{place}: unknown label {name!r}; the known ones are {', '.join(self.names or [])}. Map it with "
+                "label_map, add it to label2id, or leave the row out."
+            )
+        return self.label2id[name]
+
+    def _encode_row(self, label: Any, place: str) -> list[int]:
+        if _name(label) is not None:
+            label = [label]
+        if not isinstance(label, (list, tuple, np.ndarray)):
+            raise ValueError(f"{place}: labels must be names or a 0/1 row, got {label!r} ({type(label).__name__}).")
+        values = list(label)
+        if values and not any(isinstance(value, str) for value in values):
+            if len(values) != self.num_labels or any(value not in (0, 1) for value in values):
+                raise ValueError(
+                    f"{place}: a row of labels must have {self.num_labels} values of 0 or 1, got {values!r}. "
+                    f"Its order is {', '.join(self.names or [])}."
+                )
+            return [int(value) for value in values]
+        chosen = {self._index_of(value, place) for value in values}
+        if not chosen and self.problem_type == "one_vs_rest_classification":
+            raise ValueError(f"{place}: the list of labels is empty. Give at least one name, or a 0/1 row.")
+        return [int(index in chosen) for index in range(self.num_labels)]
+
+    def _encode_scores(self, label: Any, place: str) -> float | list[float]:
+        if not isinstance(label, (list, tuple, np.ndarray)):
+            if self.num_labels != 1:
+                raise ValueError(f"{place}: {self.num_labels} scores are expected ({self.names}), got {label!r}.")
+            return self._score(label, place)
+        if len(label) != self.num_labels:
+            raise ValueError(f"{place}: {self.num_labels} scores are expected, got {len(label)}: {list(label)!r}.")
+        scores = [self._score(value, place) for value in label]
+        return scores[0] if self.num_labels == 1 else scores
+
+    def _score(self, value: Any, place: str) -> float:
+        try:
+            if isinstance(value, (bool, np.bool_)):
+                raise TypeError
+            score = float(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{place}: a score must be a number, got {value!r} ({type(value).__name__}).") from error
+        if not math.isfinite(score):
+            raise ValueError(f"{place}: a score must be finite, got {value!r}. Correct it or leave the row out.")
+        if self.label_range is not None and not self.label_range[0] <= score <= self.label_range[1]:
+            raise ValueError(
+                f"{place}: the score {score:g} is out of the range [{self.label_range[0]:g}, {self.label_range[1]:g}]. "
+                "Correct it, leave the row out, or give another label_range."
+            )
+        return score
+
+
+def _name(label: Any) -> str | None:
+    """A class's name as text; None for what cannot be one."""
+    if isinstance(label, str):
+        return label.strip()
+    if isinstance(label, (int, np.integer)) and not isinstance(label, (bool, np.bool_)):
+        return str(int(label))
+    return None
+
+
+def _splits_of(dataset: Dataset | DatasetDict) -> Iterable[Dataset]:
+    return dataset.values() if isinstance(dataset, DatasetDict) else [dataset]
+
+
+def _labels_in(dataset: Dataset | DatasetDict, column: str) -> Iterable[Any]:
+    for split in _splits_of(dataset):
+        if column not in split.column_names:
+            raise ValueError(f"There is no column {column!r}; the columns are {', '.join(split.column_names)}.")
+        for batch in split.select_columns([column]).iter(batch_size=1000):
+            yield from batch[column]
+
+
+def _names_in(dataset: Dataset | DatasetDict, column: str) -> set[str]:
+    names = set()
+    for label in _labels_in(dataset, column):
+        if label is None:
+            continue
+        for value in label if isinstance(label, (list, tuple)) else [label]:
+            name = _name(value)
+            if name is None or (isinstance(label, (list, tuple)) and not isinstance(value, str)):
+                raise ValueError(f"Names of labels cannot be collected from {label!r}: give label2id.")
+            if name:
+                names.add(name)
+    return names
+
+
+def _number_of_scores(dataset: Dataset | DatasetDict, column: str) -> int:
+    label = next((label for label in _labels_in(dataset, column) if label is not None), None)
+    return len(label) if isinstance(label, (list, tuple)) else 1

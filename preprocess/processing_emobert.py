@@ -1,0 +1,263 @@
+"""EmoBERT's processor: text through a tokenizer, sound through a feature extractor, either of them absent if need be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from transformers import BatchFeature, ProcessorMixin
+from transformers.processing_utils import ProcessingKwargs, Unpack
+from transformers.utils import logging
+
+from .audio import load_audio
+from .speech_features import SpeechFeatures, extract_speech_features, pad_speech_features, speech_input_name
+from .text_features import is_text, pad_token_ids
+
+
+logger = logging.get_logger(__name__)
+
+# Lengths of text are tokens and lengths of sound are samples or frames: one number given for both would cut a sound to
+# milliseconds. These two reach the feature extractor only inside `audio_kwargs`.
+_AUDIO_KWARGS_ONLY = ("max_length", "truncation")
+
+
+class EmoBertProcessor(ProcessorMixin):
+    r"""
+    Turns text and sound into what EmoBERT's `forward` takes.
+
+    Args:
+        feature_extractor (`FeatureExtractionMixin`): any Transformers audio feature extractor that produces
+            `input_values` (wav2vec2, HuBERT, WavLM, Moonshine) or `input_features` (Whisper, wav2vec2-bert). For
+            speech tokens of vq-wav2vec it is a `Wav2Vec2FeatureExtractor(do_normalize=False)`.
+        tokenizer (`PreTrainedTokenizerBase`): the text encoder's tokenizer.
+
+    Example:
+        >>> import numpy as np
+        >>> from transformers import AutoTokenizer, Wav2Vec2FeatureExtractor
+        >>> tokenizer = AutoTokenizer.from_pretrained("roberta-base")  # doctest: +SKIP
+        >>> processor = EmoBertProcessor(Wav2Vec2FeatureExtractor(), tokenizer)  # doctest: +SKIP
+        >>> batch = processor(  # doctest: +SKIP
+        ...     text=["how nice", None], audio=["happy.wav", "second.mp4"], return_tensors="pt"
+        ... )
+    """
+
+    # Ragged batches and long texts are the rule here, so both are on; sound is always padded by this class.
+    text_kwargs = {"padding": True, "truncation": True}
+
+    def __init__(self, feature_extractor, tokenizer):
+        super().__init__(feature_extractor, tokenizer)
+        self._check_extractor(feature_extractor)
+
+    @staticmethod
+    def _check_extractor(feature_extractor) -> None:
+        speech_input_name(feature_extractor)
+
+    @property
+    def speech_input_name(self) -> str:
+        """`"input_values"` or `"input_features"`: the key under which the sound is returned."""
+        return speech_input_name(self.feature_extractor)
+
+    @property
+    def model_input_names(self) -> list[str]:
+        return ["input_ids", "attention_mask", self.speech_input_name, "speech_attention_mask"]
+
+    def __call__(self, text=None, audio=None, **kwargs: Unpack[ProcessingKwargs]) -> BatchFeature:
+        """
+        Args:
+            text (`str` or `list[str | None]`, *optional*):
+                One text or one per row. None and white space stand for "no transcript".
+            audio (*optional*):
+                One sound or a list of one per row, None where there is none. A sound is a waveform `(samples,)` at
+                `sampling_rate`, or anything that `load_audio` reads (path, bytes, `(array, rate)`, audio dict), which
+                is brought to the extractor's rate. An array `(rows, samples)` is a batch of waveforms.
+            sampling_rate (`int`, *optional*):
+                The rate of bare waveforms in Hz. It must be the extractor's.
+            return_tensors (`str`, *optional*): `"pt"` or `"np"`.
+            **kwargs:
+                As for every Transformers processor: flat (`padding`, `max_length`, ...) or in `text_kwargs` and
+                `audio_kwargs`. Flat `max_length`, `truncation` and `padding="max_length"` count tokens and apply to
+                the text; for sound (in samples or frames) give them in `audio_kwargs`. By default both are padded to
+                the longest row and text is cut to the tokenizer's `model_max_length`.
+
+        Returns:
+            `BatchFeature` with
+            - `input_ids` `(rows, tokens)` and `attention_mask` `(rows, tokens)`, if any row has text;
+            - `input_values` `(rows, samples)`, or `input_features` `(rows, frames, bins)` (Whisper: `(rows, bins,
+              frames)`), and `speech_attention_mask` `(rows, samples or frames)`, if any row has sound.
+
+            A row without text or without sound has an all-zero mask there. A row does not depend on its neighbours.
+
+        Raises:
+            ValueError: nothing is given; a row has neither text nor sound (the row is named); the numbers of texts and
+                sounds differ; the rate is not the extractor's; a sound cannot be read (see `load_audio`).
+        """
+        if text is None and audio is None:
+            raise ValueError("Give text, audio or both: the processor was called with neither.")
+        merged = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
+        texts = _rows_of_text(text)
+        sounds = _rows_of_audio(audio)
+        texts, sounds = _match_rows(texts, sounds)
+
+        data: dict[str, Any] = {}
+        if any(row is not None for row in texts):
+            data.update(self._process_text(texts, dict(merged["text_kwargs"])))
+        if any(row is not None for row in sounds):
+            data.update(self._process_speech(sounds, self._audio_kwargs(merged["audio_kwargs"], kwargs)))
+        return BatchFeature(data, tensor_type=merged["text_kwargs"].get("return_tensors"))
+
+    def extract_features(self, sound: Any, sampling_rate: int | None = None, **kwargs: Any) -> SpeechFeatures:
+        """One sound as the extractor sees it, alone and unpadded.
+
+        Args:
+            sound: a waveform `(samples,)`, or anything that `load_audio` reads.
+            sampling_rate (`int`, *optional*): the rate of a bare waveform in Hz, the extractor's if not given.
+            **kwargs: further arguments of the feature extractor.
+
+        Raises:
+            ValueError: as in `__call__`.
+        """
+        rate = self.feature_extractor.sampling_rate
+        if isinstance(sound, np.ndarray):
+            if sampling_rate is not None and sampling_rate != rate:
+                raise ValueError(
+                    f"The audio has a sampling rate of {sampling_rate} Hz, this model takes {rate} Hz. Pass "
+                    "(array, sampling_rate) as the audio to have it resampled, or resample it before."
+                )
+            if sound.ndim != 1:
+                raise ValueError(
+                    f"A waveform must have one axis (samples,), got shape {sound.shape}. Pass (array, sampling_rate) "
+                    "to have channels mixed to mono."
+                )
+            sound = (sound, rate)
+        return extract_speech_features(self.feature_extractor, load_audio(sound, rate), rate, **kwargs)
+
+    def encode_text(self, text: str, max_length: int | None = None) -> tuple[list[int], int]:
+        """One text as the tokenizer sees it, alone, cut as `__call__` cuts it.
+
+        Args:
+            text (`str`): a text.
+            max_length (`int`, *optional*): most token ids, where this is less than the tokenizer's own limit.
+
+        Returns:
+            `tuple[list[int], int]`: the token ids, and how many there were before any cut.
+        """
+        whole = self.tokenizer(text, truncation=False, verbose=False)["input_ids"]
+        kwargs = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs)["text_kwargs"]
+        own_limit = kwargs.get("max_length") or self.tokenizer.model_max_length
+        limit = own_limit if max_length is None else min(own_limit, max_length)
+        if len(whole) <= limit:
+            return whole, len(whole)
+        return self.tokenizer(text, truncation=True, max_length=limit)["input_ids"], len(whole)
+
+    def _process_text(self, texts: list[str | None], kwargs: dict[str, Any]) -> dict[str, Any]:
+        kwargs.pop("return_tensors", None)
+        layout = {
+            "padding": kwargs.pop("padding", True),
+            "max_length": kwargs.get("max_length"),
+            "pad_to_multiple_of": kwargs.pop("pad_to_multiple_of", None),
+        }
+        ids = [None if row is None else self.tokenizer(row, **kwargs)["input_ids"] for row in texts]
+        input_ids, attention_mask = pad_token_ids(self.tokenizer, ids, **layout)
+        return {"input_ids": input_ids, "attention_mask": attention_mask}
+
+    def _process_speech(self, sounds: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        sampling_rate = kwargs.pop("sampling_rate", None)
+        padding = kwargs.pop("padding")
+        pad_to_multiple_of = kwargs.pop("pad_to_multiple_of", None)
+        if sampling_rate is None and any(isinstance(sound, np.ndarray) for sound in sounds):
+            logger.warning_once(
+                "No sampling_rate was given with the waveforms: they are taken to have the model's "
+                f"{self.feature_extractor.sampling_rate} Hz."
+            )
+        rows = [None if sound is None else self.extract_features(sound, sampling_rate, **kwargs) for sound in sounds]
+        if padding in (False, "do_not_pad"):
+            values: Any = [np.zeros(0, dtype=np.float32) if row is None else row.values for row in rows]
+            mask: Any = [
+                np.zeros(0, dtype=np.int64) if row is None else (np.arange(len(row.values)) < row.length).astype(int)
+                for row in rows
+            ]
+        else:
+            length = kwargs.get("max_length") if padding == "max_length" else None
+            values, mask = pad_speech_features(
+                self.feature_extractor, rows, length=length, pad_to_multiple_of=pad_to_multiple_of
+            )
+        return {self.speech_input_name: values, "speech_attention_mask": mask}
+
+    @staticmethod
+    def _audio_kwargs(merged: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that are meant for sound: a flat length, or the tokenizer's own, is not."""
+        explicit = given.get("audio_kwargs", {})
+        kwargs = {
+            key: value
+            for key, value in merged.items()
+            if key in explicit or (key in given and key not in _AUDIO_KWARGS_ONLY)
+        }
+        kwargs.pop("return_tensors", None)
+        kwargs.pop("return_attention_mask", None)
+        if "padding" not in explicit:
+            kwargs["padding"] = given.get("padding") not in (False, "do_not_pad")
+        return kwargs
+
+
+def _rows_of_text(text: Any) -> list[str | None] | None:
+    if text is None:
+        return None
+    rows = [text] if isinstance(text, str) else text
+    if not isinstance(rows, Sequence) or not all(row is None or isinstance(row, str) for row in rows):
+        raise ValueError("`text` must be a string or a list of strings (None for a row without text).")
+    return [row if is_text(row) else None for row in rows]
+
+
+def _rows_of_audio(audio: Any) -> list[Any] | None:
+    """One entry per row: a waveform `(samples,)` as an array, a source for `load_audio`, or None."""
+    if audio is None:
+        return None
+    if hasattr(audio, "detach"):  # a torch tensor
+        audio = audio.detach().cpu().numpy()
+    if isinstance(audio, np.ndarray):
+        return list(audio) if audio.ndim == 2 else [audio]
+    if isinstance(audio, (str, bytes, os.PathLike, Mapping)) or hasattr(audio, "read") or _is_array_with_rate(audio):
+        return [audio]
+    if not isinstance(audio, Sequence):
+        raise ValueError(f"`audio` must be a sound or a list of sounds, got {type(audio).__name__}.")
+    if len(audio) == 0:
+        raise ValueError("`audio` is an empty list. Give one sound (or None) per row, or audio=None.")
+    if isinstance(audio[0], (int, float, np.number)):
+        return [np.asarray(audio, dtype=np.float32)]
+    return [_waveform_or_source(sound) for sound in audio]
+
+
+def _waveform_or_source(sound: Any) -> Any:
+    if hasattr(sound, "detach"):
+        return sound.detach().cpu().numpy()
+    if isinstance(sound, list):
+        return np.asarray(sound, dtype=np.float32)
+    return sound
+
+
+def _is_array_with_rate(audio: Any) -> bool:
+    return (
+        isinstance(audio, tuple)
+        and len(audio) == 2
+        and isinstance(audio[1], (int, np.integer))
+        and np.ndim(audio[0]) >= 1
+    )
+
+
+def _match_rows(texts: list[str | None] | None, sounds: list[Any] | None) -> tuple[list[str | None], list[Any]]:
+    """The two lists at equal length, None for what is absent."""
+    if texts is not None and sounds is not None and len(texts) != len(sounds):
+        raise ValueError(
+            f"There are {len(texts)} texts and {len(sounds)} sounds. Give one of each per row, None where a row has none."
+        )
+    count = len(texts) if texts is not None else len(sounds or [])
+    texts = [None] * count if texts is None else texts
+    sounds = [None] * count if sounds is None else sounds
+    for index, (text, sound) in enumerate(zip(texts, sounds, strict=True)):
+        if text is None and sound is None:
+            raise ValueError(
+                f"Row {index} has neither text nor audio. Give at least one of them, or leave the row out."
+            )
+    return texts, sounds

@@ -1,0 +1,35 @@
+"""`skipped.jsonl`: every item of a corpus that could not be used, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from .schema import Problem
+
+
+SKIPPED_FILE = "skipped.jsonl"
+
+
+def write_skipped(path: str | Path, problems: Iterable[Problem]) -> int:
+    """Writes problems, one JSON object a line, and returns how many there were.
+
+    Args:
+        path (`str` or `Path`): the file to write, replaced where it exists. Its folder is made.
+        problems (iterable of `Problem`): read once, so it may be a generator.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for problem in problems:
+            file.write(json.dumps(problem.to_row(), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_skipped(path: str | Path) -> list[Problem]:
+    """The problems that `write_skipped` wrote."""
+    with Path(path).open(encoding="utf-8") as file:
+        return [Problem(**json.loads(line)) for line in file]
