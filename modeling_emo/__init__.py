@@ -4,6 +4,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from configuration_emo import EmoBertConfig, VqWav2VecConfig
 
+from .compute_metrics_emobert import compute_metrics_for
 from .modeling_emobert import (
     EmoBertForSequenceClassification,
     EmoBertModel,
@@ -12,6 +13,7 @@ from .modeling_emobert import (
     EmoBertSequenceClassifierOutput,
 )
 from .modeling_vq_wav2vec import VqWav2VecModel
+from .pipeline_emobert import EmotionRecognitionPipeline, register_pipeline
 
 
 AutoConfig.register("emobert", EmoBertConfig, exist_ok=True)
@@ -19,6 +21,7 @@ AutoConfig.register("vq_wav2vec", VqWav2VecConfig, exist_ok=True)
 AutoModel.register(EmoBertConfig, EmoBertModel, exist_ok=True)
 AutoModel.register(VqWav2VecConfig, VqWav2VecModel, exist_ok=True)
 AutoModelForSequenceClassification.register(EmoBertConfig, EmoBertForSequenceClassification, exist_ok=True)
+register_pipeline()
 
 __all__ = [
     "EmoBertConfig",
@@ -27,6 +30,8 @@ __all__ = [
     "EmoBertModelOutput",
     "EmoBertPreTrainedModel",
     "EmoBertSequenceClassifierOutput",
+    "EmotionRecognitionPipeline",
     "VqWav2VecConfig",
     "VqWav2VecModel",
+    "compute_metrics_for",
 ]

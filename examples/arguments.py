@@ -1,0 +1,190 @@
+"""Typed arguments of the example scripts, read from flags and from one section of a YAML or JSON file.
+
+    python examples/run_emotion_recognition.py examples/configs/demo.yaml --num_train_epochs 3
+
+takes the section `train` of the file (or the whole file if it has no such section); flags win over the file.
+"""
+
+import json
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import HfArgumentParser, TrainingArguments
+
+
+CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+@dataclass
+class EncoderArguments:
+    """Which pretrained encoders are used."""
+
+    text_model: str = field(metadata={"help": "Folder or Hub id of the text encoder with its tokenizer."})
+    speech_model: str = field(metadata={"help": "Folder or Hub id of the speech encoder with its feature extractor."})
+
+
+@dataclass
+class PreparationArguments:
+    """From a corpus to a prepared dataset."""
+
+    corpus: str = field(metadata={"help": "Name of a corpus reader, see preprocess/corpora."})
+    output_dir: str = field(metadata={"help": "Where the prepared dataset is written."})
+    data_dir: str | None = field(default=None, metadata={"help": "Folder or file of the corpus."})
+    corpus_options: dict | str | None = field(
+        default=None, metadata={"help": "Options of the corpus reader, as a mapping or JSON."}
+    )
+    label_map: dict | str | None = field(
+        default=None, metadata={"help": "From the corpus's labels to the wanted ones, as a mapping or JSON."}
+    )
+    problem_type: str = field(
+        default="single_label_classification", metadata={"help": "One of EmoBertConfig's problem types."}
+    )
+    labels: list[str] | None = field(
+        default=None, metadata={"help": "Names of the labels in order; collected from the corpus if left out."}
+    )
+    label_range: list[float] | None = field(default=None, metadata={"help": "Smallest and largest score."})
+    protocol: str = field(default="official split", metadata={"help": "What the splits are, for the record."})
+    max_audio_seconds: float | None = field(default=None, metadata={"help": "Longer audio is cut."})
+    num_proc: int | None = field(default=None, metadata={"help": "Processes that prepare."})
+
+    def __post_init__(self):
+        self.corpus_options = as_mapping(self.corpus_options)
+        self.label_map = as_mapping(self.label_map) or None
+
+
+@dataclass
+class ModelArguments(EncoderArguments):
+    """The model that is built over the encoders; see EmoBertConfig."""
+
+    fusion: str = field(default="co_attention", metadata={"help": "co_attention or shallow."})
+    num_co_attention_layers: int = field(default=1, metadata={"help": "Layers per direction."})
+    num_co_attention_heads: int = field(default=4, metadata={"help": "Heads of each layer."})
+    co_attention_dropout: float = field(default=0.1, metadata={"help": "Dropout inside the fusion."})
+    co_attention_feed_forward: bool = field(default=False, metadata={"help": "Add LayerNorm and feed-forward."})
+    text_pooling: str = field(default="cls", metadata={"help": "cls, mean, mean_std or attention."})
+    speech_pooling: str = field(default="cls", metadata={"help": "cls, mean, mean_std or attention."})
+    use_weighted_layer_sum: bool = field(default=False, metadata={"help": "Mix all layers of the speech encoder."})
+    speech_layer: int | None = field(default=None, metadata={"help": "Use this layer of the speech encoder."})
+    classifier_dropout: float = field(default=0.1, metadata={"help": "Dropout before the last layer."})
+    modality_dropout: float = field(default=0.0, metadata={"help": "How often a modality is hidden in training."})
+    regression_loss: str = field(default="mse", metadata={"help": "mse, l1 or ccc."})
+    class_weights: list[float] | None = field(default=None, metadata={"help": "One weight per label."})
+
+    def config_kwargs(self) -> dict[str, Any]:
+        """The fields that belong to EmoBertConfig."""
+        encoders = {encoder.name for encoder in fields(EncoderArguments)}
+        return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in encoders}
+
+
+@dataclass
+class DataArguments:
+    """The prepared dataset and how it is used."""
+
+    data_dir: str = field(metadata={"help": "Folder that prepare_dataset.py wrote."})
+    modalities: list[str] = field(
+        default_factory=lambda: ["text", "speech"], metadata={"help": "text, speech, or both."}
+    )
+    max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many rows only."})
+
+
+@dataclass
+class EmotionTrainingArguments(TrainingArguments):
+    """Trainer's arguments, and what fine-tuning two encoders needs besides."""
+
+    new_weights_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of fusion and head; the encoders' if left out."}
+    )
+    early_stopping_patience: int | None = field(
+        default=None, metadata={"help": "Stop after so many evaluations without a better metric_for_best_model."}
+    )
+    freeze_text_encoder: bool = field(default=False, metadata={"help": "Do not train the text encoder."})
+    freeze_speech_encoder: bool = field(default=False, metadata={"help": "Do not train the speech encoder."})
+
+
+@dataclass
+class EvaluationArguments:
+    """A trained model on a split of a prepared dataset."""
+
+    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
+    data_dir: str = field(metadata={"help": "Folder that prepare_dataset.py wrote."})
+    output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
+    split: str = field(default="test", metadata={"help": "Split to evaluate on."})
+    modalities: list[str] = field(
+        default_factory=lambda: ["both", "text", "speech"],
+        metadata={"help": "Which inputs the model sees, one evaluation each: both, text, speech."},
+    )
+    task: str | None = field(default=None, metadata={"help": "Set of metrics; follows from the model if left out."})
+    batch_size: int = field(default=32, metadata={"help": "Rows per batch."})
+    num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+
+
+@dataclass
+class PredictionArguments:
+    """Files and transcripts to predict."""
+
+    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
+    audio: list[str] = field(default_factory=list, metadata={"help": "Audio or video files."})
+    text: list[str] = field(default_factory=list, metadata={"help": "Their transcripts, in the same order."})
+    output: str | None = field(default=None, metadata={"help": "JSON file to write."})
+    top_k: int = field(default=1, metadata={"help": "How many labels of each file."})
+
+
+def as_mapping(value: dict | str | None) -> dict[str, Any]:
+    """A mapping as it is, or read from JSON.
+
+    Raises:
+        ValueError: it is text but not a JSON object.
+    """
+    if value is None or isinstance(value, dict):
+        return dict(value or {})
+    try:
+        mapping = json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Expected a JSON object, got {value!r}: {error}") from error
+    if not isinstance(mapping, dict):
+        raise ValueError(f"Expected a JSON object, got {value!r}.")
+    return mapping
+
+
+def parse_arguments(section: str, *argument_classes: type, arguments: list[str] | None = None) -> tuple:
+    """One instance of each dataclass, from `sys.argv` or `arguments`.
+
+    Args:
+        section (`str`): section of the configuration file that this script reads.
+        argument_classes (`type`): dataclasses of arguments.
+        arguments (`list[str]`, *optional*): command line without the program's name.
+
+    Raises:
+        ValueError: the file cannot be read, or holds a name that no argument has.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = HfArgumentParser(argument_classes)
+    if arguments and arguments[0].endswith(CONFIG_SUFFIXES):
+        path = Path(arguments.pop(0))
+        _set_defaults(parser, read_section(path, section), path)
+    return parser.parse_args_into_dataclasses(args=arguments)
+
+
+def read_section(path: Path, section: str) -> dict[str, Any]:
+    """The named section of a YAML or JSON file, or the whole file when it has none of that name."""
+    if not path.is_file():
+        raise ValueError(f"There is no configuration file {path}.")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    values = content.get(section, content) if isinstance(content, dict) else content
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a mapping of arguments in section {section!r}.")
+    return values
+
+
+def _set_defaults(parser: HfArgumentParser, values: dict[str, Any], path: Path) -> None:
+    actions = {action.dest: action for action in parser._actions if action.dest != "help"}
+    unknown = sorted(set(values) - set(actions))
+    if unknown:
+        raise ValueError(f"{path}: unknown argument {', '.join(unknown)}; valid are {', '.join(sorted(actions))}.")
+    for name in values:
+        actions[name].required = False
+    # Text is converted by argparse like a flag's value, so that `1e-5`, which YAML reads as text, becomes a number.
+    parser.set_defaults(**values)
