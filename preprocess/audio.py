@@ -105,10 +105,10 @@ def _open(source: AudioSource, name: str) -> Path | BinaryIO | tuple[Any, Any]:
         if len(source) != 2:
             raise ValueError(f"{name}: a tuple must be (array, sampling rate in Hz), got {len(source)} elements.")
         return source
-    if hasattr(source, "read"):
-        return io.BytesIO(source.read()) if not source.seekable() else source
     if isinstance(source, (str, os.PathLike)):
         return _checked_file(Path(source), name)
+    if hasattr(source, "read"):
+        return source if source.seekable() else io.BytesIO(source.read())
     raise ValueError(
         f"Audio must be a path, bytes, a binary file, (array, sampling rate) or an audio dict, got "
         f"{type(source).__name__}. An array alone does not state its rate: pass (array, sampling_rate)."

@@ -10,15 +10,17 @@ A file that was cut short is an error, not a shorter recording. What a cut is re
 | ogg (Vorbis, Opus) | a page broken off at the end of the file |
 | mp4, m4a, webm, mkv | the index is missing, a packet is broken, or the stream's stated end is not reached |
 
-An mp3 without such a header, a raw AAC stream and an Ogg file that ends exactly between two pages do not state how long
-they should be: no reader can tell that those were cut.
+An mp3 without such a header, a raw AAC stream and an Ogg file that ends exactly between two pages do not state how
+long they should be: no reader can tell that those were cut.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile as sf
@@ -53,27 +55,30 @@ def decode_audio(source: str | Path | BinaryIO, name: str) -> tuple[np.ndarray, 
     try:
         return _decode_with_soundfile(source, name)
     except (sf.LibsndfileError, TypeError) as error:  # TypeError: a suffix that soundfile takes for headerless samples
-        if not isinstance(source, (str, Path)):
-            source.seek(0)
+        _rewind(source)
         return _decode_with_pyav(source, name, str(error))
 
 
 def stated_duration(source: str | Path | BinaryIO, name: str) -> float:
-    """Length in seconds by the file's own header; compressed files without one are decoded.
+    """Length in seconds by the file's own header; a file that does not state it is decoded.
 
     Args:
         source (`str`, `Path` or binary file object): as for `decode_audio`.
         name (`str`): what error messages call it.
 
     Raises:
-        ValueError: as for `decode_audio`.
+        ValueError: as for `decode_audio`, as far as the header shows it.
     """
     try:
         with sf.SoundFile(source) as file:
             return file.frames / file.samplerate
     except (sf.LibsndfileError, TypeError) as error:
-        if not isinstance(source, (str, Path)):
-            source.seek(0)
+        _rewind(source)
+        with _open_with_pyav(source, name, str(error)) as (container, stream):
+            start, end = _stated_span(container.format.name, stream)
+        if end is not None:
+            return end - start
+        _rewind(source)
         samples, rate = _decode_with_pyav(source, name, str(error))
         return len(samples) / rate
 
@@ -105,7 +110,9 @@ def _frames_missing_from_wav(log: str, frames: int) -> float:
     return frames * (stated - present) / present
 
 
-def _decode_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: str) -> tuple[np.ndarray, int]:
+@contextmanager
+def _open_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: str) -> Iterator[tuple[Any, Any]]:
+    """The opened container and its first audio stream; FFmpeg's errors, in here, become ValueErrors."""
     try:
         import av
     except ImportError as error:
@@ -113,41 +120,53 @@ def _decode_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error:
             f"{name}: libsndfile cannot read it ({soundfile_error}). If it is mp4, m4a, webm or aac, install PyAV: "
             "pip install 'av>=14.0'."
         ) from error
-
     source = str(source) if isinstance(source, Path) else source
     try:
         with av.open(source, options={"format_whitelist": _FFMPEG_FORMATS}) as container:
             if not container.streams.audio:
                 raise ValueError(f"{name}: the file has no audio stream. Give a file with sound, or leave audio out.")
-            stream = container.streams.audio[0]
-            rate, time_base = stream.rate, stream.time_base
-            stated_end = _stated_end(container.format.name, stream)
-            resampler = av.AudioResampler(format="fltp", rate=rate)
-            blocks, end = [], 0.0
-            for frame in container.decode(stream):
-                if frame.pts is not None and time_base is not None:
-                    end = float(frame.pts * time_base) + frame.samples / frame.sample_rate
-                blocks.extend(block.to_ndarray() for block in resampler.resample(frame))
-            blocks.extend(block.to_ndarray() for block in resampler.resample(None))
+            yield container, container.streams.audio[0]
     except av.FFmpegError as error:
         raise ValueError(
             f"{name}: not a sound or video file that can be read, or it is damaged or cut short "
             f"(libsndfile: {soundfile_error} FFmpeg: {error.strerror}). Get the file again or leave it out."
         ) from error
+
+
+def _decode_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: str) -> tuple[np.ndarray, int]:
+    blocks: list[np.ndarray] = []
+    end = 0.0
+    with _open_with_pyav(source, name, soundfile_error) as (container, stream):
+        from av import AudioResampler
+
+        rate = stream.rate
+        stated_end = _stated_span(container.format.name, stream)[1]
+        to_float = AudioResampler(format="fltp", rate=rate)
+        for frame in container.decode(stream):
+            if frame.pts is not None:
+                end = float(frame.pts * frame.time_base) + frame.samples / frame.sample_rate
+            blocks.extend(block.to_ndarray() for block in to_float.resample(frame))
+        blocks.extend(block.to_ndarray() for block in to_float.resample(None))
     if stated_end is not None and end < stated_end - TRUNCATION_TOLERANCE_SECONDS:
         raise _truncated(name, stated_end, end)
-    samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), dtype=np.float32)
+    samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), dtype=np.float32)  # (channels, samples)
     return (samples[0] if len(samples) == 1 else samples.T), rate
 
 
-def _stated_end(format_name: str, stream) -> float | None:
-    """When the audio stream should end, in seconds, or None where its container does not state it."""
+def _stated_span(format_name: str, stream: Any) -> tuple[float, float | None]:
+    """When the audio stream starts and should end, in seconds; the end is None where its container does not say."""
+    start = float((stream.start_time or 0) * stream.time_base)
     if not any(known in format_name for known in _FORMATS_WITH_STATED_END):
-        return None
-    if stream.duration is not None and stream.time_base is not None:
-        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+        return start, None
+    if stream.duration is not None:
+        return start, start + float(stream.duration * stream.time_base)
     clock = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    return None if clock is None else int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+    return start, None if clock is None else int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+
+
+def _rewind(source: str | Path | BinaryIO) -> None:
+    if not isinstance(source, (str, Path)):
+        source.seek(0)
 
 
 def _truncated(name: str, stated: float, found: float) -> ValueError:

@@ -33,16 +33,16 @@ class EmoBertDataCollator:
         processor (`EmoBertProcessor`): whose pad token id and padding value are used.
         pad_to_multiple_of (`int`, *optional*): rounds both lengths up (8 for tensor cores).
         speech_pad_token_id (`int`, defaults to 1): pad id of `speech_input_ids`; 1 in fairseq's dictionaries.
-        modalities (sequence of `str`, defaults to both): `("text",)` or `("speech",)` leaves the other modality out, to
-            evaluate without it. A row that then has nothing left is an error.
-        problem_type (`str`, *optional*): sets the type of `labels`: int64 for classes and one-vs-rest rows, float32 for
-            multi-label rows and scores. Without it whole numbers give int64 and others float32.
+        modalities (sequence of `str`, defaults to both): `("text",)` or `("speech",)` leaves the other modality out,
+            to evaluate without it. A row that then has nothing left is an error.
+        problem_type (`str`, *optional*): sets the type of `labels`: int64 for classes and one-vs-rest rows, float32
+            for multi-label rows and scores. Without it whole numbers give int64 and others float32.
 
     Returns, when called with rows of a prepared dataset:
         `dict[str, torch.Tensor]`: `input_ids` and `attention_mask` `(rows, tokens)`; one of `speech_input_ids`
         `(rows, ids)`, `input_values` `(rows, samples)` and `input_features` `(rows, frames, bins)` (Whisper:
-        `(rows, bins, frames)`), with `speech_attention_mask`; `labels` `(rows,)` or `(rows, num_labels)` where the rows
-        have them. A row without a modality has an all-zero mask; a modality that no row has is left out.
+        `(rows, bins, frames)`), with `speech_attention_mask`; `labels` `(rows,)` or `(rows, num_labels)` where the
+        rows have them. A row without a modality has an all-zero mask; a modality that no row has is left out.
 
     Raises:
         ValueError: a row has neither modality (it is named), or only some rows have labels.

@@ -26,8 +26,8 @@ class LabelEncoder:
 
     Args:
         problem_type (`str`): one of `configuration_emo.configuration_emobert.PROBLEM_TYPES`.
-        label2id (`dict[str, int]`, *optional*): index of each name, 0 to n-1. Needed but for regression, where it names
-            the scores when there are several.
+        label2id (`dict[str, int]`, *optional*): index of each name, 0 to n-1. Needed but for regression, where it
+            names the scores when there are several.
         label_range (pair of `float`, *optional*): regression only, the smallest and largest score.
 
     Raises:
@@ -157,16 +157,15 @@ class LabelEncoder:
         return cls(problem_type, label2id, label_range)
 
     def _index_of(self, label: Any, place: str) -> int:
-        assert self.label2id is not None
-        name = _name(label)
+        name, known = _name(label), self.label2id or {}
         if name is None:
             raise ValueError(f"{place}: a class must be given by its name, got {label!r} ({type(label).__name__}).")
-        if name not in self.label2id:
+        if name not in known:
             raise ValueError(
                 f"{place}: unknown label {name!r}; the known ones are {', '.join(self.names or [])}. Map it with "
                 "label_map, add it to label2id, or leave the row out."
             )
-        return self.label2id[name]
+        return known[name]
 
     def _encode_row(self, label: Any, place: str) -> list[int]:
         if _name(label) is not None:
@@ -207,8 +206,8 @@ class LabelEncoder:
             raise ValueError(f"{place}: a score must be finite, got {value!r}. Correct it or leave the row out.")
         if self.label_range is not None and not self.label_range[0] <= score <= self.label_range[1]:
             raise ValueError(
-                f"{place}: the score {score:g} is out of the range [{self.label_range[0]:g}, {self.label_range[1]:g}]. "
-                "Correct it, leave the row out, or give another label_range."
+                f"{place}: the score {score:g} is out of the range [{self.label_range[0]:g}, {self.label_range[1]:g}]."
+                " Correct it, leave the row out, or give another label_range."
             )
         return score
 

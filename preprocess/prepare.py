@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import datasets
 import numpy as np
@@ -38,9 +38,10 @@ def prepare_dataset(
     output_dir: str | Path | None = None,
     num_proc: int | None = None,
     max_audio_seconds: float | None = None,
+    min_audio_seconds: float = 0.1,
     max_text_length: int | None = None,
     max_speech_ids: int | None = None,
-    too_long: str = "truncate",
+    too_long: Literal["truncate", "skip"] = "truncate",
     problems: Iterable[Problem] = (),
     info: Mapping[str, Any] | None = None,
 ) -> DatasetDict:
@@ -57,17 +58,19 @@ def prepare_dataset(
         processor (`EmoBertProcessor`): text and sound.
         label_encoder (`LabelEncoder`): labels.
         output_dir (`str` or `Path`, *optional*): where the prepared dataset goes, with `preparation.json`,
-            `skipped.jsonl` and `processor/`. A folder prepared from the same rows, files, processor, labels and options
-            is used as it is; another prepared folder is replaced, and only when the new one is complete. Without it
-            the rows are kept in the datasets cache.
+            `skipped.jsonl` and `processor/`. A folder prepared from the same rows, files, processor, labels and
+            options is used as it is; another prepared folder is replaced, and only when the new one is complete.
+            Without it the rows are kept in the datasets cache.
         num_proc (`int`, *optional*): processes.
-        max_audio_seconds, max_text_length, max_speech_ids, too_long: limits, see `PreparationOptions`.
+        max_audio_seconds, min_audio_seconds, max_text_length, max_speech_ids, too_long: limits, see
+            `PreparationOptions`.
         problems (iterable of `Problem`): what the corpus reader found, to be listed in the same `skipped.jsonl`.
         info (`dict`, *optional*): what else `preparation.json` should record (corpus, protocol, fold, ...).
 
     Returns:
-        `DatasetDict` in numpy format, with `id, input_ids, attention_mask, labels, text_length, speech_length, speaker,
-        session` and one of `input_values` `(samples,)`, `input_features` `(frames, bins)` and `speech_input_ids`.
+        `DatasetDict` in numpy format, with `id, input_ids, attention_mask, labels, text_length, speech_length,
+        speaker, session` and one of `input_values` `(samples,)`, `input_features` `(frames, bins)` and
+        `speech_input_ids`.
         A modality that an utterance lacks is a sequence of length 0; `speech_length` is in samples, frames or ids.
         Sounds are stored as float32: 4 bytes a sample (230 MB an hour at 16 kHz).
 
@@ -80,7 +83,13 @@ def prepare_dataset(
         ...     load_corpus("csv", "my_recordings/"), processor, label_encoder, output_dir="prepared", num_proc=4
         ... )
     """
-    options = PreparationOptions(max_audio_seconds, max_text_length, max_speech_ids, too_long)  # type: ignore[arg-type]
+    options = PreparationOptions(
+        max_audio_seconds=max_audio_seconds,
+        min_audio_seconds=min_audio_seconds,
+        max_text_length=max_text_length,
+        max_speech_ids=max_speech_ids,
+        too_long=too_long,
+    )
     splits = dataset if isinstance(dataset, DatasetDict) else DatasetDict({"train": dataset})
     splits = DatasetDict({name: _undecoded(split) for name, split in splits.items()})
     speech_column = _check_columns(splits, processor)
@@ -91,7 +100,7 @@ def prepare_dataset(
     if output_dir is None:
         cache_dir = Path(datasets.config.HF_DATASETS_CACHE) / f"emobert-{fingerprint}"
         cache_dir.mkdir(parents=True, exist_ok=True)
-        prepared, _, _ = _prepare_splits(splits, preparer, cache_dir, num_proc)
+        prepared, _, _ = _prepare_splits(splits, preparer, cache_dir, num_proc, fingerprint)
         return prepared
 
     output_dir = Path(output_dir)
@@ -101,9 +110,9 @@ def prepare_dataset(
     output_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output_dir.name}-", dir=output_dir.parent) as work:
         finished = Path(work) / "prepared"
-        prepared, skipped, counts = _prepare_splits(splits, preparer, Path(work), num_proc)
+        prepared, skipped, counts = _prepare_splits(splits, preparer, Path(work), num_proc, fingerprint)
         prepared.save_to_disk(finished)
-        processor.save_pretrained(finished / PROCESSOR_FOLDER)
+        preparer.processor.save_pretrained(finished / PROCESSOR_FOLDER)
         write_skipped(finished / SKIPPED_FILE, [*problems, *skipped])
         record = {
             **(info or {}),
@@ -122,11 +131,11 @@ def prepare_dataset(
 
 
 def _prepare_splits(
-    splits: DatasetDict, preparer: UtterancePreparer, cache_dir: Path, num_proc: int | None
+    splits: DatasetDict, preparer: UtterancePreparer, cache_dir: Path, num_proc: int | None, fingerprint: str
 ) -> tuple[DatasetDict, list[Problem], dict[str, dict[str, int]]]:
     """The prepared splits, the problems of their rows, and how many rows there were, were kept, skipped and cut."""
     prepared, problems, counts = DatasetDict(), [], {}
-    for name, split in splits.items():
+    for index, (name, split) in enumerate(splits.items()):
         mapped = split.map(
             preparer,
             with_indices=True,
@@ -135,7 +144,7 @@ def _prepare_splits(
             num_proc=None if num_proc is None else max(1, min(num_proc, len(split))),
             cache_file_name=str(cache_dir / f"{name}.arrow"),
             writer_batch_size=_WRITER_BATCH_SIZE,
-            new_fingerprint=cache_dir.name.rpartition("-")[2] + name,
+            new_fingerprint=f"{fingerprint[:16]}-{index}",
             desc=f"Preparing {name}",
         )
         of_split = list(_problems_of(mapped, name))
@@ -176,8 +185,8 @@ def _check_columns(splits: DatasetDict, processor: EmoBertProcessor) -> str:
             missing.append("audio or text")
         if missing:
             raise ValueError(
-                f"The split {name!r} has no column {', '.join(missing)}; its columns are {', '.join(sorted(columns))}. "
-                "Rename your columns (rename_column) or read the corpus with load_corpus."
+                f"The split {name!r} has no column {', '.join(missing)}; its columns are {', '.join(sorted(columns))}."
+                " Rename your columns (rename_column) or read the corpus with load_corpus."
             )
     with_ids = {name for name, split in splits.items() if "speech_input_ids" in split.column_names}
     if with_ids and with_ids != set(splits):

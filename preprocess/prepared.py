@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import DatasetDict, load_from_disk
+from datasets import DatasetDict
 
 from .labels import LabelEncoder
 from .schema import Problem
@@ -58,10 +58,8 @@ def load_prepared(output_dir: str | Path) -> PreparedDataset:
             f"{output_dir} is not a prepared dataset: there is no {PREPARATION_FILE}. Run prepare_dataset."
         )
     info = json.loads(record.read_text(encoding="utf-8"))
-    datasets = load_from_disk(str(output_dir))
-    assert isinstance(datasets, DatasetDict)
     return PreparedDataset(
-        datasets=datasets,
+        datasets=DatasetDict.load_from_disk(str(output_dir)),
         label_encoder=LabelEncoder.from_dict(info),
         processor_dir=output_dir / PROCESSOR_FOLDER,
         info=info,

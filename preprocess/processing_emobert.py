@@ -1,7 +1,8 @@
-"""EmoBERT's processor: text through a tokenizer, sound through a feature extractor, either of them absent if need be."""
+"""EmoBERT's processor: text through a tokenizer, sound through a feature extractor; either may be absent."""
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,11 +49,7 @@ class EmoBertProcessor(ProcessorMixin):
 
     def __init__(self, feature_extractor, tokenizer):
         super().__init__(feature_extractor, tokenizer)
-        self._check_extractor(feature_extractor)
-
-    @staticmethod
-    def _check_extractor(feature_extractor) -> None:
-        speech_input_name(feature_extractor)
+        speech_input_name(feature_extractor)  # refuses an extractor of another kind
 
     @property
     def speech_input_name(self) -> str:
@@ -133,20 +130,32 @@ class EmoBertProcessor(ProcessorMixin):
             sound = (sound, rate)
         return extract_speech_features(self.feature_extractor, load_audio(sound, rate), rate, **kwargs)
 
-    def encode_text(self, text: str, max_length: int | None = None) -> tuple[list[int], int]:
+    @property
+    def max_text_length(self) -> int:
+        """Most token ids of a text that `__call__` keeps unless told otherwise; very large where there is no limit."""
+        kwargs = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs)["text_kwargs"]
+        return kwargs.get("max_length") or self.tokenizer.model_max_length
+
+    def limit_text(self, max_length: int) -> EmoBertProcessor:
+        """A copy that cuts texts to `max_length` token ids where this one would keep more; it is saved with that."""
+        limited = copy.deepcopy(self)
+        limit = min(max_length, self.max_text_length)
+        limited.tokenizer.model_max_length = limit
+        if limited.tokenizer.init_kwargs.get("max_length") is not None:
+            limited.tokenizer.init_kwargs["max_length"] = limit
+        return limited
+
+    def encode_text(self, text: str) -> tuple[list[int], int]:
         """One text as the tokenizer sees it, alone, cut as `__call__` cuts it.
 
         Args:
             text (`str`): a text.
-            max_length (`int`, *optional*): most token ids, where this is less than the tokenizer's own limit.
 
         Returns:
             `tuple[list[int], int]`: the token ids, and how many there were before any cut.
         """
         whole = self.tokenizer(text, truncation=False, verbose=False)["input_ids"]
-        kwargs = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs)["text_kwargs"]
-        own_limit = kwargs.get("max_length") or self.tokenizer.model_max_length
-        limit = own_limit if max_length is None else min(own_limit, max_length)
+        limit = self.max_text_length
         if len(whole) <= limit:
             return whole, len(whole)
         return self.tokenizer(text, truncation=True, max_length=limit)["input_ids"], len(whole)
@@ -205,8 +214,12 @@ def _rows_of_text(text: Any) -> list[str | None] | None:
     if text is None:
         return None
     rows = [text] if isinstance(text, str) else text
-    if not isinstance(rows, Sequence) or not all(row is None or isinstance(row, str) for row in rows):
-        raise ValueError("`text` must be a string or a list of strings (None for a row without text).")
+    if (
+        not isinstance(rows, Sequence)
+        or len(rows) == 0
+        or not all(row is None or isinstance(row, str) for row in rows)
+    ):
+        raise ValueError(f"`text` must be a string or a list of strings (None for a row without text), got {text!r}.")
     return [row if is_text(row) else None for row in rows]
 
 
@@ -250,7 +263,7 @@ def _match_rows(texts: list[str | None] | None, sounds: list[Any] | None) -> tup
     """The two lists at equal length, None for what is absent."""
     if texts is not None and sounds is not None and len(texts) != len(sounds):
         raise ValueError(
-            f"There are {len(texts)} texts and {len(sounds)} sounds. Give one of each per row, None where a row has none."
+            f"There are {len(texts)} texts and {len(sounds)} sounds. Give one of each per row, None where there is none."
         )
     count = len(texts) if texts is not None else len(sounds or [])
     texts = [None] * count if texts is None else texts

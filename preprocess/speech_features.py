@@ -1,7 +1,7 @@
 """What a feature extractor makes of one waveform, and how rows of that become a padded batch.
 
-Every waveform is extracted alone and padded afterwards. A batched call of a Transformers feature extractor may normalise
-over the padding of its neighbours (wav2vec2-base's settings do); a row here never depends on other rows.
+Every waveform is extracted alone and padded afterwards. A batched call of a Transformers feature extractor may
+normalise over padding (wav2vec2-base's settings do); a row here never depends on other rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from transformers import FeatureExtractionMixin
+from transformers import SequenceFeatureExtractor
 
 
 SPEECH_INPUT_NAMES = ("input_values", "input_features")
@@ -28,7 +28,7 @@ class SpeechFeatures(NamedTuple):
     length: int
 
 
-def speech_input_name(feature_extractor: FeatureExtractionMixin) -> str:
+def speech_input_name(feature_extractor: SequenceFeatureExtractor) -> str:
     """`"input_values"` (waveforms) or `"input_features"`, what this extractor produces.
 
     Raises:
@@ -43,18 +43,18 @@ def speech_input_name(feature_extractor: FeatureExtractionMixin) -> str:
     return name
 
 
-def has_fixed_length(feature_extractor: FeatureExtractionMixin) -> bool:
-    """True for Whisper's kind: every sound is padded or cut to one length, and the bins come first, `(bins, frames)`."""
+def has_fixed_length(feature_extractor: SequenceFeatureExtractor) -> bool:
+    """True for Whisper's kind: every sound is padded or cut to one length, and bins come first, `(bins, frames)`."""
     return hasattr(feature_extractor, "nb_max_frames")
 
 
-def max_samples(feature_extractor: FeatureExtractionMixin) -> int | None:
+def max_samples(feature_extractor: SequenceFeatureExtractor) -> int | None:
     """Longest waveform that the extractor keeps whole, in samples; None where it has no limit."""
     return feature_extractor.n_samples if has_fixed_length(feature_extractor) else None
 
 
 def extract_speech_features(
-    feature_extractor: FeatureExtractionMixin, waveform: np.ndarray, sampling_rate: int, **kwargs: Any
+    feature_extractor: SequenceFeatureExtractor, waveform: np.ndarray, sampling_rate: int, **kwargs: Any
 ) -> SpeechFeatures:
     """Calls the extractor on one waveform.
 
@@ -99,7 +99,7 @@ def trim_constant_tail(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def pad_speech_features(
-    feature_extractor: FeatureExtractionMixin,
+    feature_extractor: SequenceFeatureExtractor,
     rows: Sequence[SpeechFeatures | None],
     *,
     length: int | None = None,

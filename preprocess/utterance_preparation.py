@@ -21,15 +21,18 @@ class PreparationOptions:
     """What is done with long utterances.
 
     Args:
-        max_audio_seconds (`float`, *optional*): longest sound that is kept whole; an extractor of fixed length (Whisper,
-            30 s) has such a limit of its own.
-        max_text_length (`int`, *optional*): most token ids of a text, where this is less than the tokenizer's own limit.
+        max_audio_seconds (`float`, *optional*): longest sound that is kept whole; an extractor of fixed length
+            (Whisper, 30 s) has such a limit of its own.
+        min_audio_seconds (`float`, defaults to 0.1): shorter sounds cannot be used; they are less than the receptive
+            field of some encoders (Moonshine 56 ms, vq-wav2vec 29 ms, wav2vec2 25 ms).
+        max_text_length (`int`, *optional*): most token ids of a text, where this is less than the processor's limit.
         max_speech_ids (`int`, *optional*): most ids of a row that comes with `speech_input_ids` (2048 in Speech-BERT).
         too_long (`"truncate"` or `"skip"`): whether a sound or id sequence over its limit is cut (and noted among the
             problems, as kept) or left out of the corpus. Texts are always cut.
     """
 
     max_audio_seconds: float | None = None
+    min_audio_seconds: float = 0.1
     max_text_length: int | None = None
     max_speech_ids: int | None = None
     too_long: Literal["truncate", "skip"] = "truncate"
@@ -41,6 +44,8 @@ class PreparationOptions:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"{name} must be positive, got {value}.")
+        if self.min_audio_seconds < 0:
+            raise ValueError(f"min_audio_seconds must not be negative, got {self.min_audio_seconds}.")
 
 
 class UtterancePreparer:
@@ -63,7 +68,8 @@ class UtterancePreparer:
         options: PreparationOptions,
         speech_column: str,
     ) -> None:
-        self.processor = processor
+        limit = options.max_text_length
+        self.processor = processor if limit is None else processor.limit_text(limit)
         self.label_encoder = label_encoder
         self.options = options
         self.speech_column = speech_column
@@ -76,7 +82,7 @@ class UtterancePreparer:
         self.features = self._features()
 
     def _nothing(self) -> dict[str, np.ndarray]:
-        """What stands for an absent modality, or for everything of a row that cannot be used: sequences of length 0."""
+        """What stands for an absent modality, or for all of a row that cannot be used: sequences of length 0."""
         ids, mask = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8)
         speech = ids
         if self.speech_column != "speech_input_ids":
@@ -146,7 +152,7 @@ class UtterancePreparer:
             raise ValueError(f"The text must be a string, got {text!r} ({type(text).__name__}).")
         if not is_text(text):
             return self.nothing["input_ids"]
-        ids, length = self.processor.encode_text(text, self.options.max_text_length)
+        ids, length = self.processor.encode_text(str(text))
         if length > len(ids):
             notes.append(f"The text of {length} token ids was cut to {len(ids)}.")
         return np.asarray(ids, dtype=np.int32)
@@ -162,6 +168,10 @@ class UtterancePreparer:
         if not _has_audio(row.get("audio")):
             return self.nothing[self.speech_column], 0
         waveform = load_audio(row["audio"], self.rate)
+        if len(waveform) < self.options.min_audio_seconds * self.rate:
+            raise ValueError(
+                f"The sound of {len(waveform) / self.rate:.3f} s is shorter than {self.options.min_audio_seconds:g} s."
+            )
         if self.max_samples is not None and len(waveform) > self.max_samples:
             seconds, limit = len(waveform) / self.rate, self.max_samples / self.rate
             if self.options.too_long == "skip":

@@ -1,0 +1,106 @@
+"""A dataset of the Hugging Face Hub (or any `DatasetDict`) -> utterances of the schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets import Audio, ClassLabel, Dataset, load_dataset
+from datasets.exceptions import DatasetNotFoundError
+
+from ..schema import CorpusReading
+from .table_columns import SPLIT_NAMES, TableColumns
+
+
+def load_hub_splits(
+    name: str, *, config: str | None = None, revision: str | None = None, splits: Mapping[str, str] | None = None
+) -> dict[str, Dataset]:
+    """Downloads (or finds in the cache) the splits of a Hub dataset.
+
+    Args:
+        name (`str`): `owner/dataset`.
+        config (`str`, *optional*): its configuration.
+        revision (`str`, *optional*): its branch, tag or commit.
+        splits (`dict[str, str]`, *optional*): what train, validation and test are made of, for datasets that name
+            their splits otherwise: `{"train": "session1+session2", "test": "session3"}`.
+
+    Raises:
+        ValueError: there is no such dataset, it cannot be reached, or no split has a known name.
+    """
+    try:
+        if splits is not None:
+            return {split: load_dataset(name, config, revision=revision, split=of) for split, of in splits.items()}
+        loaded = load_dataset(name, config, revision=revision)
+    except (DatasetNotFoundError, ConnectionError, FileNotFoundError) as error:
+        raise ValueError(
+            f"{name}: there is no such table or folder here, and no such dataset could be loaded from the Hub ({error})."
+        ) from error
+    known = {alias: split for split, aliases in SPLIT_NAMES.items() for alias in aliases}
+    found = {known[split]: dataset for split, dataset in loaded.items() if split in known}
+    if not found:
+        raise ValueError(
+            f"{name} has the splits {', '.join(loaded)}. Say which are train, validation and test: "
+            f"splits={{'train': {next(iter(loaded))!r}}}."
+        )
+    return found
+
+
+def read_datasets(
+    splits: Mapping[str, Dataset], columns: TableColumns, *, name: str, audio_dir: Path | None = None
+) -> CorpusReading:
+    """Rows of datasets as utterances.
+
+    Args:
+        splits (`dict[str, Dataset]`): by split.
+        columns (`TableColumns`): their columns. Numbers of a `ClassLabel` become its names.
+        name (`str`): what rows and messages are called after.
+        audio_dir (`Path`, *optional*): where sounds that are embedded in the dataset are written as files, once; a
+            folder in the datasets cache if not given.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    reading = CorpusReading({})
+    for split, dataset in splits.items():
+        columns.check(dataset.column_names, f"{name} ({split})")
+        if isinstance(dataset.features.get(columns.audio), Audio):
+            dataset = dataset.cast_column(columns.audio, Audio(decode=False))
+        folder = audio_dir or Path(datasets.config.HF_DATASETS_CACHE) / "emobert-audio" / dataset._fingerprint
+        reading.splits[split] = list(
+            columns.utterances(
+                _rows(dataset, columns, split, folder),
+                table=f"{name.replace('/', '--')}-{split}",
+                audio_dir=Path(),
+                split=split,
+                problems=reading.problems,
+            )
+        )
+    return reading
+
+
+def _rows(dataset: Dataset, columns: TableColumns, split: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    names = {column: feature for column, feature in dataset.features.items() if isinstance(feature, ClassLabel)}
+    for index, row in enumerate(dataset):
+        cells = dict(row)
+        for column, feature in names.items():
+            cells[column] = None if cells[column] is None else feature.int2str(cells[column])
+        audio = cells.get(columns.audio)
+        if isinstance(audio, Mapping):
+            cells[columns.audio] = _audio_file(audio, folder, f"{split}-{index:07d}")
+        yield f"{split}, row {index}", cells
+
+
+def _audio_file(audio: Mapping[str, Any], folder: Path, stem: str) -> str | None:
+    """The path of a sound, which is written to `folder` where the dataset only has its bytes."""
+    content, path = audio.get("bytes"), audio.get("path")
+    if content is None:
+        return path
+    suffix = Path(path or "").suffix
+    target = folder / (stem + (suffix if re.fullmatch(r"\.\w{1,5}", suffix) else ""))
+    if not target.exists() or target.stat().st_size != len(content):
+        folder.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return str(target)
