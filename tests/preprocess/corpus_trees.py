@@ -1,0 +1,91 @@
+"""Small corpora in the exact folder layouts and file formats of the releases, with the quirks that these have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile as sf
+
+from preprocess.schema import CorpusReading
+
+
+SECONDS = 0.25
+
+
+def write_tone(path: Path, seconds: float = SECONDS, sampling_rate: int = 16_000) -> Path:
+    """A 220 Hz tone as a 16-bit mono wav file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = np.arange(round(seconds * sampling_rate)) / sampling_rate
+    sf.write(path, 0.1 * np.sin(2 * np.pi * 220 * times), sampling_rate, subtype="PCM_16")
+    return path
+
+
+def write_clip(path: Path, seconds: float = SECONDS, *, with_audio: bool = True) -> Path:
+    """An mp4 file with a small MPEG-4 picture and, where asked for, an AAC tone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rate = 16_000
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=8)
+        video.width, video.height, video.pix_fmt = 16, 16, "yuv420p"
+        audio = container.add_stream("aac", rate=rate, layout="mono") if with_audio else None
+        for _ in range(2):
+            picture = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), dtype=np.uint8), format="rgb24")
+            container.mux(video.encode(picture))
+        container.mux(video.encode())
+        if audio is not None:
+            times = np.arange(round(seconds * rate)) / rate
+            samples = (0.1 * np.sin(2 * np.pi * 220 * times)).astype(np.float32)[None]
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate = rate
+            container.mux(audio.encode(frame))
+            container.mux(audio.encode())
+    return path
+
+
+def cut_short(path: Path, fraction: float = 0.5) -> Path:
+    """Keeps only the first part of a file's bytes, as an interrupted download does."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * fraction)])
+    return path
+
+
+def make_empty(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return path
+
+
+def make_apple_double(path: Path) -> Path:
+    """The `._` companion that macOS's tar writes beside a file: not a recording, in spite of its suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    companion = path.with_name("._" + path.name)
+    companion.write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
+    return companion
+
+
+def rows(reading: CorpusReading, root: Path) -> dict[str, list[tuple]]:
+    """What a reading holds, for comparisons: by split (id, audio below root, text, label, speaker, session)."""
+
+    def below_root(audio: str | None) -> str | None:
+        return None if audio is None else Path(audio).relative_to(root).as_posix()
+
+    return {
+        split: [(u.id, below_root(u.audio), u.text, u.label, u.speaker, u.session) for u in utterances]
+        for split, utterances in reading.splits.items()
+    }
+
+
+def damage(reading: CorpusReading) -> list[tuple[str, str, str | None, bool]]:
+    """A reading's problems as (id, kind of reason, split, kept), without the warning about published counts."""
+    kinds = [(p.id, p.reason.partition(":")[0], p.split, p.kept) for p in reading.problems]
+    return sorted(
+        (kind for kind in kinds if not kind[1].startswith("counts differ")), key=lambda kind: tuple(map(str, kind))
+    )
+
+
+def emodb_tree(root: Path, names: list[str]) -> Path:
+    for name in names:
+        write_tone(root / "wav" / f"{name}.wav", sampling_rate=22_050)
+    return root
