@@ -169,7 +169,7 @@ class LabelEncoder:
 
     def _encode_row(self, label: Any, place: str) -> list[int]:
         if _name(label) is not None:
-            label = [label]
+            label = [_name(label)]
         if not isinstance(label, (list, tuple, np.ndarray)):
             raise ValueError(f"{place}: labels must be names or a 0/1 row, got {label!r} ({type(label).__name__}).")
         values = list(label)
@@ -216,7 +216,7 @@ def _name(label: Any) -> str | None:
     """A class's name as text; None for what cannot be one."""
     if isinstance(label, str):
         return label.strip()
-    if isinstance(label, (int, np.integer)) and not isinstance(label, (bool, np.bool_)):
+    if isinstance(label, (int, float, np.number)) and not isinstance(label, bool) and float(label).is_integer():
         return str(int(label))
     return None
 

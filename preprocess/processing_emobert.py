@@ -263,7 +263,7 @@ def _match_rows(texts: list[str | None] | None, sounds: list[Any] | None) -> tup
     """The two lists at equal length, None for what is absent."""
     if texts is not None and sounds is not None and len(texts) != len(sounds):
         raise ValueError(
-            f"There are {len(texts)} texts and {len(sounds)} sounds. Give one of each per row, None where there is none."
+            f"There are {len(texts)} texts and {len(sounds)} sounds. Give one of each per row, or None for it."
         )
     count = len(texts) if texts is not None else len(sounds or [])
     texts = [None] * count if texts is None else texts

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from transformers import SequenceFeatureExtractor
 
 
 SPEECH_INPUT_NAMES = ("input_values", "input_features")
+
+# Any Transformers audio feature extractor; their common base class declares neither the call nor the attributes.
+FeatureExtractor = Any
 
 
 class SpeechFeatures(NamedTuple):
@@ -28,7 +30,7 @@ class SpeechFeatures(NamedTuple):
     length: int
 
 
-def speech_input_name(feature_extractor: SequenceFeatureExtractor) -> str:
+def speech_input_name(feature_extractor: FeatureExtractor) -> str:
     """`"input_values"` (waveforms) or `"input_features"`, what this extractor produces.
 
     Raises:
@@ -43,18 +45,18 @@ def speech_input_name(feature_extractor: SequenceFeatureExtractor) -> str:
     return name
 
 
-def has_fixed_length(feature_extractor: SequenceFeatureExtractor) -> bool:
+def has_fixed_length(feature_extractor: FeatureExtractor) -> bool:
     """True for Whisper's kind: every sound is padded or cut to one length, and bins come first, `(bins, frames)`."""
     return hasattr(feature_extractor, "nb_max_frames")
 
 
-def max_samples(feature_extractor: SequenceFeatureExtractor) -> int | None:
+def max_samples(feature_extractor: FeatureExtractor) -> int | None:
     """Longest waveform that the extractor keeps whole, in samples; None where it has no limit."""
     return feature_extractor.n_samples if has_fixed_length(feature_extractor) else None
 
 
 def extract_speech_features(
-    feature_extractor: SequenceFeatureExtractor, waveform: np.ndarray, sampling_rate: int, **kwargs: Any
+    feature_extractor: FeatureExtractor, waveform: np.ndarray, sampling_rate: int, **kwargs: Any
 ) -> SpeechFeatures:
     """Calls the extractor on one waveform.
 
@@ -99,7 +101,7 @@ def trim_constant_tail(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def pad_speech_features(
-    feature_extractor: SequenceFeatureExtractor,
+    feature_extractor: FeatureExtractor,
     rows: Sequence[SpeechFeatures | None],
     *,
     length: int | None = None,

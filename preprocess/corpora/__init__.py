@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from datasets import DatasetDict
 
-from ..schema import SPLITS, CorpusReading, Label, Problem, Utterance
+from ..label_maps import AnyLabelMap, apply_label_map
+from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
 from .report import REPORT_FILE, write_report
 
@@ -21,7 +21,7 @@ def read_corpus(
     name: str,
     data_dir: str | Path,
     *,
-    label_map: Mapping[str, str | None] | None = None,
+    label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     **options: Any,
 ) -> CorpusReading:
@@ -30,10 +30,9 @@ def read_corpus(
     Args:
         name (`str`): one of `CORPORA`.
         data_dir (`str` or `Path`): where the corpus is.
-        label_map (`dict[str, str | None]`, *optional*): new names for labels, such as `{"exc": "hap"}`; a label mapped
-            to None takes its utterances out of the corpus. Several labels of one utterance are mapped one by one, and
-            the utterance goes when none is left.
-        only_mapped (`bool`): also take out utterances whose label is not in `label_map`; otherwise it keeps its name.
+        label_map (*optional*): new names for labels, such as `{"exc": "hap"}` or `"iemocap-4-class"`; a label mapped
+            to None takes its utterances out of the corpus. See `preprocess.label_maps`.
+        only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:
@@ -52,7 +51,7 @@ def read_corpus(
         raise ValueError("only_mapped needs a label_map.")
     reading = importlib.import_module(f".{name}", __name__).read(data_dir, **options)
     if label_map is not None:
-        reading = _map_labels(reading, label_map, only_mapped)
+        reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
     return _drop_repeated_ids(reading)
 
 
@@ -60,7 +59,7 @@ def load_corpus(
     name: str,
     data_dir: str | Path,
     *,
-    label_map: Mapping[str, str | None] | None = None,
+    label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     report_dir: str | Path | None = None,
     **options: Any,
@@ -85,33 +84,6 @@ def load_corpus(
         write_skipped(Path(report_dir) / SKIPPED_FILE, reading.problems)
         write_report(Path(report_dir) / REPORT_FILE, reading)
     return reading.to_dataset_dict()
-
-
-def _map_labels(reading: CorpusReading, label_map: Mapping[str, str | None], only_mapped: bool) -> CorpusReading:
-    splits: dict[str, list[Utterance]] = {}
-    problems = list(reading.problems)
-    for split, utterances in reading.splits.items():
-        splits[split] = []
-        for utterance in utterances:
-            label = _mapped(utterance.label, label_map, only_mapped)
-            if label is not None or utterance.label is None:
-                splits[split].append(utterance.replace(label=label))
-            else:
-                reason = f"The label {utterance.label!r} is left out by the label map."
-                problems.append(Problem(utterance.id, _place(split, utterance), reason, split))
-    return CorpusReading(splits, problems)
-
-
-def _mapped(label: Label, label_map: Mapping[str, str | None], only_mapped: bool) -> Label:
-    """The label's new name, None where it is taken out. A list keeps its order and loses repeated names."""
-    if isinstance(label, list):
-        names = [_mapped(name, label_map, only_mapped) for name in label]
-        kept = list(dict.fromkeys(name for name in names if name is not None))
-        return kept or None  # type: ignore[return-value]
-    key = f"{label:g}" if isinstance(label, float) else str(label)
-    if key in label_map:
-        return label_map[key]
-    return None if only_mapped else label
 
 
 def _drop_repeated_ids(reading: CorpusReading) -> CorpusReading:

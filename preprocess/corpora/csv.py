@@ -33,6 +33,7 @@ def read(
     id_column: str = "id",
     speaker_column: str = "speaker",
     session_column: str = "session",
+    numeric_labels: bool = False,
     audio_dir: str | Path | None = None,
     encoding: str = "utf-8-sig",
     config: str | None = None,
@@ -46,15 +47,16 @@ def read(
             such path, `owner/dataset` on the Hub.
         audio_column, text_column, label_column, id_column, speaker_column, session_column (`str`): names of columns.
             `label_column` may be a list of names. Without an id column a row is called after its table and number.
+        numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
         audio_dir (`str` or `Path`, *optional*): what relative audio paths start from; the table's folder if not given.
             For a Hub dataset, where its embedded sounds are written.
         encoding (`str`): of CSV, TSV and JSON Lines.
         config, revision, splits: of a Hub dataset only, see `load_hub_splits`.
 
     Returns:
-        `CorpusReading`: labels of CSV and TSV stay text (a cell like `["sad", "angry"]` is read as a JSON list), those
-        of JSON Lines and Parquet keep their types. Rows that cannot be read, or that have neither audio nor text, are
-        among the problems.
+        `CorpusReading`: labels of CSV and TSV stay text without `numeric_labels` (a cell like `["sad", "angry"]` is
+        read as a JSON list), those of JSON Lines and Parquet keep their types. Rows that cannot be read, or that have
+        neither audio nor text, are among the problems.
 
     Raises:
         ValueError: there is no table, or it lacks a column (the ones present are listed).
@@ -62,7 +64,9 @@ def read(
     Example:
         >>> reading = read("my_recordings/", text_column="transcript")  # doctest: +SKIP
     """
-    columns = TableColumns(audio_column, text_column, label_column, id_column, speaker_column, session_column)
+    columns = TableColumns(
+        audio_column, text_column, label_column, id_column, speaker_column, session_column, numeric_labels
+    )
     if _is_hub_name(data_dir):
         datasets = load_hub_splits(str(data_dir), config=config, revision=revision, splits=splits)
         folder = None if audio_dir is None else Path(audio_dir)

@@ -36,7 +36,7 @@ def load_hub_splits(
         loaded = load_dataset(name, config, revision=revision)
     except (DatasetNotFoundError, ConnectionError, FileNotFoundError) as error:
         raise ValueError(
-            f"{name}: there is no such table or folder here, and no such dataset could be loaded from the Hub ({error})."
+            f"{name}: there is no such table or folder here, and the Hub gives no such dataset ({error})."
         ) from error
     known = {alias: split for split, aliases in SPLIT_NAMES.items() for alias in aliases}
     found = {known[split]: dataset for split, dataset in loaded.items() if split in known}

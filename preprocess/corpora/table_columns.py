@@ -25,6 +25,7 @@ class TableColumns:
     Args:
         audio, text, id, speaker, session (`str`): names of columns; the last three need not exist.
         label (`str` or sequence of `str`): one column, or several whose values make a list (valence, arousal, ...).
+        numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
     """
 
     audio: str = "audio"
@@ -33,6 +34,7 @@ class TableColumns:
     id: str = "id"
     speaker: str = "speaker"
     session: str = "session"
+    numeric_labels: bool = False
 
     def check(self, present: Iterable[str], table: str) -> None:
         """Checks a table's columns.
@@ -80,6 +82,12 @@ class TableColumns:
                 problems.append(Problem(name, place, "The row has neither audio nor text.", split))
                 continue
             labels = [cells.get(column) for column in self._labels()]
+            if self.numeric_labels:
+                try:
+                    labels = [_number(label) for label in labels]
+                except (TypeError, ValueError):
+                    problems.append(Problem(name, place, f"The label is not a number: {labels}.", split))
+                    continue
             yield Utterance(
                 id=name,
                 audio=None if audio is None else str(audio_dir / str(audio)),
@@ -95,3 +103,10 @@ class TableColumns:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _number(value: Any) -> Any:
+    """A number, a list of numbers, or None."""
+    if isinstance(value, list):
+        return [float(inner) for inner in value]
+    return None if value is None else float(value)
