@@ -12,7 +12,7 @@ from transformers import BatchFeature, ProcessorMixin
 from transformers.processing_utils import ProcessingKwargs, Unpack
 from transformers.utils import logging
 
-from .audio import load_audio
+from .audio import AudioSource, load_audio
 from .speech_features import SpeechFeatures, extract_speech_features, pad_speech_features, speech_input_name
 from .text_features import is_text, pad_token_ids
 
@@ -60,7 +60,12 @@ class EmoBertProcessor(ProcessorMixin):
     def model_input_names(self) -> list[str]:
         return ["input_ids", "attention_mask", self.speech_input_name, "speech_attention_mask"]
 
-    def __call__(self, text=None, audio=None, **kwargs: Unpack[ProcessingKwargs]) -> BatchFeature:
+    def __call__(
+        self,
+        text: str | Sequence[str | None] | None = None,
+        audio: AudioSource | np.ndarray | Sequence[AudioSource | np.ndarray | None] | None = None,
+        **kwargs: Unpack[ProcessingKwargs],
+    ) -> BatchFeature:
         """
         Args:
             text (`str` or `list[str | None]`, *optional*):
