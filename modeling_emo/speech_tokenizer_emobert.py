@@ -9,6 +9,7 @@ from transformers import initialization as init
 
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
 from configuration_emo.speech_dictionary import EOS_ID, PAD_ID, UNK_ID, SpeechDictionary
+from configuration_emo.token_positions import max_token_positions
 
 from .modeling_vq_wav2vec import VqWav2VecModel, VqWav2VecPreTrainedModel
 
@@ -124,20 +125,3 @@ class SpeechTokenizerModule(VqWav2VecPreTrainedModel):
         """
         output = self.vq_wav2vec.encode(input_values, attention_mask)
         return self.codes_to_ids(output.audio_codes, output.codes_attention_mask)
-
-
-def max_token_positions(speech_config: PreTrainedConfig) -> int:
-    """
-    The most token ids that a speech encoder takes.
-
-    Args:
-        speech_config (`PreTrainedConfig`): of the speech encoder.
-
-    Returns:
-        `int`: RoBERTa's and its kin's positions start after the padding id, so that 2050 embeddings make 2048.
-    """
-    positions = speech_config.max_position_embeddings
-    offset_types = {"roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "data2vec-text"}
-    if speech_config.model_type in offset_types:
-        return positions - speech_config.pad_token_id - 1
-    return positions

@@ -2,12 +2,12 @@ import json
 
 import pytest
 import torch
-from transformers import BertConfig, RobertaConfig
+from transformers import RobertaConfig
 
 from configuration_emo.speech_dictionary import SpeechDictionary
 from modeling_emo.convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
 from modeling_emo.fairseq_checkpoint import load_fairseq_checkpoint
-from modeling_emo.speech_tokenizer_emobert import CodesToIds, SpeechTokenizerModule, max_token_positions
+from modeling_emo.speech_tokenizer_emobert import CodesToIds, SpeechTokenizerModule
 from tests.fairseq_fixtures import REFERENCE, padded_batch, reference_waves
 
 
@@ -81,15 +81,3 @@ def test_the_table_is_saved_and_loaded(tokenizer, tmp_path):
 
 def test_it_is_not_trained(tokenizer):
     assert not any(parameter.requires_grad for parameter in tokenizer.parameters())
-
-
-@pytest.mark.parametrize(
-    ("config", "positions"),
-    [
-        (RobertaConfig(max_position_embeddings=2050, pad_token_id=1), 2048),
-        (RobertaConfig(max_position_embeddings=514, pad_token_id=0), 513),
-        (BertConfig(max_position_embeddings=512), 512),
-    ],
-)
-def test_positions_that_ids_may_take(config, positions):
-    assert max_token_positions(config) == positions
