@@ -89,3 +89,39 @@ def emodb_tree(root: Path, names: list[str]) -> Path:
     for name in names:
         write_tone(root / "wav" / f"{name}.wav", sampling_rate=22_050)
     return root
+
+
+MELD_HEADER = b"Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
+
+
+def meld_row(utterance: bytes, speaker: bytes, emotion: bytes, sentiment: bytes, dialogue: int, number: int) -> bytes:
+    """A row as MELD writes it; the text is quoted where it holds a comma."""
+    quoted = b'"' + utterance + b'"' if b"," in utterance else utterance
+    cells = [b"1", quoted, speaker, emotion, sentiment, b"%d" % dialogue, b"%d" % number, b"8", b"21"]
+    return b",".join([*cells, b'"00:16:16,059"', b'"0:16:21,731"'])
+
+
+def write_meld_table(path: Path, rows: list[bytes], header: bytes = MELD_HEADER) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\r\n".join([header, *rows, b""]))
+    return path
+
+
+def meld_tree(root: Path) -> Path:
+    """MELD.Raw as released: CRLF tables, each split's clips in a folder of its own, mp4."""
+    train = [
+        meld_row(
+            "also I was, like, on my company\u2019s transition".encode(), b"Chandler", b"neutral", b"neutral", 0, 0
+        ),
+        meld_row(b"You must\xc2\x92ve had  your hands full.", b"The Interviewer", b"joy", b"positive", 0, 1),
+        meld_row("I don\u00e2\u20ac\u2122t know.".encode(), b"Chandler", b"fear", b"negative", 1, 0),
+    ]
+    write_meld_table(root / "train" / "train_sent_emo.csv", train)
+    write_meld_table(root / "dev_sent_emo.csv", [meld_row(b"Hey!", b"All", b"surprise", b"positive", 0, 0)])
+    write_meld_table(root / "test_sent_emo.csv", [meld_row(b"Hi.", b"Joey", b"anger", b"negative", 93, 6)])
+    for name in ("dia0_utt0", "dia0_utt1", "dia1_utt0"):
+        write_clip(root / "train" / "train_splits" / f"{name}.mp4")
+    write_clip(root / "dev_splits_complete" / "dia0_utt0.mp4")
+    write_clip(root / "output_repeated_splits_test" / "final_videos_testdia93_utt6.mp4")
+    make_apple_double(root / "output_repeated_splits_test" / "dia93_utt6.mp4")
+    return root

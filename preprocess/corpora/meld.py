@@ -1,0 +1,168 @@
+"""MELD, dialogues of the series Friends (Poria et al., ACL 2019), in the layout of `MELD.Raw`.
+
+Read are `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv`, anywhere below the folder, and the clips
+`dia<dialogue>_utt<utterance>.mp4` (or wav and others) of each split's folder. Known of the release: train's
+`dia125_utt3` is corrupt, dev's `dia110_utt7` is missing, some folders hold clips without a row, and test clips come
+with a prefix (`final_videos_testdia93_utt6.mp4`), mostly beside one without. The CSV files carry mojibake apostrophes,
+see `clean_text` for what is repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..label_maps import LABEL_MAPS
+from ..schema import CorpusReading, Utterance
+from .audio_check import audio_files
+from .collector import UtteranceCollector, check_option, corpus_folder
+from .known_counts import note_known_counts
+from .text_files import TableRow, clean_text, read_table
+
+
+LABEL_SETS = {"emotion": "meld-7-class", "sentiment": "meld-sentiment"}
+LAYOUT = "MELD's train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv and the folders of their clips"
+
+# MELD's name of each split, and the folders its clips are found in: as released, as renamed, as converted to wav.
+SPLIT_NAMES = {"train": "train", "validation": "dev", "test": "test"}
+CLIP_FOLDERS = {
+    "train": ("train_splits", "train_splits_wav", "train"),
+    "validation": ("dev_splits_complete", "dev_splits_complete_wav", "dev_splits", "dev"),
+    "test": ("output_repeated_splits_test", "output_repeated_splits_test_wav", "test_splits", "test"),
+}
+COLUMNS = ("utterance", "speaker", "emotion", "sentiment", "dialogue_id", "utterance_id")
+
+_CLIP_NAME = re.compile(r"(?P<prefix>.*?)dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)")
+
+ClipKey = tuple[int, int]
+
+
+def read(
+    data_dir: str | Path,
+    *,
+    label_set: str = "emotion",
+    check_audio: str = "header",
+    keep_without_audio: bool = True,
+) -> CorpusReading:
+    """Reads MELD with its official split.
+
+    Args:
+        data_dir (`str` or `Path`): the folder with the CSV files. Without clips each utterance stays as text only.
+        label_set (`str`, defaults to `"emotion"`): `"emotion"` (anger, disgust, fear, joy, neutral, sadness, surprise)
+            or `"sentiment"` (negative, neutral, positive).
+        check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
+        keep_without_audio (`bool`, defaults to `True`): False leaves out utterances without a usable clip.
+
+    Returns:
+        `CorpusReading`: `id` such as `dev_dia3_utt0`, `session` the dialogue (`dev_dia3`), `speaker` as in the CSV,
+        where a role such as `Waiter` may stand for several people. Splits share speakers, by MELD's design.
+
+    Raises:
+        ValueError: `data_dir` is not a folder or holds none of the CSV files, one lacks a column, or an option is
+            unknown.
+
+    Example:
+        >>> reading = read("MELD.Raw", label_set="sentiment")  # doctest: +SKIP
+        >>> reading.splits["validation"][0].text  # doctest: +SKIP
+        'Oh my God, he’s lost it. He’s totally lost it.'
+    """
+    check_option("label_set", label_set, tuple(LABEL_SETS))
+    collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
+    folder = corpus_folder(data_dir, LAYOUT)
+    tables = {split: _find_table(folder, split) for split in SPLIT_NAMES}
+    if not any(tables.values()):
+        raise ValueError(f"{folder} holds no annotations. Expected: {LAYOUT}.")
+    for split, table in tables.items():
+        if table is None:
+            name = f"{SPLIT_NAMES[split]}_sent_emo.csv"
+            collector.problem(name, str(folder), "no annotations: the file is not in the folder", split)
+        else:
+            _read_split(folder, table, split, label_set, collector)
+    return note_known_counts(collector.reading(), "meld", label_set, folder)
+
+
+def _find_table(folder: Path, split: str) -> Path | None:
+    return next(
+        iter(sorted(folder.rglob(f"{SPLIT_NAMES[split]}_sent_emo.csv"), key=lambda path: len(path.parts))), None
+    )
+
+
+def _read_split(folder: Path, table: Path, split: str, label_set: str, collector: UtteranceCollector) -> None:
+    clips, spare = _find_clips(folder, split)
+    missing_clips = folder / CLIP_FOLDERS[split][0]
+    seen: set[ClipKey] = set()
+    for row in read_table(table):
+        place = f"{table}, line {row.line.number}"
+        key = _read_key(row, table)
+        if key is None:
+            reason = f"malformed line: {row.error or 'Dialogue_ID and Utterance_ID must be whole numbers'}"
+            collector.problem(f"{SPLIT_NAMES[split]}_line{row.line.number}", place, reason, split)
+            continue
+        seen.add(key)
+        session = f"{SPLIT_NAMES[split]}_dia{key[0]}"
+        utterance_id = f"{session}_utt{key[1]}"
+        collector.note_encoding(utterance_id, place, row.line, split)
+        written = row.cells[label_set].strip().lower()
+        label = LABEL_MAPS[LABEL_SETS[label_set]].apply(written)
+        if label is None:
+            reason = f"unknown label: {written!r} is no {label_set} of MELD" if written else "no label"
+            collector.problem(utterance_id, place, reason, split)
+            continue
+        clip = clips.get(key, missing_clips / f"dia{key[0]}_utt{key[1]}.mp4")
+        collector.add(
+            Utterance(
+                id=utterance_id,
+                audio=str(clip),
+                text=row.cells["utterance"],
+                label=label,
+                speaker=clean_text(row.cells["speaker"]) or None,
+                session=session,
+            ),
+            place,
+            split,
+        )
+    for key, clip in clips.items():
+        if key not in seen:
+            collector.problem(clip.stem, str(clip), f"no label: {table.name} has no such utterance", split)
+    for clip in spare:
+        collector.problem(clip.stem, str(clip), "unused recording: another one of the same utterance is read", split)
+
+
+def _read_key(row: TableRow, table: Path) -> ClipKey | None:
+    """Dialogue and utterance of a row, None where the row is malformed."""
+    if row.error is not None:
+        return None
+    missing = [column for column in COLUMNS if column not in row.cells]
+    if missing:
+        raise ValueError(
+            f"{table} has no column {', '.join(missing)}; its columns are {', '.join(row.cells)} (in lower case, with "
+            "underscores)."
+        )
+    numbers = row.cells["dialogue_id"].strip(), row.cells["utterance_id"].strip()
+    return (int(numbers[0]), int(numbers[1])) if all(number.isdecimal() for number in numbers) else None
+
+
+def _find_clips(folder: Path, split: str) -> tuple[dict[ClipKey, Path], list[Path]]:
+    """One clip per utterance, and the recordings that are a second one of the same utterance.
+
+    A name without a prefix wins over `final_videos_test...`, and wav over the video it was taken from.
+    """
+    found: dict[ClipKey, list[Path]] = {}
+    for clip_folder in _clip_folders(folder, split):
+        for path in audio_files(clip_folder):
+            name = _CLIP_NAME.fullmatch(path.stem)
+            if name is not None and name["prefix"] in ("", "final_videos_test"):
+                found.setdefault((int(name["dialogue"]), int(name["utterance"])), []).append(path)
+    clips, spare = {}, []
+    for key, paths in sorted(found.items()):
+        paths.sort(key=lambda path: (not path.stem.startswith("dia"), path.suffix.lower() != ".wav", path))
+        clips[key] = paths[0]
+        spare += [path for path in paths[1:] if path.stem != paths[0].stem]
+    return clips, spare
+
+
+def _clip_folders(folder: Path, split: str) -> list[Path]:
+    """Folders of a split's clips: `train_splits/` and the like, in the folder itself or in its `train/`."""
+    parents = (folder / SPLIT_NAMES[split], folder)
+    named = [parent / name for name in CLIP_FOLDERS[split] for parent in parents if (parent / name).is_dir()]
+    return [path for path in named if not any(other in path.parents for other in named)]
