@@ -125,3 +125,55 @@ def meld_tree(root: Path) -> Path:
     write_clip(root / "output_repeated_splits_test" / "final_videos_testdia93_utt6.mp4")
     make_apple_double(root / "output_repeated_splits_test" / "dia93_utt6.mp4")
     return root
+
+
+IEMOCAP_EVALUATION_HEAD = b"% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
+
+
+def iemocap_evaluation(turn: str, code: str, ratings: str = "2.5000, 3.5000, 4.0000") -> bytes:
+    """A turn's block in an EmoEvaluation file: the agreed line, then what each annotator said."""
+    judgements = "C-E2:\tNeutral;\t()\nC-F1:\tNeutral; Other;\t(curious)\nA-E3:\tval 3; act 2; dom  2;\t()\n\n"
+    return f"[6.2901 - 8.2357]\t{turn}\t{code}\t[{ratings}]\n{judgements}".encode()
+
+
+def iemocap_dialogue(root: Path, dialogue: str, turns: list[tuple[str, str, str]]) -> Path:
+    """One dialogue with all its files; a turn is (number with gender, emotion code, transcript)."""
+    session = root / f"Session{int(dialogue[3:5])}"
+    evaluations = IEMOCAP_EVALUATION_HEAD
+    transcripts = b""
+    for turn, code, text in turns:
+        name = f"{dialogue}_{turn}"
+        evaluations += iemocap_evaluation(name, code)
+        transcripts += f"{name} [006.2901-008.2357]: {text}\n".encode()
+        write_tone(session / "sentences" / "wav" / dialogue / f"{name}.wav")
+    for kind, content in (("EmoEvaluation", evaluations), ("transcriptions", transcripts)):
+        path = session / "dialog" / kind / f"{dialogue}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        make_apple_double(path)
+    categorical = session / "dialog" / "EmoEvaluation" / "Categorical" / f"{dialogue}_e1_cat.txt"
+    categorical.parent.mkdir(exist_ok=True)
+    categorical.write_text(f"{dialogue}_F000 :Neutral state; :()\n")
+    make_apple_double(session / "sentences" / "wav" / dialogue / f"{dialogue}_{turns[0][0]}.wav")
+    return root
+
+
+def iemocap_tree(root: Path) -> Path:
+    """Two sessions; in the second dialogue the man wears the motion markers, which does not change who speaks."""
+    iemocap_dialogue(
+        root,
+        "Ses01F_impro01",
+        [
+            ("F000", "neu", "Excuse me."),
+            ("M000", "xxx", "Do you have your forms?"),
+            ("F001", "exc", "Yeah."),
+            ("M001", "fru", "Let me see them.  "),
+            ("F002", "oth", "Is there a problem?"),
+        ],
+    )
+    iemocap_dialogue(
+        root,
+        "Ses05M_script01_1b",
+        [("F000", "hap", "Hello."), ("M000", "ang", "[LAUGHTER] No!"), ("M001", "sad", "Oh."), ("FXX0", "sur", "Ha.")],
+    )
+    return root

@@ -1,0 +1,192 @@
+"""IEMOCAP, acted dialogues of ten speakers in five sessions (Busso et al., 2008), in the layout of the full release.
+
+Below `Session1` to `Session5` are
+
+- `dialog/EmoEvaluation/<dialogue>.txt`, emotion and valence, activation, dominance, with tabs between its columns:
+  `[6.2901 - 8.2357]  Ses01F_impro01_F000  neu  [2.5000, 2.5000, 2.5000]`;
+- `dialog/transcriptions/<dialogue>.txt`: `Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.`;
+- `sentences/wav/<dialogue>/<turn>.wav`.
+
+The letter after the last underscore of a turn's name is the gender of who speaks, and with the session it names the
+speaker; the letter after the session number only says whose motion was captured. `xxx` (the annotators did not agree)
+and `oth` are no labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..label_maps import LABEL_MAPS
+from ..schema import CorpusReading, Label, Utterance
+from .audio_check import audio_files
+from .collector import UtteranceCollector, check_option, corpus_folder
+from .known_counts import note_known_counts
+from .text_files import Line, read_lines
+
+
+LABEL_SETS = ("4-class", "6-class", "all", "vad")
+LAYOUT = "IEMOCAP_full_release with Session1 to Session5"
+CODES = ("neu", "hap", "sad", "ang", "sur", "fea", "dis", "fru", "exc")
+UNLABELLED_CODES = ("xxx", "oth")
+# The scale goes from 1 to 5; a few means of the release lie half a step beyond its ends.
+RATING_RANGE = (0.5, 5.5)
+
+_TURN_NAME = re.compile(r"(?P<session>Ses\d\d)[FM]_\w+_(?P<gender>[FM])[A-Z]*\d+")
+_EVALUATION = re.compile(
+    r"\[\s*(?P<start>[\d.]+)\s*-\s*(?P<end>[\d.]+)\s*\]\s+(?P<turn>\S+)\s+(?P<code>\S+)\s+\[(?P<ratings>[^\]]*)\]\s*"
+)
+_TRANSCRIPT = re.compile(r"(?P<turn>Ses\w+)\s*\[[\d.]+\s*-\s*[\d.]+\]:?\s*(?P<text>.*)")
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One evaluated turn: its name, its code, its three ratings as written, and where it stands."""
+
+    name: str
+    code: str
+    ratings: str
+    place: str
+    line: Line
+
+
+def read(
+    data_dir: str | Path,
+    *,
+    label_set: str = "4-class",
+    check_audio: str = "header",
+    keep_without_audio: bool = True,
+) -> CorpusReading:
+    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.protocols`.
+
+    Args:
+        data_dir (`str` or `Path`): the folder with `Session1` to `Session5` (fewer are read too).
+        label_set (`str`, defaults to `"4-class"`):
+
+            - `"4-class"`: neutral, sad, angry, happy (with excited), 5531 turns.
+            - `"6-class"`: happy, sad, neutral, angry, excited, frustrated.
+            - `"all"`: the corpus's nine codes (neu, hap, sad, ang, sur, fea, dis, fru, exc), for a label map of yours.
+            - `"vad"`: valence, activation, dominance, the annotators' means on a scale from 1 to 5, for every turn.
+        check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
+        keep_without_audio (`bool`, defaults to `True`): False leaves out turns without a usable recording.
+
+    Returns:
+        `CorpusReading`: `id` the turn (`Ses01F_impro01_M003`), `speaker` session and gender (`Ses01M`), `session` such
+        as `Ses01`. Turns whose code is not in the label set are among the problems.
+
+    Raises:
+        ValueError: `data_dir` is not a folder or holds no evaluation, or an option is unknown.
+
+    Example:
+        >>> reading = read("IEMOCAP_full_release", label_set="6-class")  # doctest: +SKIP
+        >>> reading.splits["train"][0].speaker  # doctest: +SKIP
+        'Ses01F'
+    """
+    check_option("label_set", label_set, LABEL_SETS)
+    collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
+    folder = corpus_folder(data_dir, LAYOUT)
+    evaluations = _text_files(folder, "EmoEvaluation")
+    if not evaluations:
+        raise ValueError(f"{folder} holds no Session*/dialog/EmoEvaluation/*.txt. Expected: {LAYOUT}.")
+    texts = _read_transcripts(_text_files(folder, "transcriptions"), collector)
+    evaluated = set()
+    for path in evaluations:
+        for turn in _read_evaluations(path, collector):
+            evaluated.add(turn.name)
+            _add_turn(turn, path.parents[2], texts.get(turn.name), label_set, collector)
+    _note_unevaluated(folder, evaluated, collector)
+    return note_known_counts(collector.reading(), "iemocap", label_set, folder)
+
+
+def _text_files(folder: Path, kind: str) -> list[Path]:
+    """A kind's files, one a dialogue, without its subfolders (single annotators) and macOS's `._` companions."""
+    paths = sorted(folder.glob(f"Session*/dialog/{kind}/*.txt"))
+    return [path for path in paths if not path.name.startswith(".")]
+
+
+def _read_transcripts(paths: list[Path], collector: UtteranceCollector) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for path in paths:
+        for line in read_lines(path):
+            if not line.text.strip():
+                continue
+            place = f"{path}, line {line.number}"
+            parts = _TRANSCRIPT.fullmatch(line.text.strip())
+            if parts is None:
+                # The release has some of these: breaths and interjections without a turn of their own.
+                reason = f"transcript without a turn: {line.text.strip()[:60]!r}"
+                collector.problem(path.stem, place, reason)
+            elif parts["turn"] in texts:
+                collector.problem(parts["turn"], place, "duplicated transcript: the first one is read", kept=True)
+            else:
+                collector.note_encoding(parts["turn"], place, line)
+                texts[parts["turn"]] = parts["text"]
+    return texts
+
+
+def _read_evaluations(path: Path, collector: UtteranceCollector) -> Iterator[_Turn]:
+    for line in read_lines(path):
+        if not line.text.startswith("["):  # the format's description, and each annotator's own judgement
+            continue
+        place = f"{path}, line {line.number}"
+        parts = _EVALUATION.fullmatch(line.text)
+        if parts is None:
+            collector.problem(path.stem, place, f"malformed line: {line.text[:60]!r}")
+        elif _TURN_NAME.fullmatch(parts["turn"]) is None:
+            collector.problem(parts["turn"], place, "malformed turn name: expected such as Ses01F_impro01_M003")
+        else:
+            yield _Turn(parts["turn"], parts["code"], parts["ratings"], place, line)
+
+
+def _add_turn(turn: _Turn, session_dir: Path, text: str | None, label_set: str, collector: UtteranceCollector) -> None:
+    label, reason = _ratings(turn.ratings) if label_set == "vad" else _emotion(turn.code, label_set)
+    if reason is not None:
+        collector.problem(turn.name, turn.place, reason)
+        return
+    collector.note_encoding(turn.name, turn.place, turn.line)
+    name = _TURN_NAME.fullmatch(turn.name)
+    assert name is not None  # _read_evaluations gives no other names
+    dialogue = turn.name.rpartition("_")[0]
+    collector.add(
+        Utterance(
+            id=turn.name,
+            audio=str(session_dir / "sentences" / "wav" / dialogue / f"{turn.name}.wav"),
+            text=text,
+            label=label,
+            speaker=name["session"] + name["gender"],
+            session=name["session"],
+        ),
+        turn.place,
+    )
+
+
+def _emotion(code: str, label_set: str) -> tuple[Label, str | None]:
+    """A code's label, and why it has none."""
+    if code in UNLABELLED_CODES:
+        return None, f"unlabelled: {code}"
+    if code not in CODES:
+        return None, f"unknown label: {code!r}"
+    label = code if label_set == "all" else LABEL_MAPS[f"iemocap-{label_set}"].apply(code)
+    return label, f"not among the labels of {label_set}: {code}" if label is None else None
+
+
+def _ratings(written: str) -> tuple[Label, str | None]:
+    """Valence, activation and dominance, and why they cannot be used."""
+    try:
+        ratings = [float(rating) for rating in written.split(",")]
+    except ValueError:
+        return None, f"malformed ratings: {written!r}"
+    if len(ratings) != 3:
+        return None, f"malformed ratings: expected 3, got {written!r}"
+    if not all(RATING_RANGE[0] <= rating <= RATING_RANGE[1] for rating in ratings):  # NaN is out of range, too
+        return None, f"out of range: valence, activation and dominance go from 1 to 5, got {written!r}"
+    return ratings, None
+
+
+def _note_unevaluated(folder: Path, evaluated: set[str], collector: UtteranceCollector) -> None:
+    for sentences in sorted(folder.glob("Session*/sentences/wav")):
+        for path in audio_files(sentences):
+            if path.stem not in evaluated:
+                collector.problem(path.stem, str(path), "no label: no evaluation lists this recording")
