@@ -1,8 +1,9 @@
 """Speech synthesis with espeak-ng, for corpora whose sound is synthetic.
 
-The library and its voices come with the package `espeakng-loader`; it is called through `ctypes`. espeak-ng keeps
-hidden state from one sentence to the next, so that a sentence repeated in one process is not bit-identical, while the
-same sentences in the same order in a fresh process are. [`synthesize_files`] therefore runs a process of its own.
+The library and its voices come with the package `espeakng-loader`; it is called through `ctypes`. espeak-ng seeds its
+noise from the clock unless it is told a seed, and keeps hidden state from one sentence to the next, so that a sentence
+repeated in one process is not bit-identical. The same sentences in the same order in a fresh, seeded process are:
+[`synthesize_files`] therefore runs a process of its own.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ POSITION_CHARACTER = 1
 CHARS_UTF8 = 1
 PARAMETER_RATE, PARAMETER_PITCH = 1, 3
 EE_OK = 0
+NOISE_SEED = 1
 MAX_DATA_PATH = 159  # bytes; espeak-ng cuts longer paths without a word
 
 SILENCE_LEVEL = 0.002  # of full scale
@@ -96,6 +98,7 @@ class EspeakSynthesizer:
                 f"espeak-ng cannot use its data in {self._data}. It takes paths of up to {MAX_DATA_PATH} bytes: "
                 "install espeakng-loader in an environment with a shorter path."
             )
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(NOISE_SEED))  # else espeak-ng takes the time of day
         self._library.espeak_SetSynthCallback(self._callback)
 
     def __enter__(self) -> EspeakSynthesizer:
@@ -120,7 +123,9 @@ class EspeakSynthesizer:
         """
         variant = voice.partition("+")[2]
         # espeak-ng falls back to the plain language, without a word, when it does not know the variant
-        unknown_variant = variant and not (self._data / "voices" / "!v" / variant).is_file()
+        unknown_variant = variant and (
+            Path(variant).name != variant or not (self._data / "voices" / "!v" / variant).is_file()
+        )
         if unknown_variant or self._library.espeak_SetVoiceByName(voice.encode()) != EE_OK:
             raise ValueError(f"espeak-ng has no voice {voice!r}: give a language and a variant, such as 'en-us+f3'.")
 
@@ -180,10 +185,10 @@ def synthesize_files(requests: Sequence[SpeechRequest], output_dir: str | Path) 
     with TemporaryDirectory(prefix="espeak-") as temporary:
         request_file = Path(temporary) / "requests.jsonl"
         request_file.write_text("".join(json.dumps(asdict(request)) + "\n" for request in requests), encoding="utf-8")
-        root = str(Path(__file__).resolve().parent.parent)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-        command = [sys.executable, "-m", "preprocess.espeak", str(request_file), str(Path(output_dir).resolve())]
-        process = subprocess.run(command, env=environment, check=False)
+        # By its path and not with -m, which would import the whole package first: seconds for one sentence.
+        start = "import runpy, sys; runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+        command = [sys.executable, "-c", start, __file__, str(request_file), str(Path(output_dir).resolve())]
+        process = subprocess.run(command, check=False)
         if process.returncode:
             raise RuntimeError(f"Speech synthesis ended with status {process.returncode}, see the messages above.")
         return json.loads((Path(temporary) / FAILURES_FILE).read_text(encoding="utf-8"))

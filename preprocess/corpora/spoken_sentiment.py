@@ -108,9 +108,10 @@ def read(
         min_words (`int`): leave out tweets with fewer words, user names and addresses not counted.
 
     Returns:
-        `CorpusReading`: `train`, `validation` and `test`; the label is the mean rating in [-4, 4], the speaker the
-        name of the synthetic voice, the text the tweet as it was rated (HTML entities resolved). Problems are tweets
-        that are too short or that espeak-ng cannot voice.
+        `CorpusReading`: `train`, `validation` and `test` (a very small `limit` may leave one without utterances, and
+        out); the label is the mean rating in [-4, 4], the speaker the name of the synthetic voice, the text the tweet
+        as it was rated (HTML entities resolved). Problems are tweets that are too short or that espeak-ng cannot
+        voice.
 
     Raises:
         ValueError: a bad option, an unknown voice, a missing package, or a file with another sha256.
@@ -289,7 +290,8 @@ def _to_reading(data_dir: Path, manifest: dict) -> CorpusReading:
         splits[item["split"]].append(
             Utterance(item["id"], audio=audio, text=item["text"], label=item["rating"], speaker=item["voice"])
         )
-    return CorpusReading(splits, [Problem(**row) for row in manifest["problems"]])
+    used = {split: members for split, members in splits.items() if members}
+    return CorpusReading(used, [Problem(**row) for row in manifest["problems"]])
 
 
 def _wav_path(data_dir: Path, utterance_id: str) -> Path:

@@ -3,10 +3,15 @@
 C. J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text",
 ICWSM 2014: 4,200 tweets, each rated by at least 20 people from -4 (extremely negative) to 4 (extremely positive). The
 authors removed the names of users and the addresses. MIT licence.
+
+```bash
+python -m preprocess.corpora.vader_tweets --data_dir .cache/spoken_sentiment   # only fetch the source distribution
+```
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import html
 import subprocess
@@ -130,3 +135,13 @@ def _read_member(archive: tarfile.TarFile, name: str) -> bytes:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fetch the source distribution that carries the rated tweets.")
+    parser.add_argument("--data_dir", required=True, help="folder to keep the file in")
+    print(fetch_sdist(parser.parse_args().data_dir))
+
+
+if __name__ == "__main__":
+    main()
