@@ -107,7 +107,10 @@ class EmoBertProcessor(ProcessorMixin):
             data.update(self._process_text(texts, dict(merged["text_kwargs"])))
         if any(row is not None for row in sounds):
             data.update(self._process_speech(sounds, self._audio_kwargs(merged["audio_kwargs"], kwargs)))
-        return BatchFeature(data, tensor_type=merged["text_kwargs"].get("return_tensors"))
+        tensor_type = merged["text_kwargs"].get("return_tensors")
+        if tensor_type is None:  # as Transformers' tokenizers and feature extractors: plain lists, lists of arrays
+            data = {key: [_plain(row) for row in rows] for key, rows in data.items()}
+        return BatchFeature(data, tensor_type=tensor_type)
 
     def extract_features(self, sound: Any, sampling_rate: int | None = None, **kwargs: Any) -> SpeechFeatures:
         """One sound as the extractor sees it, alone and unpadded.
@@ -213,6 +216,11 @@ class EmoBertProcessor(ProcessorMixin):
         if "padding" not in explicit:
             kwargs["padding"] = given.get("padding") not in (False, "do_not_pad")
         return kwargs
+
+
+def _plain(row: Any) -> Any:
+    """A row of token ids or of their mask as a list, a row of sound as it is."""
+    return row.tolist() if isinstance(row, np.ndarray) and np.issubdtype(row.dtype, np.integer) else row
 
 
 def _rows_of_text(text: Any) -> list[str | None] | None:

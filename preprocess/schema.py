@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, Features, Value
 
 
 SPLITS = ("train", "validation", "test")
@@ -104,4 +104,7 @@ def rows_to_dataset(utterances: Iterable[Utterance]) -> Dataset:
     if len(kinds) > 1:
         examples = ", ".join(f"{kind} (utterance {example!r})" for kind, example in sorted(kinds.items()))
         raise ValueError(f"The labels of one corpus must be of one type, found {examples}.")
-    return Dataset.from_list([utterance.to_row() for utterance in utterances])
+    dataset = Dataset.from_list([utterance.to_row() for utterance in utterances])
+    # A column without any value would else be of no type, and differ from the same column of another split.
+    texts = {name: Value("string") for name in COLUMNS if name != "label"}
+    return dataset.cast(Features({**dataset.features, **texts}))

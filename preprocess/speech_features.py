@@ -69,9 +69,15 @@ def extract_speech_features(
     Raises:
         ValueError: the extractor refuses the waveform (wrong rate, too short for one frame).
     """
-    output = feature_extractor(
-        waveform, sampling_rate=sampling_rate, return_attention_mask=True, return_tensors="np", **kwargs
-    )
+    try:
+        output = feature_extractor(
+            waveform, sampling_rate=sampling_rate, return_attention_mask=True, return_tensors="np", **kwargs
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{type(feature_extractor).__name__} cannot take a sound of {len(waveform)} samples ({error}). If it is "
+            "too short, leave the audio of this utterance out (None)."
+        ) from error
     values = np.asarray(output[speech_input_name(feature_extractor)][0], dtype=np.float32)
     if has_fixed_length(feature_extractor):
         values = values.T

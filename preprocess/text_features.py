@@ -42,6 +42,10 @@ def pad_token_ids(
     if padding in (False, "do_not_pad"):
         return encodings["input_ids"], encodings["attention_mask"]
     batch = pad_without_fast_tokenizer_warning(
-        tokenizer, encodings, padding=padding, max_length=max_length, pad_to_multiple_of=pad_to_multiple_of
+        tokenizer,
+        encodings,
+        padding=padding,
+        max_length=max_length if padding == "max_length" else None,
+        pad_to_multiple_of=pad_to_multiple_of,
     )
     return np.asarray(batch["input_ids"], dtype=np.int64), np.asarray(batch["attention_mask"], dtype=np.int64)

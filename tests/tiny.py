@@ -4,12 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import soundfile as sf
-from transformers import BertTokenizerFast, SeamlessM4TFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+from transformers import (
+    BertTokenizerFast,
+    SeamlessM4TFeatureExtractor,
+    Wav2Vec2FeatureExtractor,
+    WhisperFeatureExtractor,
+)
 
 from preprocess import EmoBertProcessor
 
 
-WORDS = ("how", "nice", "bad", "day", "a", "what", "i", "am", "so", "happy", "sad", "angry", "this", "is", "it", "!", ".")
+WORDS = (
+    *("how", "nice", "bad", "day", "a", "what", "i", "am", "so"),
+    *("happy", "sad", "angry", "this", "is", "it", "!", "."),
+)
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -20,7 +28,7 @@ def tiny_tokenizer(model_max_length: int = 16, **kwargs) -> BertTokenizerFast:
 
 
 def tiny_feature_extractor(kind: str = "waveform"):
-    """`waveform` (as it is), `normalized` (wav2vec2-base's settings), `whisper` (1 s, 8 bins) or `mel` (wav2vec2-bert)."""
+    """`waveform` (as it is), `normalized` (as wav2vec2-base), `whisper` (1 s, 8 bins) or `mel` (as wav2vec2-bert)."""
     if kind == "waveform":
         return Wav2Vec2FeatureExtractor(do_normalize=False)
     if kind == "normalized":

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import pyarrow.parquet as pq
+from datasets import Dataset
 
-from ..schema import CorpusReading, Problem
-from .hub_dataset import load_hub_splits, read_datasets
+from ..schema import CorpusReading, Problem, Utterance
+from .hub_dataset import dataset_utterances, load_hub_splits
 from .table_columns import SPLIT_NAMES, TableColumns
 
 
@@ -49,7 +49,6 @@ def read(
             `label_column` may be a list of names. Without an id column a row is called after its table and number.
         numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
         audio_dir (`str` or `Path`, *optional*): what relative audio paths start from; the table's folder if not given.
-            For a Hub dataset, where its embedded sounds are written.
         encoding (`str`): of CSV, TSV and JSON Lines.
         config, revision, splits: of a Hub dataset only, see `load_hub_splits`.
 
@@ -67,21 +66,23 @@ def read(
     columns = TableColumns(
         audio_column, text_column, label_column, id_column, speaker_column, session_column, numeric_labels
     )
-    if _is_hub_name(data_dir):
-        datasets = load_hub_splits(str(data_dir), config=config, revision=revision, splits=splits)
-        folder = None if audio_dir is None else Path(audio_dir)
-        return read_datasets(datasets, columns, name=str(data_dir), audio_dir=folder)
     reading = CorpusReading({})
-    for split, path in _tables(Path(data_dir)).items():
-        reading.splits[split] = list(
-            columns.utterances(
-                _rows(path, encoding, reading.problems, split),
-                table=path.stem,
-                audio_dir=path.parent if audio_dir is None else Path(audio_dir),
-                split=split,
-                problems=reading.problems,
+    if _is_hub_name(data_dir):
+        for split, dataset in load_hub_splits(str(data_dir), config=config, revision=revision, splits=splits).items():
+            reading.splits[split] = list(
+                dataset_utterances(
+                    dataset,
+                    columns,
+                    name=f"{data_dir}-{split}",
+                    split=split,
+                    problems=reading.problems,
+                    audio_dir=Path(audio_dir or ""),
+                )
             )
-        )
+        return reading
+    for split, path in _tables(Path(data_dir)).items():
+        base = path.parent if audio_dir is None else Path(audio_dir)
+        reading.splits[split] = list(_utterances(path, columns, encoding, split, base, reading.problems))
     return reading
 
 
@@ -118,27 +119,24 @@ def _tables(data_dir: Path) -> dict[str, Path]:
     return tables
 
 
-def _rows(path: Path, encoding: str, problems: list[Problem], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Place and cells of each row; rows that cannot be read become problems."""
+def _utterances(
+    path: Path, columns: TableColumns, encoding: str, split: str, audio_dir: Path, problems: list[Problem]
+) -> Iterator[Utterance]:
     if path.suffix == ".parquet":
-        yield from _parquet_rows(path)
+        dataset = Dataset.from_parquet(str(path))
+        yield from dataset_utterances(
+            dataset, columns, name=str(path), split=split, problems=problems, audio_dir=audio_dir
+        )
         return
+    read_rows = _json_rows if path.suffix == ".jsonl" else _delimited_rows
     try:
         with path.open(encoding=encoding, newline="") as file:
-            read_rows = _json_rows if path.suffix == ".jsonl" else _delimited_rows
-            yield from read_rows(path, file, problems, split)
+            rows = read_rows(path, file, problems, split)
+            yield from columns.utterances(rows, table=path.stem, audio_dir=audio_dir, split=split, problems=problems)
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not {encoding} ({error.reason}). Give its encoding, such as 'latin-1'."
         ) from error
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    number = 0
-    for batch in pq.ParquetFile(path).iter_batches():
-        for cells in batch.to_pylist():
-            number += 1
-            yield f"{path}, row {number}", cells
 
 
 def _json_rows(path: Path, file: TextIO, problems: list[Problem], split: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""A dataset of the Hugging Face Hub (or any `DatasetDict`) -> utterances of the schema."""
+"""Rows of a `datasets.Dataset`, from the Hugging Face Hub or a Parquet file -> utterances of the schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import datasets
 from datasets import Audio, ClassLabel, Dataset, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
-from ..schema import CorpusReading
+from ..schema import Problem, Utterance
 from .table_columns import SPLIT_NAMES, TableColumns
 
 
@@ -48,40 +48,40 @@ def load_hub_splits(
     return found
 
 
-def read_datasets(
-    splits: Mapping[str, Dataset], columns: TableColumns, *, name: str, audio_dir: Path | None = None
-) -> CorpusReading:
-    """Rows of datasets as utterances.
+def dataset_utterances(
+    dataset: Dataset,
+    columns: TableColumns,
+    *,
+    name: str,
+    split: str,
+    problems: list[Problem],
+    audio_dir: Path = Path(),
+    embedded_dir: Path | None = None,
+) -> Iterator[Utterance]:
+    """The utterances of a dataset.
 
     Args:
-        splits (`dict[str, Dataset]`): by split.
-        columns (`TableColumns`): their columns. Numbers of a `ClassLabel` become its names.
-        name (`str`): what rows and messages are called after.
-        audio_dir (`Path`, *optional*): where sounds that are embedded in the dataset are written as files, once; a
+        dataset (`Dataset`): one split.
+        columns (`TableColumns`): its columns. Numbers of a `ClassLabel` become its names.
+        name (`str`): what rows without an id, and messages, are called after.
+        split (`str`): the split they belong to.
+        problems (`list[Problem]`): what cannot be used is added to it.
+        audio_dir (`Path`): what relative audio paths start from.
+        embedded_dir (`Path`, *optional*): where sounds that are embedded in the dataset are written as files, once; a
             folder in the datasets cache if not given.
 
     Raises:
         ValueError: a column is missing.
     """
-    reading = CorpusReading({})
-    for split, dataset in splits.items():
-        columns.check(dataset.column_names, f"{name} ({split})")
-        if isinstance(dataset.features.get(columns.audio), Audio):
-            dataset = dataset.cast_column(columns.audio, Audio(decode=False))
-        folder = audio_dir or Path(datasets.config.HF_DATASETS_CACHE) / "emobert-audio" / dataset._fingerprint
-        reading.splits[split] = list(
-            columns.utterances(
-                _rows(dataset, columns, split, folder),
-                table=f"{name.replace('/', '--')}-{split}",
-                audio_dir=Path(),
-                split=split,
-                problems=reading.problems,
-            )
-        )
-    return reading
+    columns.check(dataset.column_names, name)
+    if isinstance(dataset.features.get(columns.audio), Audio):
+        dataset = dataset.cast_column(columns.audio, Audio(decode=False))
+    folder = embedded_dir or Path(datasets.config.HF_DATASETS_CACHE) / "emobert-audio" / dataset._fingerprint
+    rows = _rows(dataset, columns, name, folder / split)
+    return columns.utterances(rows, table=Path(name).stem, audio_dir=audio_dir, split=split, problems=problems)
 
 
-def _rows(dataset: Dataset, columns: TableColumns, split: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(dataset: Dataset, columns: TableColumns, name: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     names = {column: feature for column, feature in dataset.features.items() if isinstance(feature, ClassLabel)}
     for index, row in enumerate(dataset):
         cells = dict(row)
@@ -89,8 +89,8 @@ def _rows(dataset: Dataset, columns: TableColumns, split: str, folder: Path) -> 
             cells[column] = None if cells[column] is None else feature.int2str(cells[column])
         audio = cells.get(columns.audio)
         if isinstance(audio, Mapping):
-            cells[columns.audio] = _audio_file(audio, folder, f"{split}-{index:07d}")
-        yield f"{split}, row {index}", cells
+            cells[columns.audio] = _audio_file(audio, folder, f"{index:07d}")
+        yield f"{name}, row {index}", cells
 
 
 def _audio_file(audio: Mapping[str, Any], folder: Path, stem: str) -> str | None:
@@ -103,4 +103,4 @@ def _audio_file(audio: Mapping[str, Any], folder: Path, stem: str) -> str | None
     if not target.exists() or target.stat().st_size != len(content):
         folder.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    return str(target)
+    return str(target.absolute())
