@@ -7,6 +7,7 @@ They share no code with the models of this package, so that a conversion can be 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -27,6 +28,8 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "linear": lambda x: x,
 }
 PADDING_ID = 1
+# Where the original's fused model keeps its encoders.
+EMOBERT_ENCODERS = {"text": "model_text2vec", "speech": "roberta_vqwav2vec"}
 
 
 def vq_wav2vec_features(args: Mapping[str, Any], state: State, waveform: torch.Tensor) -> torch.Tensor:
@@ -152,3 +155,44 @@ def _linear(state: State, name: str, x: torch.Tensor) -> torch.Tensor:
 
 def _layer_norm(state: State, name: str, x: torch.Tensor) -> torch.Tensor:
     return F.layer_norm(x, x.shape[-1:], state[f"{name}.weight"], state[f"{name}.bias"])
+
+
+def emobert_logits(
+    state: State, text: torch.Tensor, speech: torch.Tensor, *, co_attention: bool, num_heads: dict[str, int]
+) -> torch.Tensor:
+    """
+    The original's fused model, with the head of the paper.
+
+    Args:
+        state (`Mapping[str, torch.Tensor]`): the tensors, with `q_proj`, `k_proj` and `v_proj`.
+        text (`torch.LongTensor` of shape `(batch, length)`): text ids, padded with 1.
+        speech (`torch.LongTensor` of shape `(batch, length)`): speech ids, padded with 1.
+        co_attention (`bool`): False for shallow fusion.
+        num_heads (`dict[str, int]`): attention heads of `text`, `speech` and `fusion`.
+
+    Returns:
+        `torch.Tensor` of shape `(batch, classes)`.
+    """
+    prefixes = {name: re.escape(module) for name, module in EMOBERT_ENCODERS.items()}
+    hidden = {}
+    for name, input_ids in (("text", text), ("speech", speech)):
+        pattern = prefixes[name] + r"\.(?:model\.)?(?:de|en)coder\.sentence_encoder\.(?=embed_tokens\.weight)"
+        prefix = next(match[0] for key in state if (match := re.match(pattern, key)))
+        hidden[name] = roberta_hidden_states(state, prefix, input_ids, num_heads[name])
+    vectors = {name: states[:, :1] for name, states in hidden.items()}  # (batch, 1, width)
+    results = dict(vectors)
+    if co_attention:
+        for name, other, other_ids in (("text", "speech", speech), ("speech", "text", text)):
+            layers = "layers_ta" if name == "text" else "layers_at"
+            layer = 0
+            while f"decoder.sentence_encoder.{layers}.{layer}.self_cross_attn.q_proj.weight" in state:
+                prefix = f"decoder.sentence_encoder.{layers}.{layer}.self_cross_attn."
+                valid = other_ids.ne(PADDING_ID)
+                attended = multi_head_attention(
+                    state, prefix, results[name], hidden[other], valid, num_heads["fusion"]
+                )
+                results[name] = results[name] + attended
+                layer += 1
+    fused = torch.cat([results["text"], results["speech"]], dim=-1).squeeze(1)
+    head = next(key for key in state if key.startswith("classification_heads.") and key.endswith(".out_proj.weight"))
+    return _linear(state, head.removesuffix(".weight"), fused)

@@ -200,6 +200,12 @@ class VqWav2VecPreTrainedModel(PreTrainedModel):
     # Rounded weights give other codes. The names must not match modules of a speech encoder beside this model.
     _keep_in_fp32_modules_strict = ["feature_extractor.layers", "vector_quantizer", "feature_aggregator"]
 
+    # It has no attention; inside EmoBERT it must not stand in the way of what the encoders are set to.
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, (nn.Conv1d, nn.Linear, nn.GRU)):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
+from transformers.utils.hub import cached_file
 
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
-from configuration_emo.speech_dictionary import EOS_ID, PAD_ID, UNK_ID, SpeechDictionary
+from configuration_emo.speech_dictionary import DICTIONARY_FILE, EOS_ID, PAD_ID, UNK_ID, SpeechDictionary
 from configuration_emo.token_positions import max_token_positions
 
 from .modeling_vq_wav2vec import VqWav2VecModel, VqWav2VecPreTrainedModel
+
+
+# A file that may be absent, from a folder or from the Hub.
+_OPTIONAL: dict[str, Any] = {
+    "_raise_exceptions_for_missing_entries": False,
+    "_raise_exceptions_for_connection_errors": False,
+}
 
 
 class CodesToIds(nn.Module):
@@ -102,6 +112,30 @@ class SpeechTokenizerModule(VqWav2VecPreTrainedModel):
         self.requires_grad_(False)
         self.post_init()
 
+    @classmethod
+    def from_vq_wav2vec(
+        cls, vq_wav2vec: VqWav2VecModel, dictionary: SpeechDictionary, speech_config: PreTrainedConfig
+    ) -> SpeechTokenizerModule:
+        """
+        Joins a vq-wav2vec and a dictionary.
+
+        Args:
+            vq_wav2vec ([`VqWav2VecModel`]): whose weights are copied.
+            dictionary ([`SpeechDictionary`]): the vocabulary of the speech encoder.
+            speech_config (`PreTrainedConfig`): of the speech encoder.
+
+        Returns:
+            [`SpeechTokenizerModule`]
+
+        Raises:
+            ValueError: the dictionary does not fit the speech encoder's embedding.
+        """
+        dictionary.check_embedding(speech_config.vocab_size)
+        module = cls(vq_wav2vec.config, speech_config)
+        module.vq_wav2vec.load_state_dict(vq_wav2vec.state_dict())
+        module.codes_to_ids.load_dictionary(dictionary)
+        return module.eval()
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, CodesToIds):
@@ -125,3 +159,45 @@ class SpeechTokenizerModule(VqWav2VecPreTrainedModel):
         """
         output = self.vq_wav2vec.encode(input_values, attention_mask)
         return self.codes_to_ids(output.audio_codes, output.codes_attention_mask)
+
+
+def load_speech_tokenizer(
+    speech_tokenizer: str | PreTrainedModel, speech_model: str | PreTrainedModel, speech_config: PreTrainedConfig
+) -> SpeechTokenizerModule:
+    """
+    A speech tokenizer from what a user has of it.
+
+    Args:
+        speech_tokenizer (`str` or `PreTrainedModel`): a [`SpeechTokenizerModule`], a [`VqWav2VecModel`], or the folder
+            or Hub id of a [`VqWav2VecModel`].
+        speech_model (`str` or `PreTrainedModel`): the speech encoder, in whose folder its dictionary, `dict.txt`, is
+            looked for; else it is in that of `speech_tokenizer`.
+        speech_config (`PreTrainedConfig`): of the speech encoder.
+
+    Returns:
+        [`SpeechTokenizerModule`]
+
+    Raises:
+        ValueError: there is no dictionary, it does not fit the speech encoder's embedding, or the model is another.
+    """
+    if isinstance(speech_tokenizer, SpeechTokenizerModule):
+        return speech_tokenizer
+    if isinstance(speech_tokenizer, str):
+        vq_wav2vec = VqWav2VecModel.from_pretrained(speech_tokenizer)
+    elif isinstance(speech_tokenizer, VqWav2VecModel):
+        vq_wav2vec = speech_tokenizer
+    else:
+        raise ValueError(f"A speech tokenizer is a VqWav2VecModel, got {type(speech_tokenizer).__name__}.")
+    places = [_name_of(speech_model), _name_of(speech_tokenizer)]
+    dictionary = next((path for place in places if (path := cached_file(place, DICTIONARY_FILE, **_OPTIONAL))), None)
+    if dictionary is None:
+        raise ValueError(
+            f"The speech tokenizer needs the speech encoder's {DICTIONARY_FILE}, which is neither in {places[0]!r} "
+            f"nor in {places[1]!r}: convert_speech_bert_fairseq_to_hf puts it there."
+        )
+    return SpeechTokenizerModule.from_vq_wav2vec(vq_wav2vec, SpeechDictionary.from_file(dictionary), speech_config)
+
+
+def _name_of(model: str | PreTrainedModel) -> str:
+    """The folder or Hub id that a model came from."""
+    return model if isinstance(model, str) else str(model.name_or_path)
