@@ -57,7 +57,7 @@ class EmoBertConfig(PreTrainedConfig):
             The speech sequence is a learned mix of all hidden states of the speech encoder instead of the last one.
         speech_layer (`int`, *optional*):
             The speech sequence is this hidden state of the speech encoder (0 is the input of its first layer). Middle
-            layers carry emotion best (arXiv 2308.08713).
+            layers carry emotion best (arXiv 2308.08713). The layers above are not built but for one, which is frozen.
         classifier_dropout (`float`, defaults to 0.1):
             Dropout before the last linear layer.
         modality_dropout (`float`, defaults to 0.0):

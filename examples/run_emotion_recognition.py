@@ -14,6 +14,7 @@ from transformers import EarlyStoppingCallback, Trainer, set_seed
 from modeling_emo import EmoBertForSequenceClassification, compute_metrics_for
 from modeling_emo.optimizer_emobert import parameter_groups
 from modeling_emo.plots_emobert import plot_learning_curves
+from modeling_emo.training_record_emobert import write_training_record
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared
 
 
@@ -79,7 +80,13 @@ def main():
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        plot_learning_curves(trainer.state.log_history, f"{training_arguments.output_dir}/learning_curves.png")
+        write_training_record(trainer)
+        plot_learning_curves(
+            trainer.state.log_history,
+            f"{training_arguments.output_dir}/learning_curves.png",
+            metric=training_arguments.metric_for_best_model,
+            greater_is_better=training_arguments.greater_is_better is not False,
+        )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from .fusion_emobert import CoAttentionStack, Pooling, StandIn, WeightedLayerSum
 from .loss_emobert import emotion_loss
 from .speech_encoder_emobert import (
     build_encoder,
+    drop_layers_above,
     encode_speech,
     feature_extractor_layers,
     load_encoder,
@@ -136,6 +137,8 @@ class EmoBertModel(EmoBertPreTrainedModel):
         self.text_encoder = build_encoder(config.text_config)
         self.speech_encoder = build_encoder(config.speech_config)
         make_length_aware(self.speech_encoder)
+        if config.speech_layer is not None:
+            drop_layers_above(self.speech_encoder, config.speech_layer)
         self.speech_tokenizer = None
         if config.speech_tokenizer_config is not None:
             self.speech_tokenizer = SpeechTokenizerModule(config.speech_tokenizer_config, config.speech_config)

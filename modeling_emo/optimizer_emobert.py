@@ -9,7 +9,11 @@ ENCODERS = ("text_encoder", "speech_encoder")
 
 
 def parameter_groups(
-    model: nn.Module, *, learning_rate: float, new_weights_learning_rate: float | None = None, weight_decay: float = 0.0
+    model: nn.Module,
+    *,
+    learning_rate: float,
+    new_weights_learning_rate: float | None = None,
+    weight_decay: float = 0.0,
 ) -> list[dict]:
     """Groups for a torch optimiser.
 
@@ -34,7 +38,10 @@ def parameter_groups(
     [(1, 0.001), (1, 0.001)]
     ```
     """
-    rates = {True: learning_rate, False: learning_rate if new_weights_learning_rate is None else new_weights_learning_rate}
+    rates = {
+        True: learning_rate,
+        False: learning_rate if new_weights_learning_rate is None else new_weights_learning_rate,
+    }
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:

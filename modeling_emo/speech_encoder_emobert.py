@@ -146,6 +146,25 @@ def make_length_aware(encoder: PreTrainedModel) -> None:
             )
 
 
+def drop_layers_above(encoder: PreTrainedModel, speech_layer: int) -> None:
+    """Removes, in place, the transformer layers that nobody reads when a middle hidden state is used.
+
+    One layer above it is kept (frozen): the last hidden state that an encoder reports has passed its final norm, the
+    one before has not, and so the chosen state stays what it is in the whole encoder.
+
+    Args:
+        encoder (`PreTrainedModel`): any speech encoder.
+        speech_layer (`int`): index of the hidden state in use.
+    """
+    for name in ("layers", "encoder.layers", "encoder.layer"):
+        parent, _, attribute = name.rpartition(".")
+        owner = encoder.get_submodule(parent) if hasattr(encoder, parent or attribute) else None
+        layers = getattr(owner, attribute, None)
+        if isinstance(layers, nn.ModuleList) and len(layers) > speech_layer:
+            setattr(owner, attribute, layers[: speech_layer + 1])
+            layers[speech_layer].requires_grad_(False)
+
+
 def feature_extractor_layers(encoder: PreTrainedModel) -> list[nn.Module]:
     """The convolution layers of a wav2vec2-like encoder, else an empty list."""
     return list(getattr(getattr(encoder, "feature_extractor", None), "conv_layers", []))

@@ -9,7 +9,7 @@ from .collator import EmoBertDataCollator
 from .corpora import CORPORA, load_corpus, read_corpus
 from .labels import LabelEncoder
 from .prepare import prepare_dataset
-from .prepared import PreparedDataset, load_prepared
+from .prepared import PreparedDataset, load_prepared, rows_with
 from .processing_emobert import EmoBertProcessor
 from .schema import CorpusReading, Problem, Utterance
 
@@ -31,4 +31,5 @@ __all__ = [
     "load_prepared",
     "prepare_dataset",
     "read_corpus",
+    "rows_with",
 ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import DatasetDict
+import numpy as np
+import pyarrow.compute as pc
+from datasets import Dataset, DatasetDict
 
 from .labels import LabelEncoder
 from .schema import Problem
@@ -65,3 +68,16 @@ def load_prepared(output_dir: str | Path) -> PreparedDataset:
         info=info,
         problems=read_skipped(output_dir / SKIPPED_FILE),
     )
+
+
+def rows_with(dataset: Dataset, modalities: Sequence[str]) -> Dataset:
+    """The rows of a prepared split that have at least one of these modalities, in their order.
+
+    Args:
+        dataset (`Dataset`): a split of a prepared dataset.
+        modalities (sequence of `str`): `"text"`, `"speech"` or both.
+    """
+    lengths = dataset.select_columns([f"{modality}_length" for modality in modalities]).with_format("arrow")[:]
+    present = [np.asarray(pc.fill_null(column, 0)) > 0 for column in lengths.columns]
+    kept = np.flatnonzero(np.logical_or.reduce(present))
+    return dataset if len(kept) == len(dataset) else dataset.select(kept)

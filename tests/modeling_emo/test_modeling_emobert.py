@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from configuration_emo import EmoBertConfig
 from modeling_emo import EmoBertForSequenceClassification, EmoBertModel
-from modeling_emo.speech_encoder_emobert import build_encoder, min_samples
+from modeling_emo.speech_encoder_emobert import build_encoder, encode_speech, make_length_aware, min_samples
 from tests.tiny_models import (
     SPEECH_FAMILIES,
     emobert,
@@ -112,6 +112,31 @@ def test_speech_layer_takes_that_hidden_state():
     values = torch.randn(2, 4000)
     states = model.emobert.speech_encoder(values, output_hidden_states=True).hidden_states
     torch.testing.assert_close(model(input_values=values).speech_last_hidden_state, states[1])
+
+
+@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@torch.no_grad()
+def test_layers_above_the_chosen_one_are_dropped_and_change_nothing(family, tmp_path):
+    layers = {"num_hidden_layers": 4, "encoder_num_hidden_layers": 4, "encoder_layers": 4}
+    name = {"moonshine": "encoder_num_hidden_layers", "whisper": "encoder_layers"}.get(family, "num_hidden_layers")
+    torch.manual_seed(0)
+    whole = build_encoder(speech_config(family, **{name: layers[name]})).eval()
+    make_length_aware(whole)
+    text = build_encoder(text_config())
+    model = EmoBertForSequenceClassification.from_text_speech_pretrained(text, whole, speech_layer=1, num_labels=3)
+    batch = {key: value[:1] for key, value in ragged_batch(family).items() if "ids" not in key or "speech" in key}
+    speech = batch[model.emobert.speech_input_name]
+    _, _, output = encode_speech(whole, speech, batch["speech_attention_mask"], output_hidden_states=True)
+    used = model(**{key: value for key, value in batch.items() if key != "attention_mask"})
+    torch.testing.assert_close(used.speech_last_hidden_state, output.hidden_states[1])
+    assert len(output.hidden_states) == 5
+    weights = {name for name, _ in model.emobert.speech_encoder.named_parameters() if ".2." in name or ".3." in name}
+    assert not {name for name in weights if "layers.2" in name or "layers.3" in name or "layer.2" in name}
+    model.save_pretrained(tmp_path)
+    loaded = EmoBertForSequenceClassification.from_pretrained(tmp_path)
+    torch.testing.assert_close(
+        loaded(input_ids=torch.ones(1, 3).long()).logits, model(input_ids=torch.ones(1, 3).long()).logits
+    )
 
 
 @torch.no_grad()

@@ -1,0 +1,73 @@
+"""Evaluate a trained model on a split: metrics over all of it, predictions with scores, plots, a model card.
+
+    python examples/evaluate_emotion_recognition.py examples/configs/demo.yaml
+    python examples/evaluate_emotion_recognition.py --model outputs/demo --data_dir outputs/data --output_dir outputs/demo
+
+With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
+"""
+
+from arguments import EvaluationArguments, parse_arguments
+from transformers import Trainer, TrainingArguments
+
+from modeling_emo import EmoBertForSequenceClassification
+from modeling_emo.evaluation_emobert import evaluate_logits, format_evaluations, write_evaluations
+from modeling_emo.training_record_emobert import read_training_record
+from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
+
+
+INPUTS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
+
+
+def main():
+    (arguments,) = parse_arguments("evaluate", EvaluationArguments)
+    unknown = sorted(set(arguments.modalities) - set(INPUTS))
+    if unknown:
+        raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(INPUTS)}.")
+
+    # 1. The model with its own processor, and the split.
+    model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
+    processor = EmoBertProcessor.from_pretrained(arguments.model)
+    prepared = load_prepared(arguments.data_dir)
+    dataset = prepared.datasets[arguments.split]
+
+    # 2. One evaluation per input. Rows without that input are left out, and n says so.
+    evaluations = {}
+    for name in arguments.modalities:
+        rows = rows_with(dataset, INPUTS[name])
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=arguments.output_dir,
+                per_device_eval_batch_size=arguments.batch_size,
+                remove_unused_columns=False,
+                report_to="none",
+            ),
+            data_collator=EmoBertDataCollator(
+                processor, modalities=INPUTS[name], problem_type=model.config.problem_type
+            ),
+        )
+        output = trainer.predict(rows)
+        evaluations[name] = evaluate_logits(
+            rows["id"],
+            output.predictions,
+            output.label_ids,
+            model.config,
+            task=arguments.task,
+            num_resamples=arguments.num_resamples,
+        )
+
+    # 3. The table, metrics.json, predictions and plots.
+    print(format_evaluations(evaluations))
+    write_evaluations(
+        arguments.output_dir,
+        evaluations,
+        model.config,
+        corpus=prepared.info["corpus"],
+        protocol=prepared.info["protocol"],
+        training=read_training_record(arguments.model),
+        split=arguments.split,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""`training_record.json` beside a trained model: seed, hyper-parameters and how the checkpoint was chosen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+
+RECORD_FILE = "training_record.json"
+HYPER_PARAMETERS = (
+    "learning_rate",
+    "new_weights_learning_rate",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "max_grad_norm",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "bf16",
+    "fp16",
+    "train_sampling_strategy",
+    "early_stopping_patience",
+    "freeze_text_encoder",
+    "freeze_speech_encoder",
+)
+
+
+def training_record(trainer: Trainer) -> dict[str, Any]:
+    """What has to be known to repeat a training run, after `trainer.train()`.
+
+    Args:
+        trainer (`Trainer`): after training.
+
+    Returns:
+        `dict`: `seed`, `checkpoint_selection`, `best_metric`, `epochs` trained, `processes`, `duration_s` (seconds,
+        None where Trainer did not log it) and `hyper_parameters`; plain types.
+    """
+    arguments = trainer.args.to_dict()
+    runtimes = [entry["train_runtime"] for entry in trainer.state.log_history if "train_runtime" in entry]
+    return {
+        "seed": arguments["seed"],
+        "checkpoint_selection": checkpoint_selection(trainer),
+        "best_metric": trainer.state.best_metric,
+        "epochs": trainer.state.epoch,
+        "processes": trainer.args.world_size,
+        "duration_s": runtimes[-1] if runtimes else None,
+        "hyper_parameters": {name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+    }
+
+
+def checkpoint_selection(trainer: Trainer) -> str:
+    """How the model that Trainer holds after training was chosen, in plain words."""
+    arguments = trainer.args
+    if not arguments.load_best_model_at_end:
+        return "last step of training"
+    name = arguments.metric_for_best_model.removeprefix("eval_")
+    return f"{'highest' if arguments.greater_is_better else 'lowest'} {name} on validation, once per evaluation"
+
+
+def write_training_record(trainer: Trainer) -> Path:
+    """Writes [`training_record`] into the training's output folder and returns the path."""
+    path = Path(trainer.args.output_dir) / RECORD_FILE
+    path.write_text(json.dumps(training_record(trainer), indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def read_training_record(folder: str | Path) -> dict[str, Any]:
+    """The record beside a model; an empty one with an honest `checkpoint_selection` where there is none."""
+    path = Path(folder) / RECORD_FILE
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {"seed": None, "checkpoint_selection": "unknown: the model has no training record"}
