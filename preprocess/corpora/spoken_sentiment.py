@@ -108,10 +108,9 @@ def read(
         min_words (`int`): leave out tweets with fewer words, user names and addresses not counted.
 
     Returns:
-        `CorpusReading`: `train`, `validation` and `test` (a very small `limit` may leave one without utterances, and
-        out); the label is the mean rating in [-4, 4], the speaker the name of the synthetic voice, the text the tweet
-        as it was rated (HTML entities resolved). Problems are tweets that are too short or that espeak-ng cannot
-        voice.
+        `CorpusReading`: `train`, `validation` and `test` (less those that a very small `limit` leaves empty); the
+        label is the mean rating in [-4, 4], the speaker the name of the synthetic voice, the text the tweet as it was
+        rated (HTML entities resolved). Problems are tweets that are too short or that espeak-ng cannot voice.
 
     Raises:
         ValueError: a bad option, an unknown voice, a missing package, or a file with another sha256.
