@@ -38,7 +38,7 @@ class UtteranceCollector:
         self.problems: list[Problem] = []
         self._places: dict[str, str] = {}
 
-    def add(self, utterance: Utterance, place: str, split: str = "train") -> None:
+    def add(self, utterance: Utterance, place: str, split: str = "train", *, remark: str | None = None) -> None:
         """Takes one labelled utterance, after checking its id, its recording and its transcript.
 
         Args:
@@ -46,6 +46,7 @@ class UtteranceCollector:
                 `duration`, which is otherwise filled from the recording's header.
             place (`str`): where it is listed, for the problems.
             split (`str`, defaults to `"train"`).
+            remark (`str`, *optional*): what the reader found about the recording; becomes a problem that says `kept`.
         """
         if utterance.id in self._places:
             self.problem(
@@ -54,6 +55,8 @@ class UtteranceCollector:
             return
         self._places[utterance.id] = place
         problems = len(self.problems)
+        if remark is not None:
+            self.problem(utterance.id, place, remark, split, kept=True)
         utterance = self._with_checked_text(self._with_checked_audio(utterance, place, split), place, split)
         if utterance.audio is None and (utterance.text is None or not self.keep_without_audio):
             found = self.problems[problems:]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import av
+import h5py
 import numpy as np
 import soundfile as sf
 
@@ -176,4 +178,93 @@ def iemocap_tree(root: Path) -> Path:
         "Ses05M_script01_1b",
         [("F000", "hap", "Hello."), ("M000", "ang", "[LAUGHTER] No!"), ("M001", "sad", "Oh."), ("FXX0", "sur", "Ha.")],
     )
+    return root
+
+
+MMSA_HEADER = "video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode"
+
+
+def mmsa_row(video: str, clip: str, text: str, label: str, mode: str) -> str:
+    return f'{video},{clip},"{text}",{label},,,,Positive,{mode}'
+
+
+def mmsa_tree(root: Path) -> Path:
+    """CMU-MOSI as MMSA passes it on: one table, a folder of clips per video."""
+    table = [
+        mmsa_row("03bSnISJMiM", "1", "anyhow it was really good", "2.4", "train"),
+        mmsa_row("03bSnISJMiM", "11", "a lot of sad parts, i mean", "-0.8", "train"),
+        mmsa_row("_dI--eQ6qVU", "2", "it’s fine", "0.0", "valid"),
+        mmsa_row("tmZoasNr4rU", "3", "i loved it", "3.0", "test"),
+    ]
+    (root / "label.csv").write_text("\n".join([MMSA_HEADER, *table, ""]), encoding="utf-8")
+    for video, clip in (("03bSnISJMiM", 1), ("03bSnISJMiM", 11), ("_dI--eQ6qVU", 2), ("tmZoasNr4rU", 3)):
+        write_clip(root / "Raw" / video / f"{clip}.mp4")
+    return root
+
+
+def write_csd(path: Path, name: str, videos: dict[str, tuple[list[list[float]], list[list[float]]]], dimensions=None):
+    """A computational sequence as CMU's SDK writes it: by video, features and intervals in seconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for video, (features, intervals) in videos.items():
+            group = file.create_group(f"{name}/data/{video}")
+            group["features"] = np.array(features, dtype=np.float32)
+            group["intervals"] = np.array(intervals, dtype=np.float64)
+        metadata = file.require_group(f"{name}/metadata")
+        metadata.create_dataset("root name", (1,), dtype=h5py.string_dtype())[0] = json.dumps(name)
+        if dimensions is not None:
+            metadata.create_dataset("dimension names", (1,), dtype=h5py.string_dtype())[0] = json.dumps(dimensions)
+    return path
+
+
+def mosi_raw_tree(root: Path) -> Path:
+    """CMU-MOSI's raw release: transcripts in capitals, numbered from 1, 16 kHz segments, scores in a .csd file."""
+    raw = root / "Raw"
+    transcripts = {
+        "03bSnISJMiM": b"1_DELIM_ANYHOW IT WAS REALLY GOOD\r\n2_DELIM_A LOT OF SAD PARTS\r\n",
+        "WKA5OygbEKI": b"1_DELIM_IT'S FINE\n",
+        "c7UH_rxdZv4": b"1_DELIM_I LOVED IT\n",
+    }
+    for video, content in transcripts.items():
+        path = raw / "Transcript" / "Segmented" / f"{video}.annotprocessed"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        for number in range(1, content.count(b"_DELIM_") + 1):
+            write_tone(raw / "Audio" / "WAV_16000" / "Segmented" / f"{video}_{number}.wav")
+        write_tone(raw / "Audio" / "WAV_16000" / "Full" / f"{video}.wav", 2.0)
+    labels = {
+        "03bSnISJMiM": ([[2.4], [-0.8]], [[0.25, 0.75], [1.0, 1.5]]),
+        "WKA5OygbEKI": ([[0.0]], [[0.0, 1.0]]),
+        "c7UH_rxdZv4": ([[3.0]], [[0.0, 1.0]]),
+    }
+    write_csd(root / "CMU_MOSI_Opinion_Labels.csd", "Opinion Segment Labels", labels)
+    return root
+
+
+MOSEI_DIMENSIONS = ["sentiment", "happy", "sad", "anger", "surprise", "disgust", "fear"]
+
+
+def mosei_raw_tree(root: Path) -> Path:
+    """CMU-MOSEI's raw release: transcripts with intervals, whole recordings, unordered labels of some segments."""
+    transcripts = {
+        "-3g5yACwYnA": (
+            b"-3g5yACwYnA___0___0.05___0.6___Key is part of the people\n"
+            b"-3g5yACwYnA___1___0.6___1.2___they've been here  before\n"
+            b"-3g5yACwYnA___2___1.2___1.9___and nobody rated this.\n"
+        ),
+        "100178": b"100178___7___-0.4176___0.5___I thought so___really\n",
+    }
+    for video, content in transcripts.items():
+        path = root / "Raw" / "Transcript" / "Segmented" / "Combined" / f"{video}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        write_tone(root / "Raw" / "Audio" / "Full" / "WAV_16000" / f"{video}.wav", 2.0)
+    labels = {
+        "-3g5yACwYnA": (
+            [[-1.0, 0, 0.67, 0.33, 0, 0, 0], [1.67, 2, 0, 0, 1, 0, 0]],
+            [[0.6, 1.2], [0.05, 0.6]],
+        ),
+        "100178": ([[0.0, 0, 0, 0, 0, 0, 0]], [[-0.41768707483, 0.5]]),
+    }
+    write_csd(root / "CMU_MOSEI_Labels.csd", "All Labels", labels, MOSEI_DIMENSIONS)
     return root
