@@ -1,7 +1,7 @@
 """Evaluate a trained model on a split: metrics over all of it, predictions with scores, plots, a model card.
 
     python examples/evaluate_emotion_recognition.py examples/configs/demo.yaml
-    python examples/evaluate_emotion_recognition.py --model outputs/demo --data_dir outputs/data --output_dir outputs/demo
+    python examples/evaluate_emotion_recognition.py --model my_model --data_dir my_data --output_dir my_results
 
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """

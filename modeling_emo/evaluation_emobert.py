@@ -111,7 +111,7 @@ def write_evaluations(
 
     Args:
         output_dir (`str` or `Path`): the folder.
-        evaluations (`dict[str, Evaluation]`): by condition, such as `both`, `text`, `speech`; the first is the main one.
+        evaluations (`dict[str, Evaluation]`): by condition (`both`, `text`, `speech`); the first is the main one.
         config ([`EmoBertConfig`]): of the evaluated model.
         corpus, protocol (`str`): what was evaluated, for the record.
         training (`dict`): of [`read_training_record`].

@@ -55,7 +55,9 @@ def recordings(tmp_path_factory):
             time = np.arange(int(16_000 * generator.uniform(0.2, 0.5))) / 16_000
             name = f"{split}_{index}.wav"
             soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * (200 + 100 * SCORES[word]) * time), 16_000)
-            rows.append({"id": f"{split}_{index}", "audio": name, "text": f"the day was {word}", "label": SCORES[word]})
+            rows.append(
+                {"id": f"{split}_{index}", "audio": name, "text": f"the day was {word}", "label": SCORES[word]}
+            )
         if split == "train":
             (folder / "empty.wav").write_bytes(b"")
             rows.append({"id": "empty", "audio": "empty.wav", "text": "the day was fine", "label": 1.0})
