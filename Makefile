@@ -58,12 +58,16 @@ $(DEMO)/metrics.json: $(DEMO)/model.safetensors
 $(DEMO)/prediction.json: $(DEMO)/metrics.json
 	$(BIN)/python examples/predict.py $(CONFIG)
 
-test: $(VENV)/test
-	$(BIN)/python -m tests.fetch_fixtures
+# What the tests read that is not ours to commit: Transformers' common test-suites, the rated tweets.
+$(CACHE)/fetched: | $(VENV)/test
+	$(BIN)/python -m tests.transformers_common.fetch
+	$(BIN)/python -m preprocess.corpora.vader_tweets --data_dir $(CACHE)/spoken_sentiment
+	touch $@
+
+test: $(VENV)/test $(CACHE)/fetched
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
-test-slow: $(VENV)/test
-	$(BIN)/python -m tests.fetch_fixtures
+test-slow: $(VENV)/test $(CACHE)/fetched
 	$(BIN)/python -m pytest -m slow
 
 style: $(VENV)/quality
