@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import multiprocess
 import numpy as np
+import torch
 from datasets import Array2D, Features, List, Value
 
 from .audio import load_audio
@@ -114,6 +116,7 @@ class UtterancePreparer:
 
     def __call__(self, row: Mapping[str, Any], index: int) -> dict[str, Any]:
         """A prepared row; with `problem` set and all else empty where a ValueError says that it cannot be used."""
+        _use_one_thread_in_workers()
         place = f"row {index}"
         empty: dict[str, Any] = {**dict.fromkeys(self.features), **self.nothing, "text_length": 0, "speech_length": 0}
         empty["id"] = str(row["id"]) if row.get("id") is not None else place
@@ -191,6 +194,16 @@ class UtterancePreparer:
             raise ValueError(f"The {len(ids)} {kind} ids are more than {limit}.")
         notes.append(f"The {len(ids)} {kind} ids were cut to {limit}.")
         return np.append(ids[: limit - 1], ids[-1])
+
+
+def _use_one_thread_in_workers() -> None:
+    """Keeps torch, which some extractors use, from starting threads in a process of `map(num_proc=...)`.
+
+    Such a process is a fork: it would wait for ever for the threads that OpenMP had started in its parent. The processes
+    share the cores anyway.
+    """
+    if multiprocess.parent_process() is not None and torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
 
 
 def _has_audio(audio: Any) -> bool:

@@ -1,6 +1,9 @@
 import json
 import logging
 import multiprocessing
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -108,6 +111,27 @@ class TestRows:
         reversed_rows = prepare_dataset(Dataset.from_list(rows[::-1]), processor, ENCODER, num_proc=3)
         assert as_lists(reversed_rows["train"]) == as_lists(one["train"])[::-1]
         assert not multiprocessing.active_children()
+
+    def test_processes_that_are_forked_after_torch_used_its_threads(self, rows, tmp_path):
+        # In a process of its own: without the care that is tested here, it would wait for ever.
+        (tmp_path / "rows.json").write_text(json.dumps(rows))
+        script = """
+import json, sys, torch
+from datasets import Dataset
+from preprocess import LabelEncoder, prepare_dataset
+from tests.tiny import tiny_processor, tone
+torch.set_num_threads(2)
+processor = tiny_processor("whisper")
+torch.randn(500, 500) @ torch.randn(500, 500)
+processor(audio=tone(0.5), sampling_rate=16_000)
+encoder = LabelEncoder("single_label_classification", {"happy": 0, "sad": 1})
+rows = json.load(open(sys.argv[1]))
+print(len(prepare_dataset(Dataset.from_list(rows), processor, encoder, output_dir=sys.argv[2], num_proc=2)["train"]))
+"""
+        arguments = [sys.executable, "-c", script, str(tmp_path / "rows.json"), str(tmp_path / "out")]
+        environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+        finished = subprocess.run(arguments, capture_output=True, text=True, timeout=240, env=environment)
+        assert finished.stdout.split() == ["6"], finished.stderr
 
     def test_column_types_do_not_depend_on_the_rows(self, rows):
         processor = tiny_processor("mel")
