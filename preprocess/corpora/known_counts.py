@@ -8,6 +8,9 @@ from pathlib import Path
 from ..schema import CorpusReading, Problem
 
 
+# How the reason of that warning begins.
+COUNTS_DIFFER = "counts differ from the published ones"
+
 # What is counted is one of: "all", "split <name>", "session <name>", "label <name>".
 KNOWN_COUNTS: dict[tuple[str, str], dict[str, int]] = {
     # The usual subset of the full release, see for example arXiv 2008.06682 and SUPERB's emotion task.
@@ -52,7 +55,7 @@ def note_known_counts(reading: CorpusReading, corpus: str, label_set: str, data_
         if counts[what] != known
     ]
     if differences:
-        reason = "counts differ from the published ones: " + "; ".join(differences)
+        reason = f"{COUNTS_DIFFER}: {'; '.join(differences)}"
         reading.problems.append(Problem(corpus, str(data_dir), reason, kept=True))
     return reading
 
