@@ -9,6 +9,10 @@ from transformers.activations import ACT2FN
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
 
 
+# Bounds the memory of a lookup, whatever the length of the clip.
+FRAMES_AT_A_TIME = 128
+
+
 def nearest_codeword(features: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
     r"""
     The codeword with the smallest L2 distance to each column; the lowest index among equals.
@@ -35,31 +39,45 @@ def nearest_codeword(features: torch.Tensor, codebook: torch.Tensor) -> torch.Te
     tensor([0, 1])
 
     ```"""
-    rows = features.t()
-    codeword_squares = codebook.square().sum(dim=1)
-    scores = torch.addmm(codeword_squares, rows, codebook.t(), alpha=-2.0)  # (frames, codewords)
+    codeword_norms = codebook.norm(dim=1)
+    single_frame = features.shape[1] == 1
+    nearest = [
+        _nearest_in_block(block, codebook, codeword_norms, single_frame)
+        for block in features.split(FRAMES_AT_A_TIME, dim=1)
+    ]
+    return torch.cat(nearest)
+
+
+def _nearest_in_block(
+    features: torch.Tensor, codebook: torch.Tensor, codeword_norms: torch.Tensor, single_frame: bool
+) -> torch.Tensor:
+    """`nearest_codeword` of a few frames."""
+    scores = torch.addmm(codeword_norms.square(), features.t(), codebook.t(), alpha=-2.0)  # (frames, codewords)
     best, nearest = scores.min(dim=1)
 
     # Bound on the difference between this ranking and that of the direct distances: each sum of `width` products is
     # off by at most width * eps times the sum of their magnitudes, which (|x| + |e|)^2 covers.
-    largest_sum = (rows.norm(dim=1) + codeword_squares.max().sqrt()).square()
+    largest_sum = (features.norm(dim=0) + codeword_norms.max()).square()
     tolerance = 4 * (codebook.shape[1] + 4) * torch.finfo(scores.dtype).eps * largest_sum
     candidates = scores <= (best + tolerance).unsqueeze(1)
     ambiguous = (candidates.sum(dim=1) > 1).nonzero().squeeze(1)
     if len(ambiguous):
-        nearest[ambiguous] = _nearest_among(features, codebook, ambiguous, candidates[ambiguous])
+        nearest[ambiguous] = _nearest_among(features, codebook, ambiguous, candidates[ambiguous], single_frame)
     return nearest
 
 
 def _nearest_among(
-    features: torch.Tensor, codebook: torch.Tensor, frames: torch.Tensor, candidates: torch.Tensor
+    features: torch.Tensor,
+    codebook: torch.Tensor,
+    frames: torch.Tensor,
+    candidates: torch.Tensor,
+    single_frame: bool,
 ) -> torch.Tensor:
     """The nearest of the `candidates` (len(frames), codewords) to each of `frames`, by the direct distance."""
     frame, codeword = candidates.nonzero(as_tuple=True)
     differences = features[:, frames[frame]] - codebook.t()[:, codeword]  # (width, pairs)
-    # fairseq's differences have time innermost, so that the width is summed one by one; only with a single frame is
-    # the width innermost, and summed in vector lanes. Keeping its order of summation gives the same bits.
-    single_frame = features.shape[1] == 1
+    # fairseq's differences have time innermost, so that the width is summed one by one; only in a clip of a single
+    # frame is the width innermost, and summed in vector lanes. Keeping its order of summation gives the same bits.
     pair_distances = differences.t().contiguous().norm(dim=1) if single_frame else differences.norm(dim=0)
     distances = torch.full(candidates.shape, torch.inf, dtype=features.dtype, device=features.device)
     distances[frame, codeword] = pair_distances
