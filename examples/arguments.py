@@ -118,6 +118,12 @@ class EvaluationArguments:
     )
     task: str | None = field(default=None, metadata={"help": "Set of metrics; follows from the model if left out."})
     batch_size: int = field(default=32, metadata={"help": "Rows per batch."})
+    model_card: bool = field(default=False, metadata={"help": "Write the model's card, README.md, to output_dir."})
+    model_name: str = field(default="EmoBERT", metadata={"help": "Title of the card."})
+    data_description: str = field(default="", metadata={"help": "What the model was trained on, for the card."})
+    synthetic_data: str | None = field(
+        default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
+    )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
 
 

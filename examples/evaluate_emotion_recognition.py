@@ -10,8 +10,9 @@ from arguments import EvaluationArguments, parse_arguments
 from transformers import Trainer, TrainingArguments
 
 from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.evaluation_emobert import evaluate_logits, format_evaluations, write_evaluations
-from modeling_emo.training_record_emobert import read_training_record
+from modeling_emo.evaluation_emobert import evaluate_logits, evaluation_result, format_evaluations, write_evaluations
+from modeling_emo.model_card_emobert import write_model_card
+from modeling_emo.training_record_emobert import read_training_record, training_run
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
 
 
@@ -56,17 +57,22 @@ def main():
             num_resamples=arguments.num_resamples,
         )
 
-    # 3. The table, metrics.json, predictions and plots.
+    # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
     print(format_evaluations(evaluations))
-    write_evaluations(
-        arguments.output_dir,
-        evaluations,
-        model.config,
-        corpus=prepared.info["corpus"],
-        protocol=prepared.info["protocol"],
-        training=read_training_record(arguments.model),
-        split=arguments.split,
-    )
+    source = {"corpus": prepared.info["corpus"], "protocol": prepared.info["protocol"], "split": arguments.split}
+    record = read_training_record(arguments.model)
+    plots = write_evaluations(arguments.output_dir, evaluations, model.config, training=record, **source)
+    if arguments.model_card:
+        write_model_card(
+            arguments.output_dir,
+            model_config=model.config,
+            model_name=arguments.model_name,
+            data_description=arguments.data_description,
+            synthetic=arguments.synthetic_data,
+            training=training_run(record),
+            result=evaluation_result(evaluations, **source),
+            plots=plots,
+        )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .compute_metrics_emobert import metric_function_for
 from .confidence_intervals_emobert import bootstrap_intervals
 from .metrics_file_emobert import write_metrics
+from .model_card_emobert import EvaluationResult
 from .plots_emobert import (
     plot_confusion_matrix,
     plot_modality_comparison,
@@ -106,7 +107,7 @@ def write_evaluations(
     protocol: str,
     training: Mapping[str, Any],
     split: str = "test",
-) -> list[Path]:
+) -> dict[str, Path]:
     """Writes `metrics.json`, `predictions.csv` (of the first condition), `predictions_<condition>.csv` and the plots.
 
     Args:
@@ -118,7 +119,7 @@ def write_evaluations(
         split (`str`): the evaluated split.
 
     Returns:
-        `list[Path]`: of the plots.
+        `dict[str, Path]`: the plots by caption.
     """
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -142,42 +143,60 @@ def write_evaluations(
     for index, (name, evaluation) in enumerate(evaluations.items()):
         rows = prediction_rows(evaluation.ids, evaluation.logits, config, evaluation.labels)
         write_predictions(output_dir / (f"predictions_{name}.csv" if index else "predictions.csv"), rows)
-    return [*_plot_main(output_dir, main, config), *_plot_conditions(output_dir, evaluations, config)]
+    return {**_plot_main(output_dir, main, config), **_plot_conditions(output_dir, evaluations, config)}
 
 
-def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> list[Path]:
+def evaluation_result(
+    evaluations: Mapping[str, Evaluation], *, corpus: str, protocol: str, split: str
+) -> EvaluationResult:
+    """The evaluations as a model card tells them; arguments as in [`write_evaluations`]."""
+    (_, main), *others = evaluations.items()
+    return EvaluationResult(
+        corpus=corpus,
+        protocol=protocol,
+        split=split,
+        n=len(main.ids),
+        metrics=main.metrics,
+        intervals=main.intervals,
+        by_modality={f"{name} only": evaluation.metrics for name, evaluation in others},
+    )
+
+
+def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> dict[str, Path]:
     scores = predictions_to_scores(evaluation.logits, config)
+    names = label_names(config)
     if config.problem_type == "regression":
         labels = evaluation.labels.reshape(len(scores), -1)
-        return [
-            plot_predicted_against_rated(
+        return {
+            f"Predicted against rated: {name}": plot_predicted_against_rated(
                 scores[:, index],
                 labels[:, index],
-                output_dir / ("predicted_against_rated.png" if len(label_names(config)) == 1 else f"rated_{name}.png"),
+                output_dir / ("predicted_against_rated.png" if len(names) == 1 else f"rated_{name}.png"),
                 score_range=config.label_range,
                 score_name=name,
             )
-            for index, name in enumerate(label_names(config))
-        ]
+            for index, name in enumerate(names)
+        }
     confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
-    plots = [plot_reliability(confidences, outcomes, output_dir / "reliability.png")]
+    plots = {"Reliability": plot_reliability(confidences, outcomes, output_dir / "reliability.png")}
     if config.problem_type == "single_label_classification":
         confusion = output_dir / "confusion_matrix.png"
-        plots.append(plot_confusion_matrix(scores.argmax(-1), evaluation.labels, label_names(config), confusion))
+        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
     return plots
 
 
-def _plot_conditions(output_dir: Path, evaluations: Mapping[str, Evaluation], config: EmoBertConfig) -> list[Path]:
+def _plot_conditions(
+    output_dir: Path, evaluations: Mapping[str, Evaluation], config: EmoBertConfig
+) -> dict[str, Path]:
     metric, chance = HEADLINES[str(config.problem_type)]
     main = next(iter(evaluations.values()))
     if len(evaluations) < 2 or metric not in main.metrics:
-        return []
-    return [
-        plot_modality_comparison(
-            {name: evaluation.metrics[metric] for name, evaluation in evaluations.items()},
-            output_dir / "modalities.png",
-            metric=metric,
-            intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
-            chance=chance,
-        )
-    ]
+        return {}
+    plot = plot_modality_comparison(
+        {name: evaluation.metrics[metric] for name, evaluation in evaluations.items()},
+        output_dir / "modalities.png",
+        metric=metric,
+        intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
+        chance=chance,
+    )
+    return {"The same model with both inputs and with one": plot}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .model_card_emobert import TrainingRun
 
 
 if TYPE_CHECKING:
@@ -79,3 +82,13 @@ def read_training_record(folder: str | Path) -> dict[str, Any]:
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
     return {"seed": None, "checkpoint_selection": "unknown: the model has no training record"}
+
+
+def training_run(record: Mapping[str, Any]) -> TrainingRun:
+    """The record as a model card tells it."""
+    return TrainingRun(
+        hyperparameters={**record.get("hyper_parameters", {}), "epochs trained": record.get("epochs")},
+        checkpoint_selection=record["checkpoint_selection"],
+        seed=record.get("seed"),
+        duration_seconds=record.get("duration_s"),
+    )

@@ -54,7 +54,14 @@ def config_file(encoders, recordings, tmp_path_factory):
             "use_cpu": True,
             "seed": 3,
         },
-        "evaluate": {"model": model, "data_dir": data, "output_dir": model, "batch_size": 5, "num_resamples": 50},
+        "evaluate": {
+            "model": model,
+            "data_dir": data,
+            "output_dir": model,
+            "batch_size": 5,
+            "num_resamples": 50,
+            "model_card": True,
+        },
         "predict": {"model": model},
     }
     path = folder / "config.yaml"
@@ -124,6 +131,8 @@ def test_evaluation_equals_numpy_over_the_whole_ragged_split(evaluated, trained)
         "text",
         "speech",
     ]
+    card = (trained / "README.md").read_text()
+    assert f"{metrics['metrics']['both']['corr']:.3f}" in card and "predicted_against_rated.png" in card
     for plot in ("predicted_against_rated.png", "modalities.png"):
         assert (trained / plot).stat().st_size > 5_000
 
