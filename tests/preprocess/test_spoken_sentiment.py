@@ -223,13 +223,16 @@ class TestRead:
         for path in (data_dir / "wav").iterdir():
             assert (tmp_path / "wav" / path.name).read_bytes() == path.read_bytes()
 
-    def test_damaged_files_are_made_again(self, sdist, tmp_path):
-        reading = read(tmp_path, sdist=sdist, limit=3)
+    @pytest.mark.parametrize("damage", ["truncate", "delete"])
+    def test_damaged_files_are_made_again(self, damage, sdist, tmp_path):
+        reading = read(tmp_path, sdist=sdist, limit=2)
         audio = [Path(utterance.audio) for split in reading.splits.values() for utterance in split]
         contents = [path.read_bytes() for path in audio]
-        audio[0].write_bytes(contents[0][:100])
-        audio[1].unlink()
-        assert read(tmp_path, sdist=sdist, limit=3) == reading
+        if damage == "truncate":
+            audio[1].write_bytes(contents[1][:100])
+        else:
+            audio[1].unlink()
+        assert read(tmp_path, sdist=sdist, limit=2) == reading
         assert [path.read_bytes() for path in audio] == contents
         assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "manifest.json", "wav"]
 
