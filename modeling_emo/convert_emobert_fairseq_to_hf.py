@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import RobertaConfig, Wav2Vec2FeatureExtractor
+from transformers import RobertaConfig
 
 from configuration_emo.configuration_emobert import FUSIONS, PROBLEM_TYPES, EmoBertConfig
 from configuration_emo.speech_dictionary import SpeechDictionary
 
-from .convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
+from .convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec, save_feature_extractor
 from .fairseq_checkpoint import (
     FairseqCheckpoint,
     KeyTable,
@@ -296,9 +296,7 @@ def main(argv: list[str] | None = None) -> None:
     if dictionary is not None:
         dictionary.save(arguments.output_dir)
     if vq_wav2vec is not None:
-        rate = vq_wav2vec.config.sampling_rate
-        extractor = Wav2Vec2FeatureExtractor(sampling_rate=rate, do_normalize=False, return_attention_mask=True)
-        extractor.save_pretrained(arguments.output_dir)
+        save_feature_extractor(arguments.output_dir, vq_wav2vec.config.sampling_rate)
 
     for line in describe_ignored({**ignored, **left_out}):
         print(line)

@@ -1,6 +1,6 @@
 r"""
 Converts Speech-BERT, fairseq's RoBERTa over vq-wav2vec codes, into a folder that `RobertaModel.from_pretrained` loads,
-with its dictionary beside it.
+with its dictionary and the feature extractor of its waveforms beside it.
 
     python -m modeling_emo.convert_speech_bert_fairseq_to_hf \
         --checkpoint bert_kmeans.pt --dict dict.txt --output_dir DIR
@@ -16,6 +16,7 @@ from transformers import RobertaModel
 
 from configuration_emo.speech_dictionary import SpeechDictionary
 
+from .convert_vq_wav2vec_fairseq_to_hf import save_feature_extractor
 from .fairseq_checkpoint import (
     FairseqCheckpoint,
     describe_ignored,
@@ -100,6 +101,7 @@ def main(argv: list[str] | None = None) -> None:
     model, ignored = convert_speech_bert(checkpoint, dictionary, options.num_attention_heads)
     model.save_pretrained(options.output_dir)
     dictionary.save(options.output_dir)
+    save_feature_extractor(options.output_dir)
 
     for line in describe_ignored(ignored):
         print(line)

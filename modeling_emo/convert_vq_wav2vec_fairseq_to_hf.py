@@ -167,6 +167,18 @@ def _codebook(tensor: torch.Tensor, config: VqWav2VecConfig) -> torch.Tensor:
     return tensor.reshape(-1, config.num_codevectors_per_group, tensor.shape[-1])  # (1, codebooks * codewords, width)
 
 
+def save_feature_extractor(output_dir: Path, sampling_rate: int = 16_000) -> None:
+    """
+    Writes the feature extractor of speech tokens: waveforms as they are, padded with zeros.
+
+    Args:
+        output_dir (`Path`): the folder.
+        sampling_rate (`int`): in Hz.
+    """
+    extractor = Wav2Vec2FeatureExtractor(sampling_rate=sampling_rate, do_normalize=False, return_attention_mask=True)
+    extractor.save_pretrained(output_dir)
+
+
 def check_parity(model: VqWav2VecModel, checkpoint: FairseqCheckpoint, seconds: float = 1.0) -> dict[str, float]:
     """
     Compares a converted model with fairseq's arithmetic on the checkpoint's own tensors.
@@ -202,9 +214,7 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint = load_fairseq_checkpoint(options.checkpoint)
     model, ignored = convert_vq_wav2vec(checkpoint)
     model.save_pretrained(options.output_dir)
-    Wav2Vec2FeatureExtractor(
-        sampling_rate=model.config.sampling_rate, do_normalize=False, return_attention_mask=True
-    ).save_pretrained(options.output_dir)
+    save_feature_extractor(options.output_dir, model.config.sampling_rate)
 
     for line in describe_ignored(ignored):
         print(line)

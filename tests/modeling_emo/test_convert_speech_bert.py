@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import RobertaModel
+from transformers import AutoFeatureExtractor, RobertaModel
 
 from configuration_emo.speech_dictionary import SpeechDictionary
 from modeling_emo.convert_speech_bert_fairseq_to_hf import convert_speech_bert, main
@@ -39,6 +39,7 @@ def test_command_line(style, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "left out (language-model head): decoder.lm_head.weight" in printed
     assert (tmp_path / "dict.txt").read_bytes() == (TOKENIZATION / "dict.txt").read_bytes()
+    assert AutoFeatureExtractor.from_pretrained(tmp_path).do_normalize is False
     model, info = RobertaModel.from_pretrained(tmp_path, add_pooling_layer=False, output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"]
     config = model.config
