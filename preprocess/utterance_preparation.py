@@ -199,8 +199,7 @@ class UtterancePreparer:
 def _use_one_thread_in_workers() -> None:
     """Keeps torch, which some extractors use, from starting threads in a process of `map(num_proc=...)`.
 
-    Such a process is a fork: it would wait for ever for the threads that OpenMP had started in its parent. The processes
-    share the cores anyway.
+    Such a process is a fork: it would wait for ever for the threads that OpenMP had started in its parent.
     """
     if multiprocess.parent_process() is not None and torch.get_num_threads() > 1:
         torch.set_num_threads(1)
