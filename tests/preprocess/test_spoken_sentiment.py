@@ -22,7 +22,7 @@ from preprocess.corpora.spoken_sentiment import (
     voice_parameters,
     wording_groups,
 )
-from preprocess.corpora.vader_tweets import SDIST_NAME, RatedTweet, parse_tweets, read_tweets
+from preprocess.corpora.vader_tweets import SDIST_NAME, RatedTweet, fetch_sdist, parse_tweets, read_tweets
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +82,18 @@ class TestTweets:
             read_tweets(path)
         with pytest.raises(ValueError, match="does not exist"):
             read_tweets(tmp_path / "missing.tar.gz")
+
+    def test_archive_in_the_folder_is_not_fetched_again(self, sdist, monkeypatch):
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        assert fetch_sdist(sdist.parent) == sdist
+
+    def test_archive_that_cannot_be_fetched(self, tmp_path, monkeypatch):
+        """pip without an index fails at once; the message says where to put the file."""
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        (tmp_path / SDIST_NAME).write_bytes(b"half of a download")
+        with pytest.raises(ValueError, match=f"could not download(.|\n)*put it at {tmp_path}"):
+            read(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [SDIST_NAME]
 
 
 @pytest.mark.parametrize(
