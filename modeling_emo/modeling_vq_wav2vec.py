@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -379,18 +380,21 @@ def _mask_of(codes: list[torch.Tensor]) -> torch.Tensor:
 @contextmanager
 def _exact_float32(device: torch.device) -> Iterator[None]:
     """No mixed precision and no TF32: reduced products change codes wherever two codewords are nearly as close."""
+    # Before torch 2.9 convolutions and products had one switch each, which newer versions refuse beside the new ones.
+    has_precision = hasattr(torch.backends.cuda.matmul, "fp32_precision")
+    cudnn: Any = torch.backends.cudnn
+    conv = cudnn.conv if has_precision else cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    name, exact = ("fp32_precision", "ieee") if has_precision else ("allow_tf32", False)
+    before = getattr(conv, name), getattr(matmul, name)
     with torch.autocast(device.type, enabled=False):
-        if device.type != "cuda":
-            yield
-            return
-        matmul = torch.backends.cuda.matmul
-        allowed = matmul.allow_tf32
-        matmul.allow_tf32 = False
         try:
-            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                yield
+            setattr(conv, name, exact)
+            setattr(matmul, name, exact)
+            yield
         finally:
-            matmul.allow_tf32 = allowed
+            setattr(conv, name, before[0])
+            setattr(matmul, name, before[1])
 
 
 __all__ = ["VqWav2VecEncoderOutput", "VqWav2VecModel", "VqWav2VecModelOutput", "VqWav2VecPreTrainedModel"]

@@ -76,6 +76,22 @@ class TestBatches:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert torch.equal(tiny_model.encode(values).audio_codes, expected)
 
+    @pytest.mark.skipif(
+        not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="switches of torch 2.9 and later"
+    )
+    def test_tf32_is_off_while_it_runs_and_as_before_afterwards(self, tiny_model, monkeypatch):
+        conv, matmul = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+        before, seen = (conv.fp32_precision, matmul.fp32_precision), []
+        monkeypatch.setattr(
+            tiny_model.vector_quantizer,
+            "forward",
+            lambda features: seen.append((conv.fp32_precision, matmul.fp32_precision)) or 1 / 0,
+        )
+        with pytest.raises(ZeroDivisionError):
+            tiny_model.encode(torch.randn(1, 500))
+        assert seen == [("ieee", "ieee")]
+        assert (conv.fp32_precision, matmul.fp32_precision) == before
+
     def test_weights_stay_float32(self, tiny_model, tmp_path):
         tiny_model.save_pretrained(tmp_path)
         for model in (VqWav2VecModel.from_pretrained(tmp_path, dtype=torch.bfloat16), tiny_model.bfloat16()):
