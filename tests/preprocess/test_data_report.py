@@ -101,6 +101,15 @@ def test_scores_and_several_labels(labels, expected):
     assert summarise(CorpusReading({"train": utterances}))["splits"]["train"]["labels"] == expected
 
 
+def test_texts_that_occur_twice_are_repeated():
+    utterances = [Utterance(str(number), text=text) for number, text in enumerate(["Yes.", "No.", "yes. "])]
+    assert summarise(CorpusReading({"train": utterances}))["repeated_texts"] == {
+        "texts": 1,
+        "utterances": 2,
+        "most_frequent": [{"text": "yes.", "train": 2}],
+    }
+
+
 def test_tables(reading):
     lines = describe(reading).splitlines()
     assert "split  utterances  with_audio  with_text  hours  speakers  sessions" in lines

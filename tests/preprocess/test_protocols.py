@@ -62,8 +62,15 @@ def test_folds_depend_on_the_seed_alone():
     rows = corpus()
     assert speaker_k_fold(rows, seed=3) == speaker_k_fold(rows, seed=3)
     assert speaker_k_fold(rows, seed=3) != speaker_k_fold(rows, seed=4)
-    folds = make_folds(rows, "leave-one-speaker-out", seed=3)
-    assert len({frozenset(values(rows, fold.validation, "speaker")) for fold in folds}) > 1
+
+
+def test_each_fold_draws_its_validation_speakers_anew():
+    rows = corpus()
+    places = set()
+    for fold in make_folds(rows, "leave-one-speaker-out"):
+        others = sorted(set(rows["speaker"]) - values(rows, fold.test, "speaker"))
+        places |= {others.index(speaker) for speaker in values(rows, fold.validation, "speaker")}
+    assert len(places) > 3
 
 
 def test_the_paper_s_session_split():
