@@ -259,9 +259,7 @@ class TestEmotionMetrics:
         assert metrics["wf1"] == metrics["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
 
     def test_absent_classes_are_named(self):
-        with pytest.warns(
-            UndefinedMetricWarning, match="precision_happy, recall_sad, precision_sad, f1_sad"
-        ):
+        with pytest.warns(UndefinedMetricWarning, match="precision_happy, recall_sad, precision_sad, f1_sad"):
             metrics = emotion_metrics([0, 0], [0, 1], ["angry", "happy", "sad"])
         assert metrics["ua"] == 0.5
         assert np.isnan(metrics["recall_sad"]) and np.isnan(metrics["precision_happy"])
