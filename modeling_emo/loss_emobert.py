@@ -44,7 +44,7 @@ def emotion_loss(
     0.75
     ```
     """
-    return LOSSES[config.problem_type](labels.to(pooled_logits.device), pooled_logits, config, num_items_in_batch)
+    return LOSSES[str(config.problem_type)](labels.to(pooled_logits.device), pooled_logits, config, num_items_in_batch)
 
 
 def single_label_loss(labels, logits, config, num_items_in_batch=None):

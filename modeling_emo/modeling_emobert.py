@@ -48,16 +48,16 @@ class EmoBertModelOutput(ModelOutput):
         speech_hidden_states, speech_attentions (`tuple`, on request): of the speech encoder.
     """
 
-    pooler_output: torch.FloatTensor | None = None
-    text_last_hidden_state: torch.FloatTensor | None = None
-    speech_last_hidden_state: torch.FloatTensor | None = None
-    text_to_speech: torch.FloatTensor | None = None
-    speech_to_text: torch.FloatTensor | None = None
-    co_attentions: tuple[torch.FloatTensor, ...] | None = None
-    hidden_states: tuple[torch.FloatTensor, ...] | None = None
-    attentions: tuple[torch.FloatTensor, ...] | None = None
-    speech_hidden_states: tuple[torch.FloatTensor, ...] | None = None
-    speech_attentions: tuple[torch.FloatTensor, ...] | None = None
+    pooler_output: torch.Tensor | None = None
+    text_last_hidden_state: torch.Tensor | None = None
+    speech_last_hidden_state: torch.Tensor | None = None
+    text_to_speech: torch.Tensor | None = None
+    speech_to_text: torch.Tensor | None = None
+    co_attentions: tuple[torch.Tensor, ...] | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+    speech_hidden_states: tuple[torch.Tensor, ...] | None = None
+    speech_attentions: tuple[torch.Tensor, ...] | None = None
 
 
 @dataclass
@@ -70,8 +70,8 @@ class EmoBertSequenceClassifierOutput(EmoBertModelOutput):
             `one_vs_rest_classification`): scores before softmax or sigmoid; for regression the predicted scores.
     """
 
-    loss: torch.FloatTensor | None = None
-    logits: torch.FloatTensor | None = None
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
 
 
 @dataclass

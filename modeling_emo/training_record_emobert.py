@@ -65,13 +65,13 @@ def checkpoint_selection(trainer: Trainer) -> str:
     arguments = trainer.args
     if not arguments.load_best_model_at_end:
         return "last step of training"
-    name = arguments.metric_for_best_model.removeprefix("eval_")
+    name = str(arguments.metric_for_best_model).removeprefix("eval_")
     return f"{'highest' if arguments.greater_is_better else 'lowest'} {name} on validation, once per evaluation"
 
 
 def write_training_record(trainer: Trainer) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
-    path = Path(trainer.args.output_dir) / RECORD_FILE
+    path = Path(str(trainer.args.output_dir)) / RECORD_FILE
     path.write_text(json.dumps(training_record(trainer), indent=2) + "\n", encoding="utf-8")
     return path
 

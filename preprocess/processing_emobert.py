@@ -24,6 +24,13 @@ logger = logging.get_logger(__name__)
 _AUDIO_KWARGS_ONLY = ("max_length", "truncation")
 
 
+class EmoBertProcessorKwargs(ProcessingKwargs, total=False):
+    """What `EmoBertProcessor` takes besides text and audio, with its defaults."""
+
+    # Ragged batches and long texts are the rule here, so both are on; sound is always padded by the processor.
+    _defaults = {"text_kwargs": {"padding": True, "truncation": True}}
+
+
 class EmoBertProcessor(ProcessorMixin):
     r"""
     Turns text and sound into what EmoBERT's `forward` takes.
@@ -44,8 +51,7 @@ class EmoBertProcessor(ProcessorMixin):
         ... )
     """
 
-    # Ragged batches and long texts are the rule here, so both are on; sound is always padded by this class.
-    text_kwargs = {"padding": True, "truncation": True}
+    valid_processor_kwargs = EmoBertProcessorKwargs
 
     def __init__(self, feature_extractor, tokenizer):
         super().__init__(feature_extractor, tokenizer)
@@ -64,7 +70,7 @@ class EmoBertProcessor(ProcessorMixin):
         self,
         text: str | Sequence[str | None] | None = None,
         audio: AudioSource | np.ndarray | Sequence[AudioSource | np.ndarray | None] | None = None,
-        **kwargs: Unpack[ProcessingKwargs],
+        **kwargs: Unpack[EmoBertProcessorKwargs],
     ) -> BatchFeature:
         """
         Args:
@@ -97,7 +103,7 @@ class EmoBertProcessor(ProcessorMixin):
         """
         if text is None and audio is None:
             raise ValueError("Give text, audio or both: the processor was called with neither.")
-        merged = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
+        merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
         texts = _rows_of_text(text)
         sounds = _rows_of_audio(audio)
         texts, sounds = _match_rows(texts, sounds)
@@ -141,7 +147,8 @@ class EmoBertProcessor(ProcessorMixin):
     @property
     def max_text_length(self) -> int:
         """Most token ids of a text that `__call__` keeps unless told otherwise; very large where there is no limit."""
-        kwargs = self._merge_kwargs(tokenizer_init_kwargs=self.tokenizer.init_kwargs)["text_kwargs"]
+        merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
+        kwargs = merged["text_kwargs"]
         return kwargs.get("max_length") or self.tokenizer.model_max_length
 
     def limit_text(self, max_length: int) -> EmoBertProcessor:

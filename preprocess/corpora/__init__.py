@@ -8,10 +8,10 @@ from typing import Any
 
 from datasets import DatasetDict
 
+from ..data_report import write_data_report
 from ..label_maps import AnyLabelMap, apply_label_map
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
-from .report import REPORT_FILE, write_report
 
 
 CORPORA = ("csv", "emodb", "iemocap", "manifest", "meld", "mosei", "mosi", "spoken_sentiment")
@@ -69,7 +69,7 @@ def load_corpus(
     Args:
         name, data_dir, label_map, only_mapped, **options: as for `read_corpus`.
         report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
-            `data_report.json` (rows, labels, speakers, and what splits share).
+            the data report (see `write_data_report`).
 
     Raises:
         ValueError: as `read_corpus`, or no utterance is left.
@@ -82,7 +82,7 @@ def load_corpus(
     reading = read_corpus(name, data_dir, label_map=label_map, only_mapped=only_mapped, **options)
     if report_dir is not None:
         write_skipped(Path(report_dir) / SKIPPED_FILE, reading.problems)
-        write_report(Path(report_dir) / REPORT_FILE, reading)
+        write_data_report(reading, report_dir)
     return reading.to_dataset_dict()
 
 
