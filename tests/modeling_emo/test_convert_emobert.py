@@ -237,6 +237,12 @@ class TestEndToEnd:
             by_ids = model(**text, speech_input_ids=offline, speech_attention_mask=offline.ne(1).long()).logits
         assert torch.equal(online, by_ids)
 
+    def test_what_stands_in_for_a_missing_modality_is_zero(self):
+        """The checkpoint never saw one; random vectors would make two conversions differ."""
+        model, _ = convert_emobert(checkpoint("shallow"), ConversionOptions("shallow", **HEADS))
+        assert model.emobert.text_stand_in.embedding.eq(0).all()
+        assert model.emobert.speech_stand_in.embedding.eq(0).all()
+
     def test_a_row_without_speech(self, expected, vq_wav2vec, dictionary):
         options = ConversionOptions("co_attention", **HEADS)
         model, _ = convert_emobert(checkpoint("stack"), options, vq_wav2vec=vq_wav2vec, dictionary=dictionary)
