@@ -37,7 +37,7 @@ class PreparationArguments:
         default=None, metadata={"help": "Options of the corpus reader, as a mapping or JSON."}
     )
     label_map: dict | str | None = field(
-        default=None, metadata={"help": "From the corpus's labels to the wanted ones, as a mapping or JSON."}
+        default=None, metadata={"help": "A mapping or JSON, a named map, or pairs such as exc=happy,hap=happy."}
     )
     problem_type: str = field(
         default="single_label_classification", metadata={"help": "One of EmoBertConfig's problem types."}
@@ -48,11 +48,12 @@ class PreparationArguments:
     label_range: list[float] | None = field(default=None, metadata={"help": "Smallest and largest score."})
     protocol: str = field(default="official split", metadata={"help": "What the splits are, for the record."})
     max_audio_seconds: float | None = field(default=None, metadata={"help": "Longer audio is cut."})
+    max_text_length: int | None = field(default=None, metadata={"help": "Longer texts are cut, in token ids."})
+    max_speech_ids: int | None = field(default=None, metadata={"help": "Longer speech is cut, in token ids."})
     num_proc: int | None = field(default=None, metadata={"help": "Processes that prepare."})
 
     def __post_init__(self):
         self.corpus_options = as_mapping(self.corpus_options)
-        self.label_map = as_mapping(self.label_map) or None
 
 
 @dataclass

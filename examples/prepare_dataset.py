@@ -38,6 +38,8 @@ def main():
         output_dir=arguments.output_dir,
         num_proc=arguments.num_proc,
         max_audio_seconds=arguments.max_audio_seconds,
+        max_text_length=arguments.max_text_length,
+        max_speech_ids=arguments.max_speech_ids,
         problems=reading.problems,
         info={"corpus": arguments.corpus, "corpus_options": arguments.corpus_options, "protocol": arguments.protocol},
     )
