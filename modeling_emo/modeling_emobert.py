@@ -21,7 +21,7 @@ from .speech_encoder_emobert import (
     make_length_aware,
     speech_input_name,
 )
-from .speech_tokenizer_emobert import SpeechTokenizerModule
+from .speech_tokenizer_emobert import SpeechTokenizerModule, load_speech_tokenizer
 
 
 logger = logging.get_logger(__name__)
@@ -330,8 +330,9 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
         Args:
             text_model (`str` or `PreTrainedModel`): folder, Hub id or loaded model of a text encoder.
             speech_model (`str` or `PreTrainedModel`): the same for a speech encoder.
-            speech_tokenizer (`str` or `PreTrainedModel`, *optional*): folder, Hub id or loaded
-                [`SpeechTokenizerModule`] that turns waveforms into the speech encoder's token ids.
+            speech_tokenizer (`str` or `PreTrainedModel`, *optional*): what turns waveforms into the speech encoder's
+                token ids: the folder of a converted vq-wav2vec, a [`VqWav2VecModel`] (the dictionary then comes from
+                the speech model's folder), or a [`SpeechTokenizerModule`].
             config_kwargs: fields of [`EmoBertConfig`], such as `num_labels`, `problem_type`, `fusion`.
 
         Raises:
@@ -339,8 +340,8 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
         """
         text_encoder = load_encoder(text_model) if isinstance(text_model, str) else text_model
         speech_encoder = load_encoder(speech_model) if isinstance(speech_model, str) else speech_model
-        if isinstance(speech_tokenizer, str):
-            speech_tokenizer = SpeechTokenizerModule.from_pretrained(speech_tokenizer)
+        if speech_tokenizer is not None:
+            speech_tokenizer = load_speech_tokenizer(speech_tokenizer, speech_model, speech_encoder.config)
         config = EmoBertConfig(
             text_config=text_encoder.config,
             speech_config=speech_encoder.config,

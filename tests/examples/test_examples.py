@@ -132,7 +132,7 @@ def test_evaluation_equals_numpy_over_the_whole_ragged_split(evaluated, trained)
         "speech",
     ]
     card = (trained / "README.md").read_text()
-    assert f"{metrics['metrics']['both']['corr']:.3f}" in card and "predicted_against_rated.png" in card
+    assert f"value: {metrics['metrics']['both']['corr']}" in card and "predicted_against_rated.png" in card
     for plot in ("predicted_against_rated.png", "modalities.png"):
         assert (trained / plot).stat().st_size > 5_000
 
@@ -174,5 +174,5 @@ def test_a_flag_wins_over_the_file_and_an_unknown_name_is_refused(config_file, t
     assert (arguments.split, arguments.batch_size) == ("validation", 5)
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("evaluate: {modle: x}\n")
-    with pytest.raises(ValueError, match="unknown argument modle; valid are batch_size, data_dir, modalities"):
+    with pytest.raises(ValueError, match="unknown argument modle; valid are batch_size, data_description, data_dir"):
         parse_arguments("evaluate", EvaluationArguments, arguments=[str(wrong)])
