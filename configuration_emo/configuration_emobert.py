@@ -58,6 +58,10 @@ class EmoBertConfig(PreTrainedConfig):
         speech_layer (`int`, *optional*):
             The speech sequence is this hidden state of the speech encoder (0 is the input of its first layer). Middle
             layers carry emotion best (arXiv 2308.08713). The layers above are not built but for one, which is frozen.
+        standardize_speech (`bool`, defaults to `False`):
+            Each channel of the speech encoder's hidden states is standardised with its mean and deviation over the
+            training data (see [`fit_speech_standardization`]) before layers are mixed and speech is fused. For frozen
+            encoders and middle layers, whose channels differ widely in offset and scale.
         classifier_dropout (`float`, defaults to 0.1):
             Dropout before the last linear layer.
         modality_dropout (`float`, defaults to 0.0):
@@ -70,6 +74,9 @@ class EmoBertConfig(PreTrainedConfig):
         class_weights (`list[float]`, *optional*):
             One weight per label. Single-label: weight of each class in the cross-entropy. Multi-label and one-vs-rest:
             weight of the positive ("present") term of each label.
+        label_smoothing (`float`, defaults to 0.0):
+            Share of the target that is spread evenly: over all classes (single-label), over presence and absence
+            (multi-label, one-vs-rest). Not for regression.
         label_range (`list[float]`, *optional*):
             Smallest and largest score of a regression label, such as `[-3, 3]` for CMU-MOSI.
         initializer_range (`float`, defaults to 0.02):
@@ -126,11 +133,13 @@ class EmoBertConfig(PreTrainedConfig):
     speech_pooling: str = "cls"
     use_weighted_layer_sum: bool = False
     speech_layer: int | None = None
+    standardize_speech: bool = False
     classifier_dropout: float | int = 0.1
     modality_dropout: float | int = 0.0
     problem_type: str | None = None
     regression_loss: str = "mse"
     class_weights: list[float | int] | None = None
+    label_smoothing: float | int = 0.0
     label_range: list[float | int] | None = None
     initializer_range: float = 0.02
 
@@ -190,9 +199,9 @@ class EmoBertConfig(PreTrainedConfig):
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
-        for name in ("co_attention_dropout", "classifier_dropout", "modality_dropout"):
+        for name in ("co_attention_dropout", "classifier_dropout", "modality_dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"`{name}` is a probability between 0 and 1, got {getattr(self, name)}.")
+                raise ValueError(f"`{name}` is a probability or share between 0 and 1, got {getattr(self, name)}.")
 
     def _check_fusion(self):
         """The co-attention fits the widths of both encoders."""
@@ -223,7 +232,9 @@ class EmoBertConfig(PreTrainedConfig):
             )
 
     def _check_labels(self):
-        """Class weights and label range fit the labels."""
+        """Class weights, smoothing and label range fit the labels."""
+        if self.label_smoothing and self.problem_type == "regression":
+            raise ValueError("`label_smoothing` does not apply to problem_type='regression': leave it at 0.")
         if self.class_weights is not None:
             if self.problem_type == "regression":
                 raise ValueError("`class_weights` do not apply to problem_type='regression': leave them out.")

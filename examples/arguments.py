@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import HfArgumentParser
 
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
@@ -69,10 +69,14 @@ class ModelArguments(EncoderArguments):
     speech_pooling: str = field(default="cls", metadata={"help": "cls, mean, mean_std or attention."})
     use_weighted_layer_sum: bool = field(default=False, metadata={"help": "Mix all layers of the speech encoder."})
     speech_layer: int | None = field(default=None, metadata={"help": "Use this layer of the speech encoder."})
+    standardize_speech: bool = field(
+        default=False, metadata={"help": "Standardise the encoded speech with the training data's statistics."}
+    )
     classifier_dropout: float = field(default=0.1, metadata={"help": "Dropout before the last layer."})
     modality_dropout: float = field(default=0.0, metadata={"help": "How often a modality is hidden in training."})
     regression_loss: str = field(default="mse", metadata={"help": "mse, l1 or ccc."})
     class_weights: list[float] | None = field(default=None, metadata={"help": "One weight per label."})
+    label_smoothing: float = field(default=0.0, metadata={"help": "Share of the target that is spread evenly."})
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig."""
@@ -89,20 +93,6 @@ class DataArguments:
         default_factory=lambda: ["text", "speech"], metadata={"help": "text, speech, or both."}
     )
     max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many rows only."})
-
-
-@dataclass
-class EmotionTrainingArguments(TrainingArguments):
-    """Trainer's arguments, and what fine-tuning two encoders needs besides."""
-
-    new_weights_learning_rate: float | None = field(
-        default=None, metadata={"help": "Learning rate of fusion and head; the encoders' if left out."}
-    )
-    early_stopping_patience: int | None = field(
-        default=None, metadata={"help": "Stop after so many evaluations without a better metric_for_best_model."}
-    )
-    freeze_text_encoder: bool = field(default=False, metadata={"help": "Do not train the text encoder."})
-    freeze_speech_encoder: bool = field(default=False, metadata={"help": "Do not train the speech encoder."})
 
 
 @dataclass

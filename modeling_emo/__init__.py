@@ -14,6 +14,9 @@ from .modeling_emobert import (
 )
 from .modeling_vq_wav2vec import VqWav2VecModel
 from .pipeline_emobert import EmotionRecognitionPipeline, register_pipeline
+from .standardization_emobert import fit_speech_standardization
+from .trainer_emobert import EmoBertTrainer
+from .training_arguments_emobert import EmoBertTrainingArguments
 
 
 AutoConfig.register("emobert", EmoBertConfig, exist_ok=True)
@@ -30,8 +33,11 @@ __all__ = [
     "EmoBertModelOutput",
     "EmoBertPreTrainedModel",
     "EmoBertSequenceClassifierOutput",
+    "EmoBertTrainer",
+    "EmoBertTrainingArguments",
     "EmotionRecognitionPipeline",
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "compute_metrics_for",
+    "fit_speech_standardization",
 ]

@@ -81,20 +81,45 @@ class Pooling(nn.Module):
         return torch.cat([mean, (variance + VARIANCE_EPSILON).sqrt()], dim=-1)
 
 
+class Standardization(nn.Module):
+    """Takes each channel's mean off and divides by its deviation, both fixed numbers of the training data.
+
+    The raw middle layers of speech encoders have channels with offsets and scales far from the others', which new
+    weights learn from slowly. The statistics come from [`fit_speech_standardization`]; without it nothing changes.
+
+    Args:
+        num_states (`int`): hidden states of the encoder that are in use: 1, or all of a layer mix.
+        hidden_size (`int`): their width.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, num_states: int, hidden_size: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_states, hidden_size))
+        self.register_buffer("std", torch.ones(num_states, hidden_size))
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """`(batch, length, hidden)`, or `(batch, length, num_states, hidden)`, to the same shape."""
+        mean, std = (self.mean[0], self.std[0]) if states.dim() == 3 else (self.mean, self.std)
+        return (states - mean) / std
+
+
 class WeightedLayerSum(nn.Module):
     """A learned convex mix of an encoder's hidden states (as in SUPERB, arXiv 2105.01051).
 
     Args:
-        num_hidden_states (`int`): how many hidden states are mixed: the layers and the input of the first.
+        num_states (`int`): how many hidden states are mixed: the layers and the input of the first.
     """
 
-    def __init__(self, num_hidden_states: int):
+    def __init__(self, num_states: int):
         super().__init__()
-        self.weights = nn.Parameter(torch.empty(num_hidden_states))
+        self.weights = nn.Parameter(torch.empty(num_states))
 
-    def forward(self, hidden_states: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """A tuple of `(batch, length, hidden)` tensors to one of that shape."""
-        return torch.einsum("l,lbth->bth", self.weights.softmax(0), torch.stack(hidden_states))
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """`(batch, length, states, hidden)` to `(batch, length, hidden)`."""
+        return torch.einsum("s,btsh->bth", self.weights.softmax(0), states)
 
 
 class CoAttention(nn.Module):

@@ -21,7 +21,7 @@ def emotion_loss(
         labels (`torch.Tensor`): see [`EmoBertForSequenceClassification`] for the shape per problem type.
         pooled_logits (`torch.Tensor` of shape `(batch, num_labels)` or `(batch, num_labels, 2)`): scores before
             softmax or sigmoid; for regression the predictions.
-        config ([`EmoBertConfig`]): problem type, regression loss and class weights.
+        config ([`EmoBertConfig`]): problem type, regression loss, class weights and label smoothing.
         num_items_in_batch (`int`, *optional*): number of label entries over all accumulated micro-batches and
             processes. When given, the sum of the losses is divided by it instead of by this batch's own count, so that
             accumulation and several processes weigh each utterance alike. The CCC, which is not a mean, ignores it.
@@ -48,19 +48,20 @@ def emotion_loss(
 
 
 def single_label_loss(labels, logits, config, num_items_in_batch=None):
-    """Cross-entropy over `(batch, num_labels)` logits and class indices `(batch,)`; class weights as in torch."""
-    weight = _class_weights(logits, config)
+    """Cross-entropy over `(batch, num_labels)` logits and class indices `(batch,)`; weights, smoothing as in torch."""
+    options = {"weight": _class_weights(logits, config), "label_smoothing": config.label_smoothing}
     if num_items_in_batch is None:
-        return nn.functional.cross_entropy(logits, labels.view(-1).long(), weight=weight)
-    loss = nn.functional.cross_entropy(logits, labels.view(-1).long(), weight=weight, reduction="sum")
+        return nn.functional.cross_entropy(logits, labels.view(-1).long(), **options)
+    loss = nn.functional.cross_entropy(logits, labels.view(-1).long(), reduction="sum", **options)
     return loss / num_items_in_batch
 
 
 def multi_label_loss(labels, logits, config, num_items_in_batch=None):
     """Binary cross-entropy of each label, mean over batch and labels; labels are a 0/1 row `(batch, num_labels)`."""
     _check_same_shape(labels, logits)
+    targets = labels.to(logits.dtype) * (1 - config.label_smoothing) + config.label_smoothing / 2
     losses = nn.functional.binary_cross_entropy_with_logits(
-        logits, labels.to(logits.dtype), pos_weight=_class_weights(logits, config), reduction="none"
+        logits, targets, pos_weight=_class_weights(logits, config), reduction="none"
     )
     return _reduce(losses, labels, num_items_in_batch)
 
@@ -81,7 +82,9 @@ def one_vs_rest_loss(labels, logits, config, num_items_in_batch=None):
         present = labels.long()
     if present.shape != logits.shape[:2]:
         raise ValueError(f"Labels of shape {tuple(labels.shape)} do not fit logits of shape {tuple(logits.shape)}.")
-    losses = nn.functional.cross_entropy(logits.flatten(0, 1), present.flatten(), reduction="none").view_as(present)
+    losses = nn.functional.cross_entropy(
+        logits.flatten(0, 1), present.flatten(), reduction="none", label_smoothing=config.label_smoothing
+    ).view_as(present)
     weight = _class_weights(logits, config)
     if weight is not None:
         losses = torch.where(present.bool(), losses * weight, losses)

@@ -10,9 +10,10 @@ from transformers.utils import ModelOutput, can_return_tuple, logging
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
-from .fusion_emobert import CoAttentionStack, Pooling, StandIn, WeightedLayerSum
+from .fusion_emobert import CoAttentionStack, Pooling, Standardization, StandIn, WeightedLayerSum
 from .loss_emobert import emotion_loss
 from .speech_encoder_emobert import (
+    SPEECH_INPUTS,
     build_encoder,
     drop_layers_above,
     encode_speech,
@@ -25,6 +26,9 @@ from .speech_tokenizer_emobert import SpeechTokenizerModule, load_speech_tokeniz
 
 
 logger = logging.get_logger(__name__)
+
+# The arguments of `forward` that may hold the speech, at most one of them at a time.
+SPEECH_ARGUMENTS = (*SPEECH_INPUTS, "encoded_speech")
 
 
 @dataclass
@@ -76,17 +80,23 @@ class EmoBertSequenceClassifierOutput(EmoBertModelOutput):
 
 @dataclass
 class EncodedSequence:
-    """One modality as it enters the fusion.
+    """What an encoder made of one modality.
 
     Args:
-        hidden_states (`torch.Tensor` of shape `(batch, length, hidden)`).
+        hidden_states (`torch.Tensor` of shape `(batch, length, hidden)`, or `(batch, length, states, hidden)` for a
+            layer mix).
         mask (`torch.Tensor` of shape `(batch, length)`): True where valid.
-        encoder_output (`ModelOutput`, *optional*): all that the encoder returned; None for an absent modality.
+        encoder_output (`ModelOutput`, *optional*): all that the encoder returned.
     """
 
     hidden_states: torch.Tensor
     mask: torch.Tensor
     encoder_output: ModelOutput | None = None
+
+    @classmethod
+    def of_states(cls, states: torch.Tensor, mask: torch.Tensor | None) -> "EncodedSequence":
+        """Of states that were encoded before; without a mask all of them are valid."""
+        return cls(states, states.new_ones(states.shape[:2], dtype=torch.bool) if mask is None else mask.bool())
 
     def get(self, name: str) -> tuple[torch.Tensor, ...] | None:
         """The encoder's `hidden_states` or `attentions`, None where there are none."""
@@ -115,6 +125,9 @@ class EmoBertPreTrainedModel(PreTrainedModel):
             init.normal_(module.embedding, mean=0.0, std=self.config.initializer_range)
         elif isinstance(module, WeightedLayerSum):
             init.zeros_(module.weights)
+        elif isinstance(module, Standardization):
+            init.zeros_(module.mean)
+            init.ones_(module.std)
 
     def _set_gradient_checkpointing(self, enable: bool = True, **kwargs):
         super()._set_gradient_checkpointing(enable, **kwargs)
@@ -142,7 +155,9 @@ class EmoBertModel(EmoBertPreTrainedModel):
         self.speech_tokenizer = None
         if config.speech_tokenizer_config is not None:
             self.speech_tokenizer = SpeechTokenizerModule(config.speech_tokenizer_config, config.speech_config)
-        self.layer_sum = WeightedLayerSum(config.num_speech_layers + 1) if config.use_weighted_layer_sum else None
+        num_states = config.num_speech_layers + 1 if config.use_weighted_layer_sum else 1
+        self.speech_standardization = Standardization(num_states, speech_size) if config.standardize_speech else None
+        self.layer_sum = WeightedLayerSum(num_states) if config.use_weighted_layer_sum else None
         self.text_stand_in = StandIn(text_size)
         self.speech_stand_in = StandIn(speech_size)
         self.text_pooling = Pooling(text_size, config.text_pooling)
@@ -173,6 +188,8 @@ class EmoBertModel(EmoBertPreTrainedModel):
         input_values: torch.FloatTensor | None = None,
         input_features: torch.FloatTensor | None = None,
         speech_attention_mask: torch.Tensor | None = None,
+        encoded_text: torch.FloatTensor | None = None,
+        encoded_speech: torch.FloatTensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | list[int] | None = None,
         **kwargs,
@@ -190,13 +207,19 @@ class EmoBertModel(EmoBertPreTrainedModel):
                 waveform encoder or with a speech tokenizer.
             input_features (`torch.FloatTensor`, *optional*): log-mel features as the speech encoder's own feature
                 extractor makes them.
-            speech_attention_mask (`torch.Tensor` of shape `(batch, speech_length)`, *optional*): 1 where ids, samples
-                or feature frames are valid.
+            speech_attention_mask (`torch.Tensor` of shape `(batch, speech_length)`, *optional*): 1 where ids, samples,
+                feature frames or encoded frames are valid.
+            encoded_text (`torch.FloatTensor` of shape `(batch, text_length, text_hidden_size)`, *optional*): what
+                [`~EmoBertModel.encode_text`] returned, in the place of `input_ids`: a frozen encoder need not run
+                again.
+            encoded_speech (`torch.FloatTensor` of shape `(batch, frames, speech_hidden_size)`, *optional*): the same
+                of [`~EmoBertModel.encode_speech`]; `(batch, frames, states, speech_hidden_size)` for a layer mix.
             output_attentions (`bool`, *optional*): return attention weights (needs `attn_implementation="eager"`).
             output_hidden_states (`bool` or `list[int]`, *optional*): return the encoders' hidden states.
 
         Raises:
-            ValueError: neither text nor speech is given, or speech in a form that the speech encoder does not take.
+            ValueError: neither text nor speech is given, one of them in two forms, or speech in a form that the speech
+                encoder does not take.
         """
         if output_attentions is None:
             output_attentions = self.config.output_attentions
@@ -205,46 +228,145 @@ class EmoBertModel(EmoBertPreTrainedModel):
         requested = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
 
         speech_inputs = self._select_speech_input(
-            {"speech_input_ids": speech_input_ids, "input_values": input_values, "input_features": input_features}
+            {
+                "speech_input_ids": speech_input_ids,
+                "input_values": input_values,
+                "input_features": input_features,
+                "encoded_speech": encoded_speech,
+            }
         )
-        if input_ids is None and speech_inputs is None:
+        if input_ids is not None and encoded_text is not None:
+            raise ValueError("Text is given twice: pass `input_ids` or `encoded_text`, not both.")
+        text_inputs = input_ids if encoded_text is None else encoded_text
+        if text_inputs is None and speech_inputs is None:
             raise ValueError(
                 f"There is neither text nor speech: pass `input_ids`, `{self.speech_input_name}` or both."
             )
-        reference = input_ids if input_ids is not None else speech_inputs
-        has_text, attention_mask = _split_mask(input_ids, attention_mask, reference)
+        reference = text_inputs if text_inputs is not None else speech_inputs
+        has_text, attention_mask = _split_mask(text_inputs, attention_mask, reference)
         has_speech, speech_attention_mask = _split_mask(speech_inputs, speech_attention_mask, reference)
-        has_text, has_speech = self._drop_modalities(has_text, has_speech)
 
-        text = self._encode_text(input_ids, attention_mask, has_text, requested)
-        speech = self._encode_speech(speech_inputs, speech_attention_mask, has_speech, requested)
-        text_vector = self.text_pooling(text.hidden_states, text.mask)
-        speech_vector = self.speech_pooling(speech.hidden_states, speech.mask)
+        text = speech = None
+        if encoded_text is not None:
+            text = EncodedSequence.of_states(encoded_text, attention_mask)
+        elif input_ids is not None:
+            text = self.encode_text(input_ids, attention_mask, **requested)
+        if encoded_speech is not None:
+            speech = EncodedSequence.of_states(encoded_speech, speech_attention_mask)
+        elif speech_inputs is not None:
+            speech = self.encode_speech(speech_inputs, speech_attention_mask, **requested)
+        has_text, has_speech = self._drop_modalities(has_text, has_speech)
+        return self.fuse(text, speech, has_text, has_speech, **requested)
+
+    def encode_text(
+        self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None = None, **requested
+    ) -> EncodedSequence:
+        """Runs the text encoder.
+
+        Args:
+            input_ids (`torch.LongTensor` of shape `(batch, text_length)`): text token ids.
+            attention_mask (`torch.Tensor` of shape `(batch, text_length)`, *optional*): 1 where text is valid.
+            requested: `output_hidden_states`, `output_attentions`.
+
+        Returns:
+            [`EncodedSequence`]: `hidden_states` `(batch, text_length, text_hidden_size)`, which `forward` takes as
+            `encoded_text`, and their mask.
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        output = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask, **requested)
+        return EncodedSequence(output.last_hidden_state, attention_mask.bool(), output)
+
+    def encode_speech(
+        self, inputs: torch.Tensor, attention_mask: torch.Tensor | None = None, **requested
+    ) -> EncodedSequence:
+        """Runs the speech encoder, after the speech tokenizer where the model has one and is given waveforms.
+
+        Args:
+            inputs (`torch.Tensor`): speech token ids `(batch, length)`, waveforms `(batch, samples)` or log-mel
+                features, as in `forward`.
+            attention_mask (`torch.Tensor` of shape `(batch, length)`, *optional*): 1 where the input is valid.
+            requested: `output_hidden_states`, `output_attentions`.
+
+        Returns:
+            [`EncodedSequence`]: `hidden_states` of the configured layer `(batch, frames, speech_hidden_size)`, or of
+            all of them `(batch, frames, states, speech_hidden_size)` for a layer mix, which `forward` takes as
+            `encoded_speech`, and the mask of the frames.
+        """
+        if self.speech_tokenizer is not None and inputs.is_floating_point():
+            inputs, attention_mask = self.speech_tokenizer(inputs, attention_mask)
+        if self.layer_sum is not None or self.config.speech_layer is not None:
+            requested = {**requested, "output_hidden_states": True}
+        hidden_states, mask, output = encode_speech(self.speech_encoder, inputs, attention_mask, **requested)
+        if self.layer_sum is not None:
+            hidden_states = torch.stack(output.hidden_states, dim=2)
+        elif self.config.speech_layer is not None:
+            hidden_states = output.hidden_states[self.config.speech_layer]
+        return EncodedSequence(hidden_states, mask, output)
+
+    def fuse(
+        self,
+        text: EncodedSequence | None,
+        speech: EncodedSequence | None,
+        has_text: torch.Tensor,
+        has_speech: torch.Tensor,
+        *,
+        output_attentions: bool = False,
+        output_hidden_states: bool | list[int] = False,
+    ) -> EmoBertModelOutput:
+        """Fuses what the encoders made.
+
+        Args:
+            text, speech ([`EncodedSequence`], *optional*): of [`~EmoBertModel.encode_text`] and
+                [`~EmoBertModel.encode_speech`]; None where no row has the modality.
+            has_text, has_speech (`torch.Tensor` of shape `(batch,)`): False for rows where a stand-in takes the place
+                of the modality.
+            output_attentions, output_hidden_states: what of the encoders' outputs to hand on.
+        """
+        text_states, text_mask = self.text_stand_in.sequence(len(has_text))
+        if text is not None:
+            text_states, text_mask = self.text_stand_in(text.hidden_states, text.mask, has_text)
+        speech_states, speech_mask = self.speech_stand_in.sequence(len(has_speech))
+        if speech is not None:
+            sequence = self._speech_sequence(speech.hidden_states)
+            speech_states, speech_mask = self.speech_stand_in(sequence, speech.mask, has_speech)
+
+        text_vector = self.text_pooling(text_states, text_mask)
+        speech_vector = self.speech_pooling(speech_states, speech_mask)
         text_weights = speech_weights = ()
         if self.text_to_speech is not None:
             pooled = text_vector, speech_vector
-            text_vector, text_weights = self.text_to_speech(pooled[0], speech.hidden_states, speech.mask)
-            speech_vector, speech_weights = self.speech_to_text(pooled[1], text.hidden_states, text.mask)
+            text_vector, text_weights = self.text_to_speech(pooled[0], speech_states, speech_mask)
+            speech_vector, speech_weights = self.speech_to_text(pooled[1], text_states, text_mask)
 
         fused = self.text_to_speech is not None
         return EmoBertModelOutput(
             pooler_output=torch.cat([text_vector, speech_vector], dim=-1),
-            text_last_hidden_state=text.hidden_states if input_ids is not None else None,
-            speech_last_hidden_state=speech.hidden_states if speech_inputs is not None else None,
+            text_last_hidden_state=text_states if text is not None else None,
+            speech_last_hidden_state=speech_states if speech is not None else None,
             text_to_speech=text_vector if fused else None,
             speech_to_text=speech_vector if fused else None,
             co_attentions=(*text_weights, *speech_weights) if fused and output_attentions else None,
-            hidden_states=text.get("hidden_states") if output_hidden_states else None,
-            attentions=text.get("attentions"),
-            speech_hidden_states=speech.get("hidden_states") if output_hidden_states else None,
-            speech_attentions=speech.get("attentions"),
+            hidden_states=text.get("hidden_states") if text is not None and output_hidden_states else None,
+            attentions=text.get("attentions") if text is not None else None,
+            speech_hidden_states=speech.get("hidden_states") if speech is not None and output_hidden_states else None,
+            speech_attentions=speech.get("attentions") if speech is not None else None,
         )
 
+    def train(self, mode: bool = True) -> "EmoBertModel":
+        """As in torch, but an encoder without any weight to train stays in evaluation mode: what it computes is then
+        the same in every epoch, and can be cached."""
+        super().train(mode)
+        for encoder in (self.text_encoder, self.speech_encoder):
+            if not any(parameter.requires_grad for parameter in encoder.parameters()):
+                encoder.eval()
+        return self
+
     def _select_speech_input(self, given: dict[str, torch.Tensor | None]) -> torch.Tensor | None:
-        """The speech tensor among the three arguments; with a speech tokenizer ready-made token ids pass as well."""
+        """The speech tensor among the four arguments; with a speech tokenizer ready-made token ids pass as well."""
         accepted = {self.speech_input_name} | ({"speech_input_ids"} if self.speech_tokenizer is not None else set())
         present = [name for name, value in given.items() if value is not None]
-        unknown = sorted(set(present) - accepted)
+        unknown = set(present) - accepted - {"encoded_speech"}
         if unknown or len(present) > 1:
             raise ValueError(
                 f"This model takes speech as {' or '.join(f'`{name}`' for name in sorted(accepted))}, "
@@ -262,28 +384,11 @@ class EmoBertModel(EmoBertPreTrainedModel):
         speech_dropped = draw >= 1 - self.config.modality_dropout / 2
         return has_text & ~(both & text_dropped), has_speech & ~(both & speech_dropped)
 
-    def _encode_text(self, input_ids, attention_mask, present, requested) -> EncodedSequence:
-        if input_ids is None:
-            return EncodedSequence(*self.text_stand_in.sequence(present.shape[0]))
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
-        output = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask, **requested)
-        return EncodedSequence(*self.text_stand_in(output.last_hidden_state, attention_mask.bool(), present), output)
-
-    def _encode_speech(self, inputs, attention_mask, present, requested) -> EncodedSequence:
-        if inputs is None:
-            return EncodedSequence(*self.speech_stand_in.sequence(present.shape[0]))
-        if self.speech_tokenizer is not None and inputs.is_floating_point():
-            inputs, attention_mask = self.speech_tokenizer(inputs, attention_mask)
-        needs_layers = self.layer_sum is not None or self.config.speech_layer is not None
-        if needs_layers:
-            requested = {**requested, "output_hidden_states": True}
-        hidden_states, mask, output = encode_speech(self.speech_encoder, inputs, attention_mask, **requested)
-        if self.layer_sum is not None:
-            hidden_states = self.layer_sum(output.hidden_states)
-        elif self.config.speech_layer is not None:
-            hidden_states = output.hidden_states[self.config.speech_layer]
-        return EncodedSequence(*self.speech_stand_in(hidden_states, mask, present), output)
+    def _speech_sequence(self, states: torch.Tensor) -> torch.Tensor:
+        """Encoded speech `(batch, frames[, states], hidden)` as the sequence `(batch, frames, hidden)` to fuse."""
+        if self.speech_standardization is not None:
+            states = self.speech_standardization(states)
+        return states if self.layer_sum is None else self.layer_sum(states)
 
 
 class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
@@ -361,20 +466,20 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
         return model.eval()
 
     def freeze_text_encoder(self):
-        """Keeps the text encoder's weights as they are in training."""
-        self.emobert.text_encoder.requires_grad_(False)
+        """Keeps the text encoder's weights as they are, and the encoder in evaluation mode, in training."""
+        self.emobert.text_encoder.requires_grad_(False).eval()
 
     def unfreeze_text_encoder(self):
         """Lets the text encoder's weights be trained again."""
-        self.emobert.text_encoder.requires_grad_(True)
+        self.emobert.text_encoder.requires_grad_(True).train(self.training)
 
     def freeze_speech_encoder(self):
-        """Keeps the speech encoder's weights as they are in training."""
-        self.emobert.speech_encoder.requires_grad_(False)
+        """Keeps the speech encoder's weights as they are, and the encoder in evaluation mode, in training."""
+        self.emobert.speech_encoder.requires_grad_(False).eval()
 
     def unfreeze_speech_encoder(self):
         """Lets the speech encoder's weights be trained again."""
-        self.emobert.speech_encoder.requires_grad_(True)
+        self.emobert.speech_encoder.requires_grad_(True).train(self.training)
 
     @can_return_tuple
     def forward(
@@ -385,6 +490,8 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
         input_values: torch.FloatTensor | None = None,
         input_features: torch.FloatTensor | None = None,
         speech_attention_mask: torch.Tensor | None = None,
+        encoded_text: torch.FloatTensor | None = None,
+        encoded_speech: torch.FloatTensor | None = None,
         labels: torch.Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | list[int] | None = None,
@@ -408,6 +515,8 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
             input_values=input_values,
             input_features=input_features,
             speech_attention_mask=speech_attention_mask,
+            encoded_text=encoded_text,
+            encoded_speech=encoded_speech,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
             return_dict=True,

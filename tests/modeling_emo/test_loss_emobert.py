@@ -141,3 +141,40 @@ def test_accumulated_ragged_micro_batches_equal_one_batch(kwargs, labels, items)
 def test_labels_of_another_shape_are_refused(kwargs):
     with pytest.raises(ValueError, match=r"shape \(5, 2\) do not fit logits of shape \(5, 3\)"):
         emotion_loss(torch.zeros(5, 2), torch.zeros(5, 3), config(**kwargs))
+
+
+def test_label_smoothing_spreads_its_share_over_the_classes():
+    labels = RNG.integers(0, 3, 7)
+    targets = np.full((7, 3), 0.3 / 3)
+    targets[np.arange(7), labels] += 0.7
+    assert_loss(
+        labels,
+        RNG.normal(size=(7, 3)),
+        lambda logits: -np.mean((targets * log_softmax(logits, axis=-1)).sum(-1)),
+        label_smoothing=0.3,
+    )
+
+
+def test_label_smoothing_of_present_and_absent_labels():
+    labels = RNG.integers(0, 2, (7, 3))
+    targets = 0.8 * labels + 0.1
+    assert_loss(
+        labels,
+        RNG.normal(size=(7, 3)),
+        lambda logits: -np.mean(targets * np.log(expit(logits)) + (1 - targets) * np.log(expit(-logits))),
+        problem_type="multi_label_classification",
+        label_smoothing=0.2,
+    )
+    two_way = np.stack([1 - targets, targets], axis=-1)
+    assert_loss(
+        labels,
+        RNG.normal(size=(7, 3, 2)),
+        lambda logits: -np.mean((two_way * log_softmax(logits, axis=-1)).sum(-1)),
+        problem_type="one_vs_rest_classification",
+        label_smoothing=0.2,
+    )
+
+
+def test_label_smoothing_is_refused_for_scores():
+    with pytest.raises(ValueError, match="label_smoothing"):
+        config(problem_type="regression", label_smoothing=0.1)

@@ -1,0 +1,36 @@
+"""Trainer's arguments, and what fine-tuning two encoders and their fusion needs besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from transformers import TrainingArguments
+
+
+@dataclass
+class EmoBertTrainingArguments(TrainingArguments):
+    """`TrainingArguments` with the options of [`EmoBertTrainer`]; the accelerate example reads the same ones.
+
+    Args:
+        new_weights_learning_rate (`float`, *optional*): of fusion and head; the encoders' rate if left out.
+        early_stopping_patience (`int`, *optional*): evaluations without a better `metric_for_best_model` after which
+            training stops.
+        freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    new_weights_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of fusion and head; the encoders' if left out."}
+    )
+    early_stopping_patience: int | None = field(
+        default=None, metadata={"help": "Stop after so many evaluations without a better metric_for_best_model."}
+    )
+    freeze_text_encoder: bool = field(default=False, metadata={"help": "Do not train the text encoder."})
+    freeze_speech_encoder: bool = field(default=False, metadata={"help": "Do not train the speech encoder."})
+
+    def __post_init__(self):
+        super().__post_init__()
+        # The collator reads the columns of the prepared dataset by their names: all of them stay in place.
+        self.remove_unused_columns = False
