@@ -93,6 +93,9 @@ class DataArguments:
         default_factory=lambda: ["text", "speech"], metadata={"help": "text, speech, or both."}
     )
     max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many rows only."})
+    cache_encoder_states: bool = field(
+        default=False, metadata={"help": "Run frozen encoders once, keep their states in data_dir, train on those."}
+    )
 
 
 @dataclass

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from modeling_emo import EmoBertForSequenceClassification, fit_speech_standardization
 from modeling_emo.training_arguments_emobert import EmoBertTrainingArguments
-from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared
+from preprocess import EmoBertDataCollator, EmoBertProcessor, cache_encoder_states, load_prepared
 
 
 @dataclass
@@ -29,7 +29,7 @@ def set_up_training(
     # 1. The prepared dataset knows its labels and its processor.
     prepared = load_prepared(data_arguments.data_dir)
     processor = EmoBertProcessor.from_pretrained(prepared.processor_dir)
-    train_dataset = prepared.datasets["train"]
+    train_dataset, eval_dataset = prepared.datasets["train"], prepared.datasets["validation"]
     if data_arguments.max_train_samples is not None:
         train_dataset = train_dataset.select(range(min(data_arguments.max_train_samples, len(train_dataset))))
 
@@ -45,13 +45,25 @@ def set_up_training(
     if training_arguments.freeze_speech_encoder:
         model.freeze_speech_encoder()
 
-    # 3. Padding per batch; what the training data tells about the encoder's channels.
+    # 3. Padding per batch; what frozen encoders make of the data; what the data tells about the encoder's channels.
     collator = EmoBertDataCollator(
         processor, modalities=data_arguments.modalities, problem_type=model.config.problem_type
     )
+    frozen = {"text": training_arguments.freeze_text_encoder, "speech": training_arguments.freeze_speech_encoder}
+    if data_arguments.cache_encoder_states and any(frozen.values()):
+        train_dataset, eval_dataset = (
+            cache_encoder_states(
+                dataset,
+                model.to(training_arguments.device),
+                collator,
+                modalities=[name for name in data_arguments.modalities if frozen[name]],
+                cache_dir=f"{data_arguments.data_dir}/encoder_states",
+            )
+            for dataset in (train_dataset, eval_dataset)
+        )
     if model.config.standardize_speech:
         fit_speech_standardization(
             model,
             DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
         )
-    return TrainingSetup(model, processor, train_dataset, prepared.datasets["validation"], collator)
+    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator)

@@ -8,6 +8,7 @@ from .audio import audio_duration, load_audio
 from .collator import EmoBertDataCollator
 from .corpora import CORPORA, load_corpus, read_corpus
 from .data_report import describe, write_data_report
+from .encoder_states import cache_encoder_states
 from .label_maps import LABEL_MAPS
 from .labels import LabelEncoder
 from .prepare import prepare_dataset
@@ -32,6 +33,7 @@ __all__ = [
     "Problem",
     "Utterance",
     "audio_duration",
+    "cache_encoder_states",
     "describe",
     "load_audio",
     "load_corpus",

@@ -15,7 +15,10 @@ from .text_features import pad_token_ids
 
 
 MODALITIES = ("text", "speech")
+TEXT_COLUMNS = ("input_ids",)
 SPEECH_COLUMNS = ("speech_input_ids", *SPEECH_INPUT_NAMES)
+# What frozen encoders made of a modality (see `cache_encoder_states`); read in the place of the columns above.
+ENCODED_COLUMNS = {"text": "encoded_text", "speech": "encoded_speech"}
 
 _LABEL_DTYPES = {
     "single_label_classification": torch.int64,
@@ -41,8 +44,10 @@ class EmoBertDataCollator:
     Returns, when called with rows of a prepared dataset:
         `dict[str, torch.Tensor]`: `input_ids` and `attention_mask` `(rows, tokens)`; one of `speech_input_ids`
         `(rows, ids)`, `input_values` `(rows, samples)` and `input_features` `(rows, frames, bins)` (Whisper:
-        `(rows, bins, frames)`), with `speech_attention_mask`; `labels` `(rows,)` or `(rows, num_labels)` where the
-        rows have them. A row without a modality has an all-zero mask; a modality that no row has is left out.
+        `(rows, bins, frames)`), with `speech_attention_mask`; rows with cached states give `encoded_text`
+        `(rows, tokens, hidden)` or `encoded_speech` `(rows, frames[, states], hidden)` instead; `labels` `(rows,)` or
+        `(rows, num_labels)` where the rows have them. A row without a modality has an all-zero mask; a modality that
+        no row has is left out.
 
     Raises:
         ValueError: a row has neither modality (it is named), or only some rows have labels.
@@ -66,25 +71,28 @@ class EmoBertDataCollator:
             raise ValueError(f"problem_type must be one of {', '.join(_LABEL_DTYPES)}, got {self.problem_type!r}.")
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        text = [_present(row, "input_ids") if "text" in self.modalities else None for row in rows]
-        column = next((name for name in SPEECH_COLUMNS if any(_present(row, name) is not None for row in rows)), None)
-        use_speech = column is not None and "speech" in self.modalities
-        speech = [_present(row, str(column)) if use_speech else None for row in rows]
+        text_column, text = self._column_of(rows, "text", TEXT_COLUMNS)
+        speech_column, speech = self._column_of(rows, "speech", SPEECH_COLUMNS)
         self._check_rows(rows, text, speech)
 
         batch: dict[str, torch.Tensor] = {}
-        if any(ids is not None for ids in text):
-            input_ids, attention_mask = pad_token_ids(
-                self.processor.tokenizer, text, pad_to_multiple_of=self.pad_to_multiple_of
-            )
-            batch["input_ids"] = torch.from_numpy(input_ids)
-            batch["attention_mask"] = torch.from_numpy(attention_mask)
-        if use_speech:
-            if column == "speech_input_ids":
-                values, mask = self._pad_speech_ids(speech)
+        if text_column is not None:
+            if text_column == ENCODED_COLUMNS["text"]:
+                values, mask = self._pad_rows(text, 0.0)
+            else:
+                values, mask = pad_token_ids(
+                    self.processor.tokenizer, text, pad_to_multiple_of=self.pad_to_multiple_of
+                )
+            batch[text_column] = torch.from_numpy(values)
+            batch["attention_mask"] = torch.from_numpy(mask)
+        if speech_column is not None:
+            if speech_column == ENCODED_COLUMNS["speech"]:
+                values, mask = self._pad_rows(speech, 0.0)
+            elif speech_column == "speech_input_ids":
+                values, mask = self._pad_rows(speech, self.speech_pad_token_id)
             else:
                 values, mask = self._pad_speech_features(rows, speech)
-            batch[str(column)] = torch.from_numpy(np.ascontiguousarray(values))
+            batch[speech_column] = torch.from_numpy(np.ascontiguousarray(values))
             batch["speech_attention_mask"] = torch.from_numpy(mask)
         labels = self._collate_labels(rows)
         if labels is not None:
@@ -99,16 +107,29 @@ class EmoBertDataCollator:
                     "Leave such rows out of the dataset, or evaluate with the modality that it has."
                 )
 
-    def _pad_speech_ids(self, rows: list[Any]) -> tuple[np.ndarray, np.ndarray]:
-        width = max(len(ids) for ids in rows if ids is not None)
+    def _column_of(
+        self, rows: Sequence[Mapping[str, Any]], modality: str, columns: Sequence[str]
+    ) -> tuple[str | None, list[Any]]:
+        """The column that holds a modality, None where no row has it, and each row's values."""
+        if modality not in self.modalities:
+            return None, [None] * len(rows)
+        candidates = (ENCODED_COLUMNS[modality], *columns)
+        column = next((name for name in candidates if any(_present(row, name) is not None for row in rows)), None)
+        return column, [None if column is None else _present(row, column) for row in rows]
+
+    def _pad_rows(self, rows: list[Any], padding: float) -> tuple[np.ndarray, np.ndarray]:
+        """Ids `(length,)` or states `(length, ...)` as int64 or float32 `(rows, width, ...)`, and their mask."""
+        arrays = {index: np.asarray(row) for index, row in enumerate(rows) if row is not None}
+        first = next(iter(arrays.values()))
+        width = max(map(len, arrays.values()))
         if self.pad_to_multiple_of is not None:
             width = -(-width // self.pad_to_multiple_of) * self.pad_to_multiple_of
-        padded = np.full((len(rows), width), self.speech_pad_token_id, dtype=np.int64)
+        dtype = np.int64 if np.issubdtype(first.dtype, np.integer) else np.float32
+        padded = np.full((len(rows), width, *first.shape[1:]), padding, dtype=dtype)
         mask = np.zeros((len(rows), width), dtype=np.int64)
-        for index, ids in enumerate(rows):
-            if ids is not None:
-                padded[index, : len(ids)] = ids
-                mask[index, : len(ids)] = 1
+        for index, array in arrays.items():
+            padded[index, : len(array)] = array
+            mask[index, : len(array)] = 1
         return padded, mask
 
     def _pad_speech_features(

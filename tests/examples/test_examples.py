@@ -176,3 +176,19 @@ def test_a_flag_wins_over_the_file_and_an_unknown_name_is_refused(config_file, t
     wrong.write_text("evaluate: {modle: x}\n")
     with pytest.raises(ValueError, match="unknown argument modle; valid are batch_size, data_description, data_dir"):
         parse_arguments("evaluate", EvaluationArguments, arguments=[str(wrong)])
+
+
+def test_training_on_cached_states_equals_training_on_the_raw_rows(config_file, prepared, tmp_path):
+    """Frozen encoders run in evaluation mode either way, so the losses are the same numbers."""
+    losses = {}
+    for cached in (False, True):
+        run_script(
+            *("run_emotion_recognition.py", config_file, "--output_dir", tmp_path / str(cached)),
+            *("--freeze_text_encoder", "--freeze_speech_encoder", "--standardize_speech", "--num_train_epochs", 2),
+            *("--cache_encoder_states", cached),
+        )
+        history = json.loads((tmp_path / str(cached) / "trainer_state.json").read_text())["log_history"]
+        losses[cached] = [entry["loss"] for entry in history if "loss" in entry]
+    assert len(losses[True]) == 10
+    assert losses[True] == pytest.approx(losses[False], abs=1e-4)
+    assert len(list((prepared / "encoder_states").glob("*.arrow"))) == 4

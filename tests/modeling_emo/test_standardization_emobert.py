@@ -1,4 +1,4 @@
-"""Speech standardisation: the fitted statistics, what they do in the model, and encoded inputs in place of raw ones."""
+"""Speech standardisation: the fitted statistics and what they do; encoded inputs in the place of raw ones."""
 
 import pytest
 import torch
