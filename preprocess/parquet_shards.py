@@ -1,0 +1,104 @@
+"""A prepared dataset as sharded Parquet: for corpora that do not fit a disk, and for training from remote storage."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers.utils import logging
+
+from .prepared import PREPARATION_FILE, PROCESSOR_FOLDER, load_prepared
+
+
+logger = logging.get_logger(__name__)
+
+# Shards of a few hundred MB are read well by streams and object stores.
+ROWS_PER_SHARD = 1000
+
+
+def write_parquet_shards(
+    data_dir: str | Path, output_dir: str | Path, *, rows_per_shard: int = ROWS_PER_SHARD, min_shards: int = 1
+) -> dict[str, list[Path]]:
+    """Writes `<split>-00000-of-00012.parquet` files beside the processor and `preparation.json`.
+
+    Shards of a split differ by one row at most. A shard that is there whole is not written again, so a run that was
+    stopped goes on where it was.
+
+    Args:
+        data_dir (`str` or `Path`): a folder that `prepare_dataset` wrote.
+        output_dir (`str` or `Path`): where the shards go.
+        rows_per_shard (`int`): at most so many rows in a shard.
+        min_shards (`int`): at least so many shards of each split, for that many processes to read one each.
+
+    Returns:
+        `dict[str, list[Path]]`: the shards of each split, in order.
+
+    Raises:
+        ValueError: `data_dir` is not a prepared dataset, a number is not positive, a split has fewer rows than
+            `min_shards`, or `output_dir` holds shards of another preparation.
+
+    Example:
+        >>> write_parquet_shards("outputs/iemocap", "outputs/iemocap_shards", min_shards=8)  # doctest: +SKIP
+    """
+    if rows_per_shard < 1 or min_shards < 1:
+        raise ValueError(f"rows_per_shard and min_shards must be at least 1, got {rows_per_shard} and {min_shards}.")
+    prepared, output_dir = load_prepared(data_dir), Path(output_dir)
+    for split, dataset in prepared.datasets.items():
+        if len(dataset) < min_shards:
+            raise ValueError(f"The split {split!r} has {len(dataset)} rows, fewer than {min_shards} shards.")
+    _open_folder(output_dir, Path(data_dir), prepared.info)
+    return {
+        split: _write_split(dataset, split, output_dir, max(min_shards, -(-len(dataset) // rows_per_shard)))
+        for split, dataset in prepared.datasets.items()
+    }
+
+
+def shard_files(shard_dir: str | Path, split: str) -> list[Path]:
+    """The shards of a split in order.
+
+    Args:
+        shard_dir (`str` or `Path`): the folder that `write_parquet_shards` wrote.
+        split (`str`): for example `train`.
+
+    Raises:
+        ValueError: there is none, or one is missing.
+    """
+    files = sorted(Path(shard_dir).glob(f"{split}-*-of-*.parquet"))
+    if not files:
+        raise ValueError(f"{shard_dir} holds no shard of the split {split!r}; write_parquet_shards makes them.")
+    expected = int(files[0].stem.rpartition("-")[2])
+    if len(files) != expected:
+        raise ValueError(f"{shard_dir}: {len(files)} of {expected} shards of {split!r} are there; copy the others.")
+    return files
+
+
+def _open_folder(output_dir: Path, data_dir: Path, info: dict[str, Any]) -> None:
+    """Copies what belongs to the shards, or finds it there for the same preparation."""
+    record = output_dir / PREPARATION_FILE
+    if record.is_file():
+        if json.loads(record.read_text(encoding="utf-8")).get("fingerprint") != info["fingerprint"]:
+            raise ValueError(
+                f"{output_dir} holds shards of another preparation. Give another output_dir or remove it."
+            )
+        return
+    output_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(data_dir / PROCESSOR_FOLDER, output_dir / PROCESSOR_FOLDER, dirs_exist_ok=True)
+    shutil.copyfile(data_dir / PREPARATION_FILE, record)
+
+
+def _write_split(dataset: Dataset, split: str, output_dir: Path, count: int) -> list[Path]:
+    files = [output_dir / f"{split}-{index:05d}-of-{count:05d}.parquet" for index in range(count)]
+    for index, path in enumerate(files):
+        if path.exists():
+            continue
+        with tempfile.TemporaryDirectory(prefix=".shard-", dir=output_dir) as folder:
+            written = Path(folder) / path.name
+            dataset.shard(count, index, contiguous=True).to_parquet(str(written))
+            os.replace(written, path)
+        logger.info(f"{path.name}: shard {index + 1} of {count}")
+    return files
