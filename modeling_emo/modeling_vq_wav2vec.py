@@ -214,8 +214,8 @@ class VqWav2VecPreTrainedModel(PreTrainedModel):
     base_model_prefix = "vq_wav2vec"
     main_input_name = "input_values"
     input_modalities = "audio"
-    # Rounded weights give other codes; modules are therefore made in float32 as well, whatever the default dtype is (that
-    # of a model made from its configuration with `dtype=`). The names must not match modules of a speech encoder beside this model.
+    # Rounded weights give other codes. (For the same reason the modules are made in float32, whatever the default dtype.)
+    # The names must not match modules of a speech encoder beside this model.
     _keep_in_fp32_modules_strict = ["feature_extractor.layers", "vector_quantizer", "feature_aggregator"]
 
     # It has no attention; inside EmoBERT it must not stand in the way of what the encoders are set to.
