@@ -214,7 +214,7 @@ class VqWav2VecPreTrainedModel(PreTrainedModel):
     base_model_prefix = "vq_wav2vec"
     main_input_name = "input_values"
     input_modalities = "audio"
-    # Rounded weights give other codes. (For the same reason the modules are made in float32, whatever the default dtype.)
+    # Rounded weights give other codes; for the same reason the modules are made in float32, whatever the default dtype.
     # The names must not match modules of a speech encoder beside this model.
     _keep_in_fp32_modules_strict = ["feature_extractor.layers", "vector_quantizer", "feature_aggregator"]
 
