@@ -40,6 +40,8 @@ from .speech_tokenizer_emobert import SpeechTokenizerModule
 
 TARGETS = {"text": "emobert.text_encoder.", "speech": "emobert.speech_encoder."}
 CO_ATTENTION = r"decoder\.sentence_encoder\.layers_%s\.(\d+)\.self_cross_attn\.([qkv]|out)_proj\.(weight|bias)"
+# The original's earlier commits build these normalisations, and do not use them either.
+UNUSED_NORMS = r"decoder\.sentence_encoder\.layers_%s\.\d+\.(?:self_attn|final)_layer_norm\.(?:weight|bias)"
 # Modules of ours that the original has not: they stay at zero until a training with missing modalities fills them.
 OWN_MODULES = ("emobert.text_stand_in.", "emobert.speech_stand_in.")
 SPEECH_TOKENIZER = "emobert.speech_tokenizer."
@@ -225,6 +227,7 @@ def _keys(checkpoint: FairseqCheckpoint, fusion: str) -> KeyTable:
             table.renames.append((old, rf"emobert.{module}.layers.\1.attention.\2_proj.\3"))
         else:
             table.ignored.append((old, "co-attention, which shallow fusion does not use"))
+        table.ignored.append((UNUSED_NORMS % direction, "normalisation that the original builds without using it"))
     return table
 
 

@@ -108,6 +108,18 @@ class TestFamily:
                 query = query + attend(state, f"layers_{direction}.{layer}", query, others.double(), valid.bool())
             torch.testing.assert_close(actual.double(), query, rtol=0, atol=1e-5)
 
+    def test_normalisations_of_earlier_commits_change_nothing(self, expected):
+        source = checkpoint("stack")
+        for direction, width in (("ta", 32), ("at", 24)):
+            for norm in ("self_attn_layer_norm", "final_layer_norm"):
+                name = f"decoder.sentence_encoder.layers_{direction}.0.{norm}"
+                source.state_dict |= {f"{name}.weight": torch.rand(width), f"{name}.bias": torch.rand(width)}
+        model, ignored = convert_emobert(source, ConversionOptions("co_attention", **HEADS))
+        assert sum("without using it" in reason for reason in ignored.values()) == 8
+        with torch.no_grad():
+            logits = model(**inputs(expected)).logits.flatten(1)
+        np.testing.assert_allclose(logits, expected["stack1_logits_coattention"], rtol=0, atol=1e-5)
+
     def test_fused_projections_and_newer_names(self, expected):
         plain, _ = convert_emobert(checkpoint("stack"), ConversionOptions("co_attention", **HEADS))
         source = checkpoint("stack")
