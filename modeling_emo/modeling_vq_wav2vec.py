@@ -214,7 +214,7 @@ class VqWav2VecPreTrainedModel(PreTrainedModel):
     base_model_prefix = "vq_wav2vec"
     main_input_name = "input_values"
     input_modalities = "audio"
-    # Rounded weights give other codes; for the same reason the modules are made in float32, whatever the default dtype.
+    # Rounded weights give other codes; for the same reason the modules are made in float32 whatever the default dtype.
     # The names must not match modules of a speech encoder beside this model.
     _keep_in_fp32_modules_strict = ["feature_extractor.layers", "vector_quantizer", "feature_aggregator"]
 
@@ -246,7 +246,8 @@ class VqWav2VecModel(VqWav2VecPreTrainedModel):
     vq-wav2vec (Baevski et al., ICLR 2020). It is a tokeniser: for inference only, always in float32.
 
     Its normalisations run over all time, so that padding would change the codes. Every clip therefore goes through the
-    convolutions alone and at its own length: its codes are the same alone, in any batch and at any padding.
+    convolutions alone and at its own length: its codes are the same alone, in any batch and at any padding. A model of
+    the published size takes about 14 MB for each second of the clip that it is at.
 
     Args:
         config (`VqWav2VecConfig`): the architecture.
