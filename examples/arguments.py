@@ -51,9 +51,41 @@ class PreparationArguments:
     max_text_length: int | None = field(default=None, metadata={"help": "Longer texts are cut, in token ids."})
     max_speech_ids: int | None = field(default=None, metadata={"help": "Longer speech is cut, in token ids."})
     num_proc: int | None = field(default=None, metadata={"help": "Processes that prepare."})
+    speech_tokenizer: str | None = field(
+        default=None, metadata={"help": "Folder or Hub id of a vq-wav2vec: speech becomes token ids, for Speech-BERT."}
+    )
+    tokens_dir: str | None = field(
+        default=None,
+        metadata={"help": "Where these ids are kept; a killed run goes on there. <output_dir>_tokens if left out."},
+    )
+    long_audio: str = field(
+        default="truncate",
+        metadata={"help": "More ids than the speech encoder takes: truncate, or split into several rows."},
+    )
+    num_processes: int | None = field(
+        default=None, metadata={"help": "Processes that `accelerate launch` should have started; checked if given."}
+    )
 
     def __post_init__(self):
         self.corpus_options = as_mapping(self.corpus_options)
+        if self.speech_tokenizer is None:
+            if self.tokens_dir is not None or self.long_audio != "truncate":
+                raise ValueError("tokens_dir and long_audio are for speech tokens: give a speech_tokenizer as well.")
+            return
+        if self.max_audio_seconds is not None:
+            raise ValueError(
+                f"max_audio_seconds ({self.max_audio_seconds:g}) cuts waveforms, but with a speech_tokenizer speech "
+                "is token ids, about 100 a second: give max_speech_ids, or nothing for as many as the encoder takes."
+            )
+        if self.tokens_dir is None:
+            self.tokens_dir = f"{self.output_dir.rstrip('/')}_tokens"
+
+    def record(self) -> dict[str, Any]:
+        """What preparation.json should say of where the data came from."""
+        record = {"corpus": self.corpus, "corpus_options": self.corpus_options, "protocol": self.protocol}
+        if self.speech_tokenizer is not None:
+            record |= {"speech_tokenizer": self.speech_tokenizer, "long_audio": self.long_audio}
+        return record
 
 
 @dataclass

@@ -3,7 +3,8 @@ Converts a fine-tuned checkpoint of the original system into a folder that
 `EmoBertForSequenceClassification.from_pretrained` loads; with vq-wav2vec and dictionary it takes waveforms end to end.
 
     python -m modeling_emo.convert_emobert_fairseq_to_hf --checkpoint checkpoint_best.pt --fusion co_attention \
-        --output_dir DIR [--vq_wav2vec vq-wav2vec_kmeans.pt --dict dict.txt]
+        --output_dir DIR [--vq_wav2vec vq-wav2vec_kmeans.pt --dict dict.txt] \
+        [--text_tokenizer FacebookAI/roberta-large]
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import RobertaConfig
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, RobertaConfig
 
 from configuration_emo.configuration_emobert import FUSIONS, PROBLEM_TYPES, EmoBertConfig
 from configuration_emo.speech_dictionary import SpeechDictionary
@@ -40,6 +41,8 @@ from .speech_tokenizer_emobert import SpeechTokenizerModule
 
 TARGETS = {"text": "emobert.text_encoder.", "speech": "emobert.speech_encoder."}
 CO_ATTENTION = r"decoder\.sentence_encoder\.layers_%s\.(\d+)\.self_cross_attn\.([qkv]|out)_proj\.(weight|bias)"
+# The original's earlier commits build these normalisations, and do not use them either.
+UNUSED_NORMS = r"decoder\.sentence_encoder\.layers_%s\.\d+\.(?:self_attn|final)_layer_norm\.(?:weight|bias)"
 # Modules of ours that the original has not: they stay at zero until a training with missing modalities fills them.
 OWN_MODULES = ("emobert.text_stand_in.", "emobert.speech_stand_in.")
 SPEECH_TOKENIZER = "emobert.speech_tokenizer."
@@ -225,7 +228,31 @@ def _keys(checkpoint: FairseqCheckpoint, fusion: str) -> KeyTable:
             table.renames.append((old, rf"emobert.{module}.layers.\1.attention.\2_proj.\3"))
         else:
             table.ignored.append((old, "co-attention, which shallow fusion does not use"))
+        table.ignored.append((UNUSED_NORMS % direction, "normalisation that the original builds without using it"))
     return table
+
+
+def load_text_tokenizer(name_or_path: str, vocab_size: int) -> PreTrainedTokenizerBase:
+    """
+    The tokenizer of the text encoder, which no checkpoint holds.
+
+    Args:
+        name_or_path (`str`): folder or Hub id, `FacebookAI/roberta-large` for the original's.
+        vocab_size (`int`): rows of the text encoder's token embedding.
+
+    Returns:
+        `PreTrainedTokenizerBase`
+
+    Raises:
+        ValueError: it has another number of tokens; both are named.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(name_or_path)
+    if len(tokenizer) != vocab_size:
+        raise ValueError(
+            f"The tokenizer {name_or_path} has {len(tokenizer)} tokens, but the text encoder's embedding has "
+            f"{vocab_size} rows. Use the tokenizer that belongs to it."
+        )
+    return tokenizer
 
 
 def check_parity(model: EmoBertForSequenceClassification, checkpoint: FairseqCheckpoint) -> float:
@@ -272,6 +299,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output_dir", type=Path, required=True, help="folder to write")
     parser.add_argument("--vq_wav2vec", type=Path, help="fairseq's vq-wav2vec .pt file, to take waveforms end to end")
     parser.add_argument("--dict", type=Path, help="Speech-BERT's dict.txt")
+    parser.add_argument("--text_tokenizer", help="folder or Hub id of the text encoder's, to be kept with the model")
     parser.add_argument("--problem_type", choices=PROBLEM_TYPES, help="only where the arguments of training lack it")
     parser.add_argument("--text_num_attention_heads", type=int, help="default: hidden size / 64")
     parser.add_argument("--speech_num_attention_heads", type=int, help="default: hidden size / 64")
@@ -292,11 +320,15 @@ def main(argv: list[str] | None = None) -> None:
         arguments.speech_num_attention_heads,
     )
     model, left_out = convert_emobert(checkpoint, options, vq_wav2vec=vq_wav2vec, dictionary=dictionary)
+    config: Any = model.config
+    if arguments.text_tokenizer is not None:
+        load_text_tokenizer(arguments.text_tokenizer, config.text_config.vocab_size).save_pretrained(
+            arguments.output_dir
+        )
     model.save_pretrained(arguments.output_dir)
     if dictionary is not None:
         dictionary.save(arguments.output_dir)
-    if vq_wav2vec is not None:
-        save_feature_extractor(arguments.output_dir, vq_wav2vec.config.sampling_rate)
+    save_feature_extractor(arguments.output_dir)
 
     for line in describe_ignored({**ignored, **left_out}):
         print(line)

@@ -99,8 +99,13 @@ def config_from_args(args: Mapping[str, Any]) -> VqWav2VecConfig:
         [`VqWav2VecConfig`]
 
     Raises:
-        ValueError: the model has no quantiser, or an unknown encoder.
+        ValueError: there are no arguments, the model has no quantiser, or an unknown encoder.
     """
+    if not args:
+        raise ValueError(
+            "The checkpoint has no arguments (`args` or `cfg`), which tell activation, skip connections and layers; "
+            "the tensors alone do not. Use the file that fairseq wrote."
+        )
     args = complete_args(args)
     if args["vq_type"] not in ("kmeans", "gumbel"):
         raise ValueError(

@@ -85,8 +85,8 @@ def load_fairseq_checkpoint(path: str | Path) -> FairseqCheckpoint:
             f"argparse.Namespace: {_blocked_global(error)}. If you trust the file, load it where fairseq is installed "
             "and save {'args': checkpoint['args'], 'model': checkpoint['model']} to a new one."
         ) from error
-    except (RuntimeError, EOFError) as error:
-        raise ValueError(f"{path} is not a PyTorch checkpoint: {error}") from error
+    except (RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:  # what bytes of another kind end in
+        raise ValueError(f"{path} is not a PyTorch checkpoint: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         raise ValueError(f"{path} is not a fairseq checkpoint: it has no `model` with a state dict.")
     state_dict = {name: tensor.float() for name, tensor in content["model"].items()}

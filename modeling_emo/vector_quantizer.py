@@ -10,7 +10,7 @@ from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
 
 
 # Bounds the memory of a lookup, whatever the length of the clip.
-FRAMES_AT_A_TIME = 128
+FRAMES_AT_A_TIME = 512
 
 
 def nearest_codeword(features: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
@@ -53,16 +53,19 @@ def _nearest_in_block(
 ) -> torch.Tensor:
     """`nearest_codeword` of a few frames."""
     scores = torch.addmm(codeword_norms.square(), features.t(), codebook.t(), alpha=-2.0)  # (frames, codewords)
-    best, nearest = scores.min(dim=1)
+    best, order = scores.topk(min(2, scores.shape[1]), dim=1, largest=False)
+    nearest = order[:, 0].clone()
 
     # Bound on the difference between this ranking and that of the direct distances: each sum of `width` products is
     # off by at most width * eps times the sum of their magnitudes, which (|x| + |e|)^2 covers.
     largest_sum = (features.norm(dim=0) + codeword_norms.max()).square()
     tolerance = 4 * (codebook.shape[1] + 4) * torch.finfo(scores.dtype).eps * largest_sum
-    candidates = scores <= (best + tolerance).unsqueeze(1)
-    ambiguous = (candidates.sum(dim=1) > 1).nonzero().squeeze(1)
+    limit = best[:, 0] + tolerance
+    # Not `<=`, so that NaN counts as ambiguous.
+    ambiguous = (~(best[:, -1] > limit)).nonzero().squeeze(1)
     if len(ambiguous):
-        nearest[ambiguous] = _nearest_among(features, codebook, ambiguous, candidates[ambiguous], single_frame)
+        candidates = scores[ambiguous] <= limit[ambiguous].unsqueeze(1)
+        nearest[ambiguous] = _nearest_among(features, codebook, ambiguous, candidates, single_frame)
     return nearest
 
 
@@ -84,6 +87,14 @@ def _nearest_among(
     return distances.argmin(dim=1)
 
 
+def _empty_codebook(config: VqWav2VecConfig) -> nn.Parameter:
+    """Codewords (codebooks, codewords, width), in float32 whatever the default dtype is."""
+    width = config.codevector_dim // config.num_codevector_groups
+    return nn.Parameter(
+        torch.empty(config.num_codebooks, config.num_codevectors_per_group, width, dtype=torch.float32)
+    )
+
+
 class VqWav2VecKmeansQuantizer(nn.Module):
     """
     Quantises each group of channels to its nearest codeword, after a grouped 1x1 convolution and a group normalisation
@@ -97,11 +108,9 @@ class VqWav2VecKmeansQuantizer(nn.Module):
         super().__init__()
         self.num_groups = config.num_codevector_groups
         dim = config.codevector_dim
-        self.conv = nn.Conv1d(dim, dim, kernel_size=1, groups=self.num_groups, bias=False)
-        self.norm = nn.GroupNorm(self.num_groups, dim)
-        self.codebook = nn.Parameter(
-            torch.empty(config.num_codebooks, config.num_codevectors_per_group, dim // self.num_groups)
-        )
+        self.conv = nn.Conv1d(dim, dim, kernel_size=1, groups=self.num_groups, bias=False, dtype=torch.float32)
+        self.norm = nn.GroupNorm(self.num_groups, dim, dtype=torch.float32)
+        self.codebook = _empty_codebook(config)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """
@@ -136,13 +145,10 @@ class VqWav2VecGumbelQuantizer(nn.Module):
         depth = config.gumbel_projection_depth
         widths = [dim] + [hidden] * (depth - 1) + [self.num_groups * config.num_codevectors_per_group]
         self.layers = nn.ModuleList(
-            nn.Linear(before, after) for before, after in zip(widths[:-1], widths[1:], strict=True)
+            nn.Linear(before, after, dtype=torch.float32)
+            for before, after in zip(widths[:-1], widths[1:], strict=True)
         )
-        self.codebook = nn.Parameter(
-            torch.empty(
-                config.num_codebooks, config.num_codevectors_per_group, config.codevector_dim // self.num_groups
-            )
-        )
+        self.codebook = _empty_codebook(config)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """

@@ -7,15 +7,20 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .audio import audio_duration, load_audio
 from .collator import EmoBertDataCollator
 from .corpora import CORPORA, load_corpus, read_corpus
+from .corpora.manifest_writer import write_manifests
 from .data_report import describe, write_data_report
 from .encoder_states import cache_encoder_states
 from .label_maps import LABEL_MAPS
 from .labels import LabelEncoder
+from .launched_processes import launched_processes
 from .prepare import prepare_dataset
 from .prepared import PreparedDataset, load_prepared, rows_with
 from .processing_emobert import EmoBertProcessor
 from .protocols import PROTOCOLS, Fold, make_folds
 from .schema import CorpusReading, Problem, Utterance
+from .speech_tokenization import SpeechTokenization, tokenize_speech
+from .speech_tokenizer import SpeechTokenizer
+from .token_files import read_token_file, write_token_file
 
 
 AutoProcessor.register(EmoBertConfig, EmoBertProcessor, exist_ok=True)
@@ -31,16 +36,23 @@ __all__ = [
     "LabelEncoder",
     "PreparedDataset",
     "Problem",
+    "SpeechTokenization",
+    "SpeechTokenizer",
     "Utterance",
     "audio_duration",
     "cache_encoder_states",
     "describe",
+    "launched_processes",
     "load_audio",
     "load_corpus",
     "load_prepared",
     "make_folds",
     "prepare_dataset",
     "read_corpus",
+    "read_token_file",
     "rows_with",
+    "tokenize_speech",
     "write_data_report",
+    "write_manifests",
+    "write_token_file",
 ]

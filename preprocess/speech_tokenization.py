@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,18 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import parse_flag_from_env
 from datasets import Audio, Dataset, DatasetDict, Features, List, Value, load_from_disk
 from transformers import PreTrainedModel
 
+from .launched_processes import launched_processes
 from .schema import Problem
 from .skipped import SKIPPED_FILE, read_skipped, write_skipped
 from .speech_row_encoder import SpeechRowEncoder
 from .speech_tokenizer import LONG_AUDIO, SpeechTokenizer
 from .tokenization_fingerprint import tokenization_fingerprint
 from .tokenization_journal import TokenizationJournal, TokenizedRow
+from .tokenization_lock import only_run
 
 
 RECORD_FILE = "tokenization.json"
@@ -108,44 +106,30 @@ def tokenize_speech(
     """
     if long_audio not in LONG_AUDIO:
         raise ValueError(f"long_audio must be one of {', '.join(LONG_AUDIO)}, got {long_audio!r}.")
-    state = _process_state(num_processes)
+    state = launched_processes(num_processes)
     splits = _with_undecoded_sound(dataset)
     output_dir = Path(output_dir)
     record = {"fingerprint": tokenization_fingerprint(splits, model, tokenizer, long_audio), "long_audio": long_audio}
     if state.is_main_process:
-        _open_folder(output_dir, record)
+        _make_folder(output_dir)
     state.wait_for_everyone()
-    if not (output_dir / DATASET_FOLDER).exists():
-        shards = _shards(splits, output_dir)
-        encoder = SpeechRowEncoder(model.eval().to(state.device), tokenizer, long_audio)
-        for shard in shards[state.process_index :: state.num_processes]:
-            _tokenize_shard(splits[shard.split], shard, encoder, batch_size)
-        state.wait_for_everyone()
+    with only_run(output_dir, state):
         if state.is_main_process:
-            _merge(splits, shards, output_dir)
+            _open_folder(output_dir, record)
+        state.wait_for_everyone()
+        _check_record(output_dir, record)  # in every process: they might have read different corpora
+        if not (output_dir / DATASET_FOLDER).exists():
+            shards = _shards(splits, output_dir)
+            encoder = SpeechRowEncoder(model.eval().to(state.device), tokenizer, long_audio)
+            for shard in shards[state.process_index :: state.num_processes]:
+                _tokenize_shard(splits[shard.split], shard, encoder, batch_size)
+            state.wait_for_everyone()
+            if state.is_main_process:
+                _merge(splits, shards, output_dir)
         state.wait_for_everyone()
     datasets = load_from_disk(str(output_dir / DATASET_FOLDER))
     assert isinstance(datasets, DatasetDict)
     return SpeechTokenization(datasets, read_skipped(output_dir / SKIPPED_FILE))
-
-
-def _process_state(expected: int | None) -> PartialState:
-    """This process among those that run.
-
-    Raises:
-        ValueError: their number is not the expected one, or that of the launcher.
-    """
-    use_cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
-    state = PartialState(cpu=use_cpu)
-    launched = int(os.environ.get("WORLD_SIZE", 1))
-    expected = launched if expected is None else expected
-    if state.num_processes != expected:
-        raise ValueError(
-            f"{expected} processes were asked for, but {state.num_processes} work together. On CPUs "
-            f"`accelerate launch --cpu --num_processes {expected}` starts one without a word: use "
-            f"`ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes {expected}`."
-        )
-    return state
 
 
 def _with_undecoded_sound(dataset: Dataset | DatasetDict) -> DatasetDict:
@@ -164,30 +148,51 @@ def _with_undecoded_sound(dataset: Dataset | DatasetDict) -> DatasetDict:
     return checked
 
 
-def _open_folder(output_dir: Path, record: dict[str, str]) -> None:
-    """Makes the folder of this tokenisation, or finds it made.
+def _make_folder(output_dir: Path) -> None:
+    """Makes the folder, or finds that of an earlier run.
 
     Raises:
-        ValueError: it holds something else, which is not replaced.
+        ValueError: it holds something that is no tokenisation, which is not touched.
+    """
+    journal = output_dir / JOURNAL_FOLDER
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    if not (output_dir / RECORD_FILE).is_file():
+        # What a run leaves that was killed before it wrote its record.
+        others = [
+            path for path in output_dir.iterdir() if path != journal and path.suffix not in (".lock", ".unfinished")
+        ]
+        if others or (journal.exists() and any(journal.iterdir())):
+            raise ValueError(
+                f"{output_dir} exists and is not a tokenised corpus (it has no {RECORD_FILE}). Give another "
+                "output_dir."
+            )
+
+
+def _open_folder(output_dir: Path, record: dict[str, str]) -> None:
+    """Makes sure that the folder is of this tokenisation, or of none yet.
+
+    Raises:
+        ValueError: it is of another one, which is not replaced.
     """
     path = output_dir / RECORD_FILE
     if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8")) != record:
-            raise ValueError(
-                f"{output_dir} holds tokens of other sounds, or made with another model, dictionary or options. Give "
-                "another output_dir, or remove it."
-            )
-    elif output_dir.exists() and any(output_dir.iterdir()):
-        raise ValueError(
-            f"{output_dir} exists and is not a tokenised corpus (it has no {RECORD_FILE}). Give another output_dir."
-        )
+        _check_record(output_dir, record)
     for leftover in output_dir.glob("merge-*"):
         shutil.rmtree(leftover)
     if not (output_dir / DATASET_FOLDER).exists():
-        (output_dir / JOURNAL_FOLDER).mkdir(parents=True, exist_ok=True)
+        (output_dir / JOURNAL_FOLDER).mkdir(exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(path)
+
+
+def _check_record(output_dir: Path, record: dict[str, str]) -> None:
+    """Refuses a folder of another tokenisation."""
+    if json.loads((output_dir / RECORD_FILE).read_text(encoding="utf-8")) != record:
+        raise ValueError(
+            f"{output_dir} holds tokens of other sounds, or made with another model, dictionary or options. Give "
+            "another output_dir, or remove it."
+        )
 
 
 def _shards(splits: DatasetDict, output_dir: Path) -> list[Shard]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from transformers import AutoConfig
+from transformers.utils.hub import cached_file
 
 from configuration_emo.speech_dictionary import DICTIONARY_FILE, EOS_ID, SpeechDictionary
 from configuration_emo.token_positions import max_token_positions
@@ -49,8 +50,9 @@ class SpeechTokenizer:
         Reads what `save_pretrained` wrote, or the dictionary beside a converted Speech-BERT.
 
         Args:
-            folder (`str` or `Path`): a folder with `dict.txt` and `speech_tokenizer.json`, or with `dict.txt` and the
-                speech encoder's `config.json`, whose positions bound the length.
+            folder (`str` or `Path`): a folder or Hub id with `dict.txt` and `speech_tokenizer.json`, or with
+                `dict.txt` and the `config.json` of the speech encoder (or of an EmoBERT around it), whose positions
+                bound the length.
             max_length (`int`, *optional*): takes the place of what the folder says.
 
         Returns:
@@ -59,16 +61,18 @@ class SpeechTokenizer:
         Raises:
             ValueError: the folder has no dictionary, or nothing that tells the length.
         """
-        folder = Path(folder)
-        if not (folder / DICTIONARY_FILE).is_file():
+        dictionary_file = _find(folder, DICTIONARY_FILE)
+        if dictionary_file is None:
             raise ValueError(f"{folder} has no {DICTIONARY_FILE}: give the folder of a converted Speech-BERT.")
-        dictionary = SpeechDictionary.from_file(folder)
+        dictionary = SpeechDictionary.from_file(dictionary_file)
         if max_length is not None:
             return cls(dictionary, max_length)
-        if (folder / TOKENIZER_FILE).is_file():
-            return cls(dictionary, **json.loads((folder / TOKENIZER_FILE).read_text(encoding="utf-8")))
-        if (folder / "config.json").is_file():
-            return cls(dictionary, max_token_positions(AutoConfig.from_pretrained(folder)))
+        tokenizer_file = _find(folder, TOKENIZER_FILE)
+        if tokenizer_file is not None:
+            return cls(dictionary, **json.loads(tokenizer_file.read_text(encoding="utf-8")))
+        if _find(folder, "config.json") is not None:
+            config = AutoConfig.from_pretrained(folder)
+            return cls(dictionary, max_token_positions(getattr(config, "speech_config", config)))
         raise ValueError(f"{folder} has neither {TOKENIZER_FILE} nor config.json, which would tell the longest input.")
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -123,3 +127,18 @@ class SpeechTokenizer:
         num_pieces = max(1, -(-len(frames) // (self.max_length - 2)))
         pieces = np.array_split(np.asarray(frames, dtype=np.int64), num_pieces)
         return [[ids[0], *piece.tolist(), EOS_ID] for piece in pieces]
+
+
+def _find(folder: str | Path, name: str) -> Path | None:
+    """A file of a folder or of a repository on the Hub; None where it has none of that name, or cannot be reached."""
+    try:
+        found = cached_file(
+            str(folder),
+            name,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+            _raise_exceptions_for_gated_repo=False,
+        )
+    except OSError:  # neither a folder nor the id of a repository
+        return None
+    return None if found is None else Path(found)

@@ -1,14 +1,16 @@
 import numpy as np
 import pytest
 import torch
-from transformers import AutoFeatureExtractor
+from transformers import AutoFeatureExtractor, RobertaTokenizer, pipeline
 
+import preprocess  # noqa: F401  registers the processor
 from configuration_emo.speech_dictionary import SpeechDictionary
 from modeling_emo import EmoBertForSequenceClassification
 from modeling_emo.convert_emobert_fairseq_to_hf import (
     ConversionOptions,
     check_parity,
     convert_emobert,
+    load_text_tokenizer,
     main,
     task_from_args,
 )
@@ -107,6 +109,18 @@ class TestFamily:
             for layer in range(2):
                 query = query + attend(state, f"layers_{direction}.{layer}", query, others.double(), valid.bool())
             torch.testing.assert_close(actual.double(), query, rtol=0, atol=1e-5)
+
+    def test_normalisations_of_earlier_commits_change_nothing(self, expected):
+        source = checkpoint("stack")
+        for direction, width in (("ta", 32), ("at", 24)):
+            for norm in ("self_attn_layer_norm", "final_layer_norm"):
+                name = f"decoder.sentence_encoder.layers_{direction}.0.{norm}"
+                source.state_dict |= {f"{name}.weight": torch.rand(width), f"{name}.bias": torch.rand(width)}
+        model, ignored = convert_emobert(source, ConversionOptions("co_attention", **HEADS))
+        assert sum("without using it" in reason for reason in ignored.values()) == 8
+        with torch.no_grad():
+            logits = model(**inputs(expected)).logits.flatten(1)
+        np.testing.assert_allclose(logits, expected["stack1_logits_coattention"], rtol=0, atol=1e-5)
 
     def test_fused_projections_and_newer_names(self, expected):
         plain, _ = convert_emobert(checkpoint("stack"), ConversionOptions("co_attention", **HEADS))
@@ -279,6 +293,41 @@ class TestEndToEnd:
         with torch.no_grad():
             logits = model.eval()(**inputs(expected)).logits.flatten(1)
         np.testing.assert_allclose(logits, expected["stack1_logits_coattention"], rtol=0, atol=1e-5)
+
+    def test_the_text_tokenizer_makes_it_a_folder_for_recordings_and_transcripts(self, tmp_path):
+        names = [
+            "<s>",
+            "<pad>",
+            "</s>",
+            "<unk>",
+            "a",
+            "b",
+            "ab",
+            *(f"other{number}" for number in range(52)),
+            "<mask>",
+        ]
+        vocabulary = {name: index for index, name in enumerate(names)}
+        RobertaTokenizer(vocab=vocabulary, merges=[("a", "b")]).save_pretrained(tmp_path / "tokenizer")
+        arguments = {
+            "--checkpoint": FUSION / "emo_cross1_stack.pt",
+            "--fusion": "co_attention",
+            "--output_dir": tmp_path / "model",
+            "--vq_wav2vec": REFERENCE / "vq_wav2vec" / "tiny_kmeans_readme.pt",
+            "--dict": REFERENCE / "tokenization" / "dict.txt",
+            "--text_num_attention_heads": 4,
+            "--speech_num_attention_heads": 4,
+            "--text_tokenizer": tmp_path / "tokenizer",
+        }
+        main([str(part) for pair in arguments.items() for part in pair])
+        recognise = pipeline("emotion-recognition", model=str(tmp_path / "model"))
+        results = recognise({"audio": reference_waves()[0], "text": "ab"})
+        inputs = {"input_ids": torch.tensor([[0, 6, 2]]), "input_values": torch.from_numpy(reference_waves()[0])[None]}
+        with torch.no_grad():
+            logits = recognise.model(**inputs).logits[0]
+        expected = dict(zip(["neutral", "sad", "angry", "happy"], logits.softmax(-1)[:, 1].tolist(), strict=True))
+        assert {result["label"]: result["score"] for result in results} == pytest.approx(expected, abs=1e-6)
+        with pytest.raises(ValueError, match=r"has 60 tokens, but the text encoder's embedding has 61 rows"):
+            load_text_tokenizer(str(tmp_path / "tokenizer"), 61)
 
     def test_half_precision_leaves_the_tokens_as_they_are(self, tmp_path, expected, vq_wav2vec, dictionary):
         options = ConversionOptions("shallow", **HEADS)

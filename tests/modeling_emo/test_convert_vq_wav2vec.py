@@ -129,7 +129,11 @@ class TestStrictness:
 
     def test_a_wav2vec_without_quantiser(self):
         with pytest.raises(ValueError, match="vq_type='none'"):
-            convert_vq_wav2vec(FairseqCheckpoint(REFERENCE, {}, {}))
+            convert_vq_wav2vec(FairseqCheckpoint(REFERENCE, {"arch": "wav2vec"}, {}))
+
+    def test_a_checkpoint_without_arguments(self):
+        with pytest.raises(ValueError, match="has no arguments"):
+            convert_vq_wav2vec(FairseqCheckpoint(REFERENCE, {}, checkpoint_of({}).state_dict))
 
 
 @pytest.mark.parametrize("name", VQ_VARIANTS)

@@ -54,10 +54,12 @@ class TestLoading:
 
     def test_other_files(self, tmp_path):
         (tmp_path / "text.pt").write_text("no checkpoint")
+        (tmp_path / "bytes.pt").write_bytes(b"hello")  # a memo key that is not there, to a pickle
         torch.save({"weights": {}}, tmp_path / "other.pt")
         torch.save([1], tmp_path / "list.pt")
         for name, message in (
             ("text.pt", "text.pt"),
+            ("bytes.pt", "bytes.pt is not a PyTorch checkpoint"),
             ("other.pt", "no `model`"),
             ("list.pt", "no `model`"),
             ("absent.pt", "There is no checkpoint at"),

@@ -94,9 +94,31 @@ class TestBatches:
 
     def test_weights_stay_float32(self, tiny_model, tmp_path):
         tiny_model.save_pretrained(tmp_path)
+        gumbel = VqWav2VecConfig(quantizer_type="gumbel", aggregator_type="gru", skip_connections_agg=False)
+        made = VqWav2VecModel._from_config(gumbel, dtype=torch.bfloat16)
+        assert {parameter.dtype for parameter in made.parameters()} == {torch.float32}
         for model in (VqWav2VecModel.from_pretrained(tmp_path, dtype=torch.bfloat16), tiny_model.bfloat16()):
             assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
             assert torch.equal(model.vector_quantizer.codebook, tiny_model.vector_quantizer.codebook)
+
+    def test_a_clip_without_numbers_harms_no_other(self, tiny_model):
+        """NaN has no nearest codeword; fairseq's argmin gives the first index then."""
+        values, mask = padded_batch(reference_waves()[:3])
+        expected = tiny_model.encode(values, mask).audio_codes
+        values[1, 100] = torch.nan
+        output = tiny_model.encode(values, mask)
+        assert torch.equal(output.audio_codes[::2], expected[::2])
+        assert output.audio_codes[1].eq(0).all()
+
+    @pytest.mark.parametrize("channels", [16, 24, 512])
+    def test_the_product_over_windows_is_the_convolution(self, channels):
+        torch.manual_seed(0)
+        config = VqWav2VecConfig(conv_dim=[channels], conv_kernel=[10], conv_stride=[5])
+        layer = VqWav2VecModel(config).feature_extractor.layers[0]
+        waveform = torch.randn(1, 1, 4_803)
+        with torch.no_grad():
+            expected = torch.nn.functional.gelu(layer.norm(layer.conv(waveform)))
+            assert torch.equal(layer(waveform), expected)
 
 
 class TestErrors:

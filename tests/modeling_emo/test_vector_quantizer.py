@@ -50,6 +50,12 @@ def test_a_frame_s_code_does_not_depend_on_its_neighbours():
     assert torch.equal(together, torch.cat(pairs))
 
 
+def test_frames_without_numbers_and_a_codebook_of_one():
+    features = torch.tensor([[torch.nan, 2.9, 0.2]])
+    assert nearest_codeword(features, torch.tensor([[1.0], [3.0], [3.0]])).tolist() == [0, 1, 0]
+    assert nearest_codeword(features, torch.tensor([[1.0]])).tolist() == [0, 0, 0]
+
+
 def test_codewords_of_the_groups_lie_side_by_side():
     codebook = torch.arange(12.0).view(2, 3, 2)  # 2 codebooks of 3 codewords
     codes = torch.tensor([[[2, 0]]])

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from datasets import Dataset, load_from_disk
+from filelock import FileLock
 
 from preprocess.speech_tokenization import tokenize_speech
 from preprocess.speech_tokenizer import SpeechTokenizer
@@ -180,6 +182,21 @@ class TestManyProcesses:
         assert rows_of(output_dir) == rows_of(reference_run[1])
         assert not (output_dir / "journal").exists()
 
+    def test_a_run_waits_for_what_a_killed_launcher_left_at_work(self, wav_folder, reference_run, tmp_path, caplog):
+        """`kill -9` of `accelerate launch` does not end the processes that it started."""
+        runs = []
+        thread = threading.Thread(
+            target=lambda: runs.append(tokenize_speech(corpus_of(wav_folder), *reference_model(), tmp_path))
+        )
+        with FileLock(tmp_path / "process-1.lock"):
+            thread.start()
+            while "Another run works in" not in caplog.text:
+                assert thread.is_alive()
+                time.sleep(0.01)
+            assert not (tmp_path / "tokenization.json").exists()
+        thread.join()
+        assert rows_of(tmp_path) == rows_of(reference_run[1]) and len(runs) == 1
+
     def test_another_number_of_processes_than_asked_for_is_refused(self, wav_folder, tmp_path):
         model, tokenizer = reference_model()
         # What `accelerate launch --cpu --num_processes 2` starts is one such process.
@@ -198,10 +215,18 @@ class TestFolders:
         model.vector_quantizer.codebook.data[0, 0, 0] += 1
         with pytest.raises(ValueError, match="holds tokens of other sounds"):
             tokenize_speech(corpus, model, tokenizer, reference_run[1])
-        (tmp_path / "notes.txt").write_text("mine")
+        (tmp_path / "journal").mkdir()
+        (tmp_path / "journal" / "notes.txt").write_text("mine")
         with pytest.raises(ValueError, match="is not a tokenised corpus"):
             tokenize_speech(corpus, model, tokenizer, tmp_path)
-        assert (tmp_path / "notes.txt").read_text() == "mine"
+        assert [path.name for path in tmp_path.rglob("*")] == ["journal", "notes.txt"]
+
+    def test_a_run_killed_before_its_record_is_no_obstacle(self, reference_run, wav_folder, tmp_path):
+        (tmp_path / "journal").mkdir()
+        for name in ("process-0.lock", "tokenization.unfinished"):
+            (tmp_path / name).touch()
+        tokenize_speech(corpus_of(wav_folder), *reference_model(), tmp_path)
+        assert rows_of(tmp_path) == rows_of(reference_run[1])
 
     def test_missing_columns_are_named(self, tmp_path):
         model, tokenizer = reference_model()
