@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,12 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> Any:
-    """A number, a list of numbers, or None."""
+    """A finite number, a list of them, or None."""
     if isinstance(value, list):
-        return [float(inner) for inner in value]
-    return None if value is None else float(value)
+        return [_number(inner) for inner in value]
+    if value is None:
+        return None
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is not finite")
+    return number

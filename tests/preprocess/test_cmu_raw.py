@@ -230,7 +230,7 @@ def test_mosei_damage_is_listed_and_the_good_rows_survive(tmp_path):
         (f"{MOSEI_VIDEO}_2", "no label", None, False),
         ("100178", "malformed line", None, False),
         ("100178", "malformed line", None, False),
-        ("100178[3]", "no transcript", None, False),
+        ("100178[4]", "no transcript", None, False),
         ("100178_10", "no recording", "train", True),
         ("100178_7", "NaN label", "train", False),
         ("100178_9", "segment cut short", "train", True),

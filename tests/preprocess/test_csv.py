@@ -79,7 +79,14 @@ class TestTables:
         table = tmp_path / "calls.csv"
         table.write_bytes("text,label\ncafé,sad\n".encode("latin-1"))
         with pytest.raises(ValueError, match="Give its encoding"):
-            read_corpus("csv", table)
+            read_corpus("csv", table, encoding="utf-8")
+        reading = read_corpus("csv", table)
+        assert rows_of(reading)[0][2] == "café"
+        assert [(problem.place, problem.kept) for problem in reading.problems] == [(f"{table}, line 2", True)]
+        assert "undecodable bytes" in reading.problems[0].reason
+        table.write_text("text,label\ncafé,sad\n", encoding="utf-16")
+        assert rows_of(read_corpus("csv", table))[0][2] == "café"
+        table.write_bytes("text,label\ncafé,sad\n".encode("latin-1"))
         assert rows_of(read_corpus("csv", table, encoding="latin-1"))[0][2] == "café"
 
 
@@ -132,7 +139,7 @@ class TestBadRows:
         assert [(problem.place, problem.split) for problem in reading.problems] == [
             (f"{table}, line {line}", "train") for line in (3, 4, 5)
         ]
-        assert "does not have the 3 cells of the header" in reading.problems[0].reason
+        assert "4 cells where the header has 3" in reading.problems[0].reason
         assert "neither audio nor text" in reading.problems[2].reason and reading.problems[2].id == "d"
 
     def test_json_lines(self, tmp_path):
