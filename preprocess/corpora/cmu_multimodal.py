@@ -220,7 +220,9 @@ def _parse_transcript(path: Path, line: Line, place: str) -> _Segment | None:
     written = line.text.strip()
     if not written.startswith(f"{path.stem}___"):
         parts = _MOSI_LINE.fullmatch(written)
-        return None if parts is None else _Segment(path.stem, parts["clip"], parts["text"], None, None, place, line)
+        if parts is None or _MOSEI_REST.fullmatch(parts["text"]):  # the latter is a line of another video
+            return None
+        return _Segment(path.stem, parts["clip"], parts["text"], None, None, place, line)
     parts = _MOSEI_REST.fullmatch(written.removeprefix(f"{path.stem}___"))
     if parts is None:
         return None

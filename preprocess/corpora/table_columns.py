@@ -79,6 +79,7 @@ class TableColumns:
                 self.check(cells, table)
             name = _text(cells.get(self.id)) or f"{table}-{index:06d}"
             audio, text = cells.get(self.audio), _text(cells.get(self.text))
+            audio = None if isinstance(audio, str) and not audio.strip() else audio
             if audio is None and (text is None or not text.strip()):
                 problems.append(Problem(name, place, "The row has neither audio nor text.", split))
                 continue
