@@ -209,6 +209,7 @@ def mmsa_tree(root: Path) -> Path:
         mmsa_row("_dI--eQ6qVU", "2", "it’s fine", "0.0", "valid"),
         mmsa_row("tmZoasNr4rU", "3", "i loved it", "3.0", "test"),
     ]
+    root.mkdir(exist_ok=True)
     (root / "label.csv").write_text("\n".join([MMSA_HEADER, *table, ""]), encoding="utf-8")
     for video, clip in (("03bSnISJMiM", 1), ("03bSnISJMiM", 11), ("_dI--eQ6qVU", 2), ("tmZoasNr4rU", 3)):
         write_clip(root / "Raw" / video / f"{clip}.mp4")
