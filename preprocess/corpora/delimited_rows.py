@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from .text_files import Line
 
@@ -62,7 +61,7 @@ def read_rows(lines: Sequence[Line], delimiter: str = ",") -> Iterator[Delimited
 
 def _parse(lines: Sequence[Line], start: int, delimiter: str) -> tuple[list[str] | None, int]:
     """One row by the rules of CSV and how many lines it takes; None where it breaks them."""
-    texts = (line.text.replace("\0", "") + "\n" for line in islice(lines, start, None))
+    texts = (lines[index].text.replace("\0", "") + "\n" for index in range(start, len(lines)))
     reader = csv.reader(texts, delimiter=delimiter, strict=True)
     try:
         return next(reader), reader.line_num
