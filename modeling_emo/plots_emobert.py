@@ -30,7 +30,7 @@ from .figure_style_emobert import (
     save,
     set_title,
 )
-from .metric_values_emobert import finite_pair
+from .metric_values_emobert import Floats, check_lengths, finite_pair, mean
 from .metrics_emobert import pearson_correlation
 
 
@@ -57,28 +57,31 @@ def plot_predicted_against_rated(
         `Path`: of the written picture.
 
     Raises:
-        ValueError: lengths differ, a value is not finite, or there is nothing to draw.
+        ValueError: lengths differ, a rating is not finite, or there is nothing to draw. Predictions that are not
+            finite are left out, and counted above the plot.
     """
-    predicted, rated = finite_pair(np.ravel(predictions), np.ravel(ratings))
-    if predicted.size == 0:
+    (predicted, rated), left_out = _without_undefined(np.ravel(predictions), np.ravel(ratings))
+    if predicted.size + left_out == 0:
         raise ValueError(f"There are no predictions to draw in {path}.")
-    low, high = score_range if score_range is not None else (rated.min(), rated.max())
-    low, high = min(low, predicted.min()), max(high, predicted.max())
+    everything = np.concatenate([predicted, rated, [] if score_range is None else score_range])
+    low, high = (everything.min(), everything.max()) if everything.size else (0.0, 0.0)
     margin = 0.04 * (high - low) or 1.0
     limits = (low - margin, high + margin)
 
     figure, (axes,) = new_figure(5.4, 5.4)
     axes.plot(limits, limits, color=GREY, linewidth=1, linestyle=DASHED, zorder=1, label="predicted = rated")
     # The more points, the smaller and fainter: dense regions still show as dense.
-    size, opacity = float(np.clip(4000 / predicted.size, 6, 30)), float(np.clip(250 / predicted.size, 0.25, 0.8))
+    count = max(predicted.size, 1)
+    size, opacity = float(np.clip(4000 / count, 6, 30)), float(np.clip(250 / count, 0.25, 0.8))
     axes.scatter(rated, predicted, s=size, color=BLUE, alpha=opacity, linewidths=0, zorder=2)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     axes.set_xlabel(f"rated {score_name}")
     axes.set_ylabel(f"predicted {score_name}")
     axes.yaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
-    r, error = pearson_correlation(predicted, rated), float(np.mean(np.abs(predicted - rated)))
-    set_title(axes, title, f"n = {predicted.size:,}   Pearson r = {r:.3f}   mean absolute error = {error:.3f}")
+    r, error = _number(pearson_correlation(predicted, rated)), _number(mean(np.abs(predicted - rated)))
+    detail = f"n = {predicted.size:,}   Pearson r = {r}   mean absolute error = {error}"
+    set_title(axes, title, detail + _note_of(left_out))
     legend(axes, loc="upper left")
     return save(figure, path)
 
@@ -187,9 +190,11 @@ def plot_confusion_matrix(
     axes.tick_params(which="minor", length=0)
     axes.set_xlabel("predicted emotion")
     axes.set_ylabel("true emotion (utterances)")
-    correct = np.trace(counts) / counts.sum() if counts.sum() else float("nan")
-    set_title(axes, title, f"n = {counts.sum():,}   accuracy = {correct:.1%}")
-    bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, format=PercentFormatter(1, decimals=0))
+    correct = f"{np.trace(counts) / counts.sum():.1%}" if counts.sum() else "undefined"
+    set_title(axes, title, f"n = {counts.sum():,}   accuracy = {correct}")
+    # As high as the matrix and a fifth of an inch wide, however many classes there are.
+    strip = axes.inset_axes((1 + 0.2 / side, 0, 0.2 / side, 1))
+    bar = figure.colorbar(image, cax=strip, format=PercentFormatter(1, decimals=0))
     bar.set_label("share of the true emotion", color=INK)
     bar.outline.set_visible(False)  # type: ignore[operator]
     return save(figure, path)
@@ -216,10 +221,12 @@ def plot_reliability(
         `Path`: of the written picture.
 
     Raises:
-        ValueError: lengths differ, a value lies outside [0, 1], or there is nothing to draw.
+        ValueError: lengths differ, a value lies outside [0, 1], or there is nothing to draw. Probabilities that are
+            not finite are left out, and counted above the plot.
     """
-    edges, confidence, accuracy, counts = calibration_bins(confidences, outcomes, num_bins=num_bins)
-    if counts.sum() == 0:
+    (stated, hits), left_out = _without_undefined(np.ravel(confidences), np.ravel(outcomes))
+    edges, confidence, accuracy, counts = calibration_bins(stated, hits, num_bins=num_bins)
+    if counts.sum() + left_out == 0:
         raise ValueError(f"There are no decisions to draw in {path}.")
     figure, (upper, lower) = new_figure(5.2, 6.0, heights=(3.4, 1))
     filled = counts > 0
@@ -234,13 +241,13 @@ def plot_reliability(
         linewidth=2,
         label="gap to the stated probability",
     )
-    upper.plot(confidence[filled], accuracy[filled], "o", color=BLUE, markersize=5)
+    upper.plot(confidence[filled], accuracy[filled], "o", color=BLUE, markersize=5, clip_on=False, zorder=4)
     legend(upper, loc="upper left")
     upper.set(xlim=(0, 1), ylim=(0, 1.02))
     upper.set_ylabel("share that was so")
-    error = expected_calibration_error(confidences, outcomes, num_bins=num_bins)
-    set_title(upper, title, f"n = {counts.sum():,}   expected calibration error = {error:.3f}")
-    lower.bar(edges[:-1], counts / counts.sum(), width, align="edge", color=FAINT, edgecolor="white")
+    error = _number(expected_calibration_error(stated, hits, num_bins=num_bins) if len(hits) else float("nan"))
+    set_title(upper, title, f"n = {counts.sum():,}   expected calibration error = {error}" + _note_of(left_out))
+    lower.bar(edges[:-1], counts / max(counts.sum(), 1), width, align="edge", color=FAINT, edgecolor="white")
     lower.set_ylabel("share of\ndecisions")
     lower.set_xlabel("stated probability")
     for axes in (upper, lower):
@@ -348,6 +355,22 @@ def plot_modality_comparison(
     axes.spines["left"].set_visible(False)
     set_title(axes, title, "" if chance is not None else None)
     return save(figure, path)
+
+
+def _without_undefined(predictions: ArrayLike, truth: ArrayLike) -> tuple[tuple[Floats, Floats], int]:
+    """The pairs whose prediction is finite, and how many are not: a model that diverged still gets its plots."""
+    predicted, true = np.asarray(predictions, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    check_lengths(predicted, true)
+    defined = np.isfinite(predicted)
+    return finite_pair(predicted[defined], true[defined]), int((~defined).sum())
+
+
+def _note_of(left_out: int) -> str:
+    return f"   ({left_out:,} not finite, left out)" if left_out else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "undefined"
 
 
 def _logged(log_history: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:

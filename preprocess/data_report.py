@@ -87,7 +87,13 @@ def summarise(reading: CorpusReading) -> dict[str, Any]:
 
 
 def _summarise(reading: CorpusReading, lengths: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Any]:
-    problems = [problem for problem in reading.problems if not problem.reason.startswith(COUNTS_DIFFER)]
+    problems: list[Problem] = []
+    known_counts: list[str] = []
+    for problem in reading.problems:
+        if problem.reason.startswith(COUNTS_DIFFER):
+            known_counts.append(problem.reason)
+        else:
+            problems.append(problem)
     return {
         "splits": {
             split: {**_counts(utterances), **_length_numbers(lengths[split])}
@@ -98,7 +104,7 @@ def _summarise(reading: CorpusReading, lengths: Mapping[str, Mapping[str, list[f
             for first, second in combinations(reading.splits, 2)
         },
         "repeated_texts": _repeated_texts(reading),
-        "known_counts": [problem.reason for problem in reading.problems if problem not in problems],
+        "known_counts": known_counts,
         "problems": {
             "kept": sum(problem.kept for problem in problems),
             "left_out": sum(not problem.kept for problem in problems),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 
 _BINS = 40
 _AXES = {"seconds": "length of the recording (s)", "words": "length of the transcript (words)"}
+
+_ARROW: dict[str, Any] = {"ha": "right", "fontsize": 9, "arrowprops": {"arrowstyle": "->", "color": "0.4"}}
 
 # One far outlier would squeeze all the others into one bar; longer ones are counted in the last bar.
 _PERCENTILE = 99.5
@@ -33,9 +36,10 @@ def save_length_plot(lengths: Mapping[str, Mapping[str, Sequence[float]]], path:
 
 def _draw(axes: Axes, values: Mapping[str, Sequence[float]], *, whole: bool) -> None:
     if not values:
-        axes.text(0.5, 0.5, "none known", ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "none known", color="0.4", ha="center", va="center", transform=axes.transAxes)
         axes.set_xticks([])
         axes.set_yticks([])
+        axes.spines[:].set_visible(False)
         return
     everything = np.concatenate([np.asarray(lengths) for lengths in values.values()])
     end = max(float(np.percentile(everything, _PERCENTILE)), 1e-3)
@@ -49,6 +53,8 @@ def _draw(axes: Axes, values: Mapping[str, Sequence[float]], *, whole: bool) -> 
         shares = np.histogram(clipped, edges)[0] * (100 / len(lengths))
         axes.stairs(shares, edges, linewidth=1.5, label=f"{split} ({len(lengths)}, median {np.median(lengths):.3g})")
     axes.set_ylabel("share of the split (%)")
+    if everything.max() > edges[-1]:
+        axes.annotate("longer ones", (1, 0.16), (1, 0.3), xycoords="axes fraction", color="0.4", **_ARROW)
     axes.set_xlim(edges[0], edges[-1] + 0.02 * (edges[-1] - edges[0]))  # the last bar's outline stays visible
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)

@@ -152,8 +152,8 @@ def resolve_label_map(label_map: AnyLabelMap, *, only_mapped: bool = False) -> L
 
     Args:
         label_map (`str`, `Path`, `Mapping`, `LabelMap` or `ScoreMap`): a name from `LABEL_MAPS`, the path of a JSON
-            file with one object, pairs such as `"exc=happy,hap=happy,xxx="` (nothing after the sign leaves a label
-            out), a mapping, or a map.
+            file with one object, the object itself as JSON, pairs such as `"exc=happy,hap=happy,xxx="` (nothing after
+            the sign, or null in JSON, leaves a label out), a mapping, or a map.
         only_mapped (`bool`, defaults to `False`): leave out the labels that a mapping, a file or pairs do not list. A
             named map, and a map object, decide that themselves.
 
@@ -172,14 +172,16 @@ def resolve_label_map(label_map: AnyLabelMap, *, only_mapped: bool = False) -> L
         return LabelMap(label_map, only_mapped)
     if str(label_map) in LABEL_MAPS:
         return LABEL_MAPS[str(label_map)]
+    if str(label_map).lstrip().startswith("{"):
+        return LabelMap(_parsed(str(label_map), "given as JSON"), only_mapped)
     if Path(label_map).suffix == ".json":
         return LabelMap(_mapping_from_json(Path(label_map)), only_mapped)
     pairs = [pair.partition("=") for pair in str(label_map).split(",")]
     if all(sign and label.strip() for label, sign, _ in pairs):
         return LabelMap({label.strip(): new.strip() or None for label, _, new in pairs}, only_mapped)
     raise ValueError(
-        f"label_map={str(label_map)!r} is unknown. Give one of {', '.join(LABEL_MAPS)}, the path of a .json file, or "
-        "pairs such as 'exc=happy,hap=happy'."
+        f"label_map={str(label_map)!r} is unknown. Give one of {', '.join(LABEL_MAPS)}, the path of a .json file, a "
+        "JSON object, or pairs such as 'exc=happy,hap=happy'."
     )
 
 
@@ -222,9 +224,17 @@ def apply_label_map(reading: CorpusReading, label_map: AnyLabelMap, *, only_mapp
 
 def _mapping_from_json(path: Path) -> dict[str, str | None]:
     try:
-        mapping = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ValueError(f"The label map {path} cannot be read: {error}") from error
+    return _parsed(content, str(path))
+
+
+def _parsed(content: str, name: str) -> dict[str, str | None]:
+    try:
+        mapping = json.loads(content)
+    except ValueError as error:
+        raise ValueError(f"The label map {name} cannot be read: {error}") from error
     if not isinstance(mapping, dict):
-        raise ValueError(f"The label map {path} must hold one JSON object, got {type(mapping).__name__}.")
+        raise ValueError(f"The label map {name} must hold one JSON object, got {type(mapping).__name__}.")
     return mapping

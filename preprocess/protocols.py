@@ -24,6 +24,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 from sklearn.model_selection import KFold
 
 from .schema import SPLITS
+from .validation_split import choose_validation_groups
 
 
 OVERLAP_COLUMNS = ("speaker", "id", "text")
@@ -224,19 +225,10 @@ def carve_validation(
     Raises:
         ValueError: the fraction is not in [0, 1), a row has no speaker, or no speaker would be left to train on.
     """
-    if not 0 <= validation_fraction < 1:
-        raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction}.")
     if validation_fraction == 0:
         return list(train), []
     speakers = _complete_column(dataset.select(train), "speaker")
-    names = sorted(set(speakers))
-    count = max(1, round(validation_fraction * len(names)))
-    if count >= len(names):
-        raise ValueError(
-            f"{count} of the {len(names)} training speakers would validate and none be left to train on. Lower "
-            "validation_fraction, or set it to 0 and train without validation."
-        )
-    chosen = set(np.random.default_rng(seed).permutation(np.array(names, dtype=object))[:count])
+    chosen = choose_validation_groups(speakers, validation_fraction, seed)
     validation = [row for row, speaker in zip(train, speakers, strict=True) if speaker in chosen]
     return [row for row, speaker in zip(train, speakers, strict=True) if speaker not in chosen], validation
 

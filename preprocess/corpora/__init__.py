@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..data_report import write_data_report
 from ..label_maps import AnyLabelMap, apply_label_map
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
+from ..validation_split import validation_from_train as _take_validation
 
 
 CORPORA = ("csv", "emodb", "iemocap", "manifest", "meld", "mosei", "mosi", "spoken_sentiment")
@@ -23,6 +25,7 @@ def read_corpus(
     *,
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
+    validation_from_train: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> CorpusReading:
     """Reads a corpus into the one schema.
@@ -33,6 +36,9 @@ def read_corpus(
         label_map (*optional*): new names for labels, such as `{"exc": "hap"}` or `"iemocap-4-class"`; a label mapped
             to None takes its utterances out of the corpus. See `preprocess.label_maps`.
         only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
+        validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
+            validation part out of `train`, and the corpus's own one becomes the split `dev`, see
+            `preprocess.validation_split`.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:
@@ -52,7 +58,8 @@ def read_corpus(
     reading = importlib.import_module(f".{name}", __name__).read(data_dir, **options)
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
-    return _drop_repeated_ids(reading)
+    reading = _drop_repeated_ids(reading)
+    return reading if validation_from_train is None else _take_validation(reading, **validation_from_train)
 
 
 def load_corpus(
@@ -61,13 +68,14 @@ def load_corpus(
     *,
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
+    validation_from_train: Mapping[str, Any] | None = None,
     report_dir: str | Path | None = None,
     **options: Any,
 ) -> DatasetDict:
     """Reads a corpus as a `DatasetDict` with the columns `id, audio, text, label, speaker, session`.
 
     Args:
-        name, data_dir, label_map, only_mapped, **options: as for `read_corpus`.
+        name, data_dir, label_map, only_mapped, validation_from_train, **options: as for `read_corpus`.
         report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
             the data report (see `write_data_report`).
 
@@ -79,7 +87,14 @@ def load_corpus(
         >>> corpus["train"][0]["text"]  # doctest: +SKIP
         'how nice of you'
     """
-    reading = read_corpus(name, data_dir, label_map=label_map, only_mapped=only_mapped, **options)
+    reading = read_corpus(
+        name,
+        data_dir,
+        label_map=label_map,
+        only_mapped=only_mapped,
+        validation_from_train=validation_from_train,
+        **options,
+    )
     if report_dir is not None:
         write_skipped(Path(report_dir) / SKIPPED_FILE, reading.problems)
         write_data_report(reading, report_dir)

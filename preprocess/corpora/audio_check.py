@@ -71,6 +71,19 @@ def audio_files(folder: str | Path) -> Iterator[Path]:
             yield path
 
 
+def recordings_by_name(folder: str | Path) -> dict[str, Path]:
+    """The recordings below a folder by their path in it without suffix (`video/1`); wav wins over what it came from.
+
+    Suffixes count in any case: a release that went through Windows may hold `1.WAV` or `1.MP4`.
+    """
+    found: dict[str, Path] = {}
+    for path in audio_files(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name not in found or path.suffix.lower() == ".wav":
+            found[name] = path
+    return found
+
+
 def _stated_wav_seconds(path: Path) -> float | None:
     """The length that a PCM wav's header announces, or None where the file is of another kind or does not state it."""
     try:

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..label_maps import LABEL_MAPS
 from ..schema import Label
-from .text_files import read_lines
+from .text_files import files_with_suffix, read_lines
 
 
 EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")
 SENTIMENT = "sentiment"
 SCORE_LIMIT = 3.0
+_CSD_LAYOUT = "<name>/data/<video>/features (n, 1, 6 or 7) and intervals (n, 2)"
 
 # What the columns of a .csd are where the file does not say, by their number. See the readme of CMU-MOSEI in the
 # CMU-MultimodalSDK and its issue 191.
@@ -29,7 +32,7 @@ class SegmentLabel:
 
     Args:
         video (`str`): the video's id.
-        position (`int`): from 1, the segment's place among the video's labels.
+        position (`int`): from 1, the segment's place in time among the video's labels.
         start, end (`float`): interval in seconds.
         scores (`dict[str, str | float]`): by name of the dimension: sentiment from -3 to 3, emotions from 0 to 3.
         place (`str`): where it stands.
@@ -49,9 +52,10 @@ def find_label_file(folder: Path, label_set: str) -> Path | None:
     MOSEI's labels were published as one file with all dimensions, and before as one of sentiment and one of emotions.
     """
     other_kind = "sentiment" if label_set == "emotions" else "emotion"
-    names = [path for path in sorted(folder.rglob("*.csd")) if "label" in path.name.lower()]
+    names = [path for path in files_with_suffix(folder, ".csd") if "label" in path.name.lower()]
     names = [path for path in names if other_kind not in path.name.lower()]
-    return next(iter([*names, *sorted(folder.rglob("OpinionLevelSentiment.csv"))]), None)
+    tables = [path for path in files_with_suffix(folder, ".csv") if path.stem.lower() == "opinionlevelsentiment"]
+    return next(iter([*names, *tables]), None)
 
 
 def read_label_file(path: Path) -> Iterator[SegmentLabel | tuple[str, str]]:
@@ -60,7 +64,7 @@ def read_label_file(path: Path) -> Iterator[SegmentLabel | tuple[str, str]]:
     Raises:
         ValueError: the file is not of its format, or h5py is needed and missing.
     """
-    return _read_csd(path) if path.suffix == ".csd" else _read_opinion_csv(path)
+    return _read_csd(path) if path.suffix.lower() == ".csd" else _read_opinion_csv(path)
 
 
 def label_of(scores: dict[str, Any], label_set: str) -> tuple[Label, str | None]:
@@ -98,12 +102,13 @@ def _emotions(scores: dict[str, Any]) -> tuple[Label, str | None]:
         return None, "no label: the file has no emotions"
     if any(value != value for value in values.values()):
         return None, "NaN label: an emotion's intensity is not a number"
-    if min(values.values()) < 0:
-        return None, f"out of range: an emotion's intensity is below 0: {min(values.values())}"
+    for name, value in values.items():
+        if not 0 <= value <= SCORE_LIMIT:
+            return None, f"out of range: the intensity {value} of {name} is not in [0, 3]"
     return [name for name, value in values.items() if value > 0], None
 
 
-def _read_csd(path: Path) -> Iterator[SegmentLabel]:
+def _read_csd(path: Path) -> Iterator[SegmentLabel | tuple[str, str]]:
     try:
         import h5py
     except ImportError as error:
@@ -112,19 +117,35 @@ def _read_csd(path: Path) -> Iterator[SegmentLabel]:
         with h5py.File(path, "r") as file:
             root = file[next(iter(file))]
             names = _dimension_names(root)
-            for video, entry in root["data"].items():
-                features, intervals = entry["features"][()], entry["intervals"][()]
-                if names is None or len(names) != features.shape[1]:
-                    names = _DIMENSIONS[features.shape[1]]
-                for position, (values, (start, end)) in enumerate(zip(features, intervals, strict=True), start=1):
-                    scores = dict(zip(names, map(float, values), strict=True))
-                    place = f"{path}, {video}, interval {position}"
-                    yield SegmentLabel(video, position, float(start), float(end), scores, place)
+            found = [
+                row for video, entry in root["data"].items() for row in _read_csd_video(path, video, entry, names)
+            ]
+            if not any(isinstance(row, SegmentLabel) for row in found):
+                raise KeyError(next((row[1] for row in found if isinstance(row, tuple)), "it holds no video"))
+            yield from found
     except (OSError, KeyError, StopIteration, AttributeError, IndexError) as error:
         raise ValueError(
-            f"{path} is not a .csd file of labels: expected HDF5 with <name>/data/<video>/features (n, 1, 6 or 7) and "
-            f"intervals (n, 2). {type(error).__name__}: {error}"
+            f"{path} is not a .csd file of labels: expected HDF5 with {_CSD_LAYOUT}. {type(error).__name__}: {error}"
         ) from error
+
+
+def _read_csd_video(
+    path: Path, video: str, entry: Any, names: tuple[str, ...] | None
+) -> Iterator[SegmentLabel | tuple[str, str]]:
+    place = f"{path}, {video}"
+    try:
+        features, intervals = (np.asarray(entry[part][()], dtype=np.float64) for part in ("features", "intervals"))
+        if names is None or len(names) != features.shape[1]:
+            names = _DIMENSIONS[features.shape[1]]
+        if intervals.shape != (len(features), 2):
+            raise ValueError(f"{len(features)} features with intervals of shape {intervals.shape}")
+    except (OSError, KeyError, AttributeError, IndexError, ValueError, TypeError) as error:
+        yield place, f"malformed labels: expected {_CSD_LAYOUT}; {type(error).__name__}: {error}"
+        return
+    positions = np.argsort(np.argsort(intervals[:, 0], kind="stable"), kind="stable") + 1
+    for position, values, (start, end) in zip(positions.tolist(), features.tolist(), intervals.tolist(), strict=True):
+        scores = dict(zip(names, values, strict=True))
+        yield SegmentLabel(video, position, start, end, scores, f"{place}, interval {position}")
 
 
 def _dimension_names(root: Any) -> tuple[str, ...] | None:

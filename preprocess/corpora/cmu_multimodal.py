@@ -2,8 +2,8 @@
 
 - **MMSA**: `label.csv` (`video_id, clip_id, text, label, ..., annotation, mode`) and `Raw/<video>/<clip>.mp4`.
 - **CMU raw**: transcripts below `Transcript/Segmented`, recordings below `Segmented` or `Full` folders, labels in a
-  `.csd` file (HDF5) or MOSI's `OpinionLevelSentiment.csv`. MOSI's transcripts are `<video>.annotprocessed` with lines
-  `<clip>_DELIM_<text>`, MOSEI's `<video>.txt` with lines `<video>___<clip>___<start>___<end>___<text>`.
+  `.csd` file (HDF5) or MOSI's `OpinionLevelSentiment.csv`. Transcripts are called `<video>.annotprocessed` or
+  `<video>.txt`; MOSI's lines are `<clip>_DELIM_<text>`, MOSEI's `<video>___<clip>___<start>___<end>___<text>`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schema import CorpusReading, Label, Utterance
-from .audio_check import audio_files
+from .audio_check import recordings_by_name
 from .cmu_labels import SENTIMENT, SegmentLabel, find_label_file, label_of, read_label_file
 from .cmu_segments import SegmentRecordings
 from .cmu_splits import read_split_file, split_name
 from .collector import UtteranceCollector, check_option, corpus_folder
 from .known_counts import note_known_counts
-from .text_files import Line, read_lines, read_table
+from .text_files import Line, files_with_suffix, read_lines, read_table
 
 
 SENTIMENT_LABEL_SETS = ("score", "binary-has0", "binary-non0", "7-class")
@@ -32,9 +32,7 @@ INTERVAL_TOLERANCE_SECONDS = 0.05
 
 _ID = re.compile(r"[\w-]+")  # also keeps separators of paths out of the names of files
 _MOSI_LINE = re.compile(r"\s*(?P<clip>\d+)(?:_DELIM_|___)(?P<text>.*)")
-_MOSEI_LINE = re.compile(
-    r"(?P<video>[\w-]+?)___(?P<clip>\d+)___(?P<start>-?[\d.]+)___(?P<end>-?[\d.]+)___(?P<text>.*)"
-)
+_MOSEI_REST = re.compile(r"(?P<clip>\d+)___(?P<start>-?[\d.]+)___(?P<end>-?[\d.]+)___(?P<text>.*)")
 
 _Segments = dict[str, dict[str, "_Segment"]]
 
@@ -97,6 +95,7 @@ def read_cmu_corpus(
 
 def _read_mmsa(folder: Path, label_set: str, splits: Mapping[str, str] | None, collector: UtteranceCollector) -> None:
     table = folder / "label.csv"
+    recordings = recordings_by_name(folder / "Raw")
     listed = set()
     for row in read_table(table):
         place = f"{table}, line {row.line.number}"
@@ -109,24 +108,22 @@ def _read_mmsa(folder: Path, label_set: str, splits: Mapping[str, str] | None, c
             detail = row.error or f"video_id={video!r}, clip_id={clip!r}"
             collector.problem(f"{table.name}_line{row.line.number}", place, f"malformed line: {detail}")
             continue
-        listed.add((video, clip))
+        listed.add(f"{video}/{clip}")
         split = split_name(row.cells["mode"]) if splits is None else splits.get(video)
         label, reason = label_of({SENTIMENT: row.cells["label"]}, label_set)
         if split is None:
             reason = f"no split: {row.cells['mode']!r}" if splits is None else f"no split: {video} is not in the list"
         _add_segment(
             _Segment(video, clip, row.cells["text"], None, None, place, row.line),
-            folder / "Raw" / video / f"{clip}.mp4",
+            recordings.get(f"{video}/{clip}", folder / "Raw" / video / f"{clip}.mp4"),
             label,
             reason,
             split,
             collector,
         )
-    for path in audio_files(folder / "Raw"):
-        if (path.parent.name, path.stem) not in listed:
-            collector.problem(
-                f"{path.parent.name}_{path.stem}", str(path), f"no label: {table.name} lists no such clip"
-            )
+    for name in sorted(set(recordings) - listed):
+        reason = f"no label: {table.name} lists no such clip"
+        collector.problem(name.replace("/", "_"), str(recordings[name]), reason)
 
 
 def _read_cmu_raw(
@@ -198,9 +195,11 @@ def _add_segment(
 def _read_transcripts(folder: Path, collector: UtteranceCollector) -> _Segments:
     """All segments by video and clip."""
     segments: _Segments = {}
-    paths = [path for kind in ("annotprocessed", "txt") for path in sorted(folder.rglob(f"*.{kind}"))]
-    for path in paths:
-        if "Segmented" not in path.relative_to(folder).parts or not _ID.fullmatch(path.stem):
+    for path in files_with_suffix(folder, ".annotprocessed", ".txt"):
+        if "Segmented" not in path.relative_to(folder).parts:
+            continue
+        if not _ID.fullmatch(path.stem):
+            collector.problem(path.stem, str(path), "malformed file name: expected a video's id")
             continue
         for line in read_lines(path):
             if not line.text.strip():
@@ -218,11 +217,15 @@ def _read_transcripts(folder: Path, collector: UtteranceCollector) -> _Segments:
 
 def _parse_transcript(path: Path, line: Line, place: str) -> _Segment | None:
     """One line of a transcript, None where it is malformed."""
-    parts = (_MOSEI_LINE if path.suffix == ".txt" else _MOSI_LINE).fullmatch(line.text)
+    written = line.text.strip()
+    if not written.startswith(f"{path.stem}___"):
+        parts = _MOSI_LINE.fullmatch(written)
+        if parts is None or _MOSEI_REST.fullmatch(parts["text"]):  # the latter is a line of another video
+            return None
+        return _Segment(path.stem, parts["clip"], parts["text"], None, None, place, line)
+    parts = _MOSEI_REST.fullmatch(written.removeprefix(f"{path.stem}___"))
     if parts is None:
         return None
-    if path.suffix != ".txt":
-        return _Segment(path.stem, parts["clip"], parts["text"], None, None, place, line)
     try:
         start, end = float(parts["start"]), float(parts["end"])
     except ValueError:

@@ -75,9 +75,9 @@ class UtteranceCollector:
             self.problem(id, place, "undecodable bytes: not UTF-8, read as Windows-1252", split, kept=True)
 
     def reading(self) -> CorpusReading:
-        """What was collected, the splits in the order train, validation, test."""
-        splits = {name: self.splits[name] for name in SPLITS if name in self.splits}
-        return CorpusReading(splits, self.problems)
+        """What was collected, the splits in the order train, validation, test, others."""
+        names = sorted(self.splits, key=lambda name: SPLITS.index(name) if name in SPLITS else len(SPLITS))
+        return CorpusReading({name: self.splits[name] for name in names}, self.problems)
 
     def _with_checked_audio(self, utterance: Utterance, place: str, split: str) -> Utterance:
         seconds, reason = utterance.extra.get("duration"), None

@@ -7,18 +7,21 @@ you have them `id`, `speaker` and `session`; other names are given as options. A
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from datasets import Dataset
 
 from ..schema import CorpusReading, Problem, Utterance
+from .audio_check import AUDIO_CHECKS, check_audio_file
+from .collector import check_option
+from .delimited_rows import read_rows
 from .hub_dataset import dataset_utterances, load_hub_splits
 from .table_columns import SPLIT_NAMES, TableColumns
+from .text_files import Line, read_lines
 
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -35,7 +38,8 @@ def read(
     session_column: str = "session",
     numeric_labels: bool = False,
     audio_dir: str | Path | None = None,
-    encoding: str = "utf-8-sig",
+    encoding: str | None = None,
+    check_audio: str | None = None,
     config: str | None = None,
     revision: str | None = None,
     splits: Mapping[str, str] | None = None,
@@ -49,13 +53,17 @@ def read(
             `label_column` may be a list of names. Without an id column a row is called after its table and number.
         numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
         audio_dir (`str` or `Path`, *optional*): what relative audio paths start from; the table's folder if not given.
-        encoding (`str`): of CSV, TSV and JSON Lines.
+        encoding (`str`, *optional*): of CSV, TSV and JSON Lines. Without it a line is UTF-8 where its bytes are, and
+            Windows-1252 (noted among the problems) where they are not; a file with UTF-16's mark is that.
+        check_audio (`str`, *optional*): looks at the recordings while reading (`"exists"`, `"header"` or `"decode"`,
+            see `check_audio_file`): a row with a broken one stays as text only, or is left out where it has no text.
+            Without it `prepare_dataset` finds them, and leaves such rows out.
         config, revision, splits: of a Hub dataset only, see `load_hub_splits`.
 
     Returns:
-        `CorpusReading`: labels of CSV and TSV stay text without `numeric_labels` (a cell like `["sad", "angry"]` is
-        read as a JSON list), those of JSON Lines and Parquet keep their types. Rows that cannot be read, or that have
-        neither audio nor text, are among the problems.
+        `CorpusReading`: texts are as they stand in the table. Labels of CSV and TSV stay text without `numeric_labels`
+        (a cell like `["sad", "angry"]` is read as a JSON list), those of JSON Lines and Parquet keep their types. Rows
+        that cannot be read, or that have neither audio nor text, are among the problems.
 
     Raises:
         ValueError: there is no table, or it lacks a column (the ones present are listed).
@@ -66,24 +74,38 @@ def read(
     columns = TableColumns(
         audio_column, text_column, label_column, id_column, speaker_column, session_column, numeric_labels
     )
-    reading = CorpusReading({})
+    problems: list[Problem] = []
+    found: dict[str, Iterable[Utterance]] = {}
     if _is_hub_name(data_dir):
         for split, dataset in load_hub_splits(str(data_dir), config=config, revision=revision, splits=splits).items():
-            reading.splits[split] = list(
-                dataset_utterances(
-                    dataset,
-                    columns,
-                    name=f"{data_dir}-{split}",
-                    split=split,
-                    problems=reading.problems,
-                    audio_dir=Path(audio_dir or ""),
-                )
+            name, base = f"{data_dir}-{split}", Path(audio_dir or "")
+            found[split] = dataset_utterances(
+                dataset, columns, name=name, split=split, problems=problems, audio_dir=base
             )
-        return reading
-    for split, path in _tables(Path(data_dir)).items():
-        base = path.parent if audio_dir is None else Path(audio_dir)
-        reading.splits[split] = list(_utterances(path, columns, encoding, split, base, reading.problems))
-    return reading
+    else:
+        for split, path in _tables(Path(data_dir)).items():
+            base = path.parent if audio_dir is None else Path(audio_dir)
+            found[split] = _utterances(path, columns, encoding, split=split, audio_dir=base, problems=problems)
+    if check_audio is not None:
+        check_option("check_audio", check_audio, AUDIO_CHECKS)
+        found = {split: _with_checked_audio(rows, check_audio, split, problems) for split, rows in found.items()}
+    return CorpusReading({split: list(rows) for split, rows in found.items()}, problems)
+
+
+def _with_checked_audio(
+    utterances: Iterable[Utterance], level: str, split: str, problems: list[Problem]
+) -> Iterator[Utterance]:
+    for utterance in utterances:
+        if utterance.audio is None:
+            yield utterance.replace(extra={**utterance.extra, "duration": None})
+            continue
+        seconds, reason = check_audio_file(utterance.audio, level)
+        audio = utterance.audio if reason is None else None
+        if reason is not None:
+            kept = utterance.text is not None
+            problems.append(Problem(utterance.id, utterance.audio, reason, split, kept=kept))
+        if audio is not None or utterance.text is not None:
+            yield utterance.replace(audio=audio, extra={**utterance.extra, "duration": seconds})
 
 
 def _is_hub_name(data_dir: str | Path) -> bool:
@@ -91,7 +113,7 @@ def _is_hub_name(data_dir: str | Path) -> bool:
     name = str(data_dir)
     return (
         re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name) is not None
-        and not name.endswith(SUFFIXES)
+        and not name.lower().endswith(SUFFIXES)
         and not Path(name).exists()
     )
 
@@ -99,76 +121,96 @@ def _is_hub_name(data_dir: str | Path) -> bool:
 def _tables(data_dir: Path) -> dict[str, Path]:
     """The table of each split."""
     if data_dir.is_file():
-        if data_dir.suffix not in SUFFIXES:
+        if data_dir.suffix.lower() not in SUFFIXES:
             raise ValueError(f"{data_dir}: a table must end with one of {', '.join(SUFFIXES)}.")
         return {"train": data_dir}
     if not data_dir.is_dir():
         raise ValueError(f"{data_dir}: there is no such table or folder.")
     tables: dict[str, Path] = {}
+    present = [path for path in sorted(data_dir.iterdir()) if path.suffix.lower() in SUFFIXES]
     for split, names in SPLIT_NAMES.items():
-        found = [path for path in sorted(data_dir.iterdir()) if path.suffix in SUFFIXES and path.stem.lower() in names]
+        found = [path for path in present if path.stem.lower() in names]
         if len(found) > 1:
             raise ValueError(f"{data_dir} has several tables for {split}: {', '.join(path.name for path in found)}.")
         if found:
             tables[split] = found[0]
     if not tables:
-        present = ", ".join(sorted(path.name for path in data_dir.iterdir())[:10]) or "nothing"
+        names_there = ", ".join(sorted(path.name for path in data_dir.iterdir())[:10]) or "nothing"
         raise ValueError(
-            f"{data_dir} has no table named train, validation or test ({', '.join(SUFFIXES)}); it has {present}."
+            f"{data_dir} has no table named train, validation or test ({', '.join(SUFFIXES)}); it has {names_there}."
         )
     return tables
 
 
 def _utterances(
-    path: Path, columns: TableColumns, encoding: str, split: str, audio_dir: Path, problems: list[Problem]
+    path: Path,
+    columns: TableColumns,
+    encoding: str | None,
+    *,
+    split: str,
+    audio_dir: Path,
+    problems: list[Problem],
 ) -> Iterator[Utterance]:
-    if path.suffix == ".parquet":
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         dataset = Dataset.from_parquet(str(path))
         yield from dataset_utterances(
             dataset, columns, name=str(path), split=split, problems=problems, audio_dir=audio_dir
         )
         return
-    read_rows = _json_rows if path.suffix == ".jsonl" else _delimited_rows
+    lines = read_lines(path) if encoding is None else _lines_of_encoding(path, encoding)
+    rows = _json_rows(path, lines) if suffix == ".jsonl" else _delimited_rows(path, lines)
+    good = _good_rows(rows, columns.id, split, problems)
+    yield from columns.utterances(good, table=path.stem, audio_dir=audio_dir, split=split, problems=problems)
+
+
+def _lines_of_encoding(path: Path, encoding: str) -> list[Line]:
     try:
-        with path.open(encoding=encoding, newline="") as file:
-            rows = read_rows(path, file, problems, split)
-            yield from columns.utterances(rows, table=path.stem, audio_dir=audio_dir, split=split, problems=problems)
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not {encoding} ({error.reason}). Give its encoding, such as 'latin-1'."
-        ) from error
+        text = path.read_text(encoding=encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise ValueError(f"{path} is not {encoding} ({error}). Give its encoding, such as 'latin-1'.") from error
+    return [Line(number, line, is_utf8=True) for number, line in enumerate(text.split("\n"), start=1)]
 
 
-def _json_rows(path: Path, file: TextIO, problems: list[Problem], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(file, start=1):
-        place = f"{path}, line {number}"
-        if not line.strip():
+def _good_rows(
+    rows: Iterator[tuple[str, dict[str, Any] | str, bool]], id_column: str, split: str, problems: list[Problem]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows that can be read, as (place, cells); the others (a reason instead of cells) become problems."""
+    for place, cells, is_utf8 in rows:
+        if isinstance(cells, str):
+            problems.append(Problem(place, place, f"malformed line: {cells}", split))
+            continue
+        if not is_utf8:
+            reason = "undecodable bytes: not UTF-8, read as Windows-1252; if that is wrong, give the encoding"
+            problems.append(Problem(str(cells.get(id_column) or place), place, reason, split, kept=True))
+        yield place, cells
+
+
+def _json_rows(path: Path, lines: list[Line]) -> Iterator[tuple[str, dict[str, Any] | str, bool]]:
+    for line in lines:
+        if not line.text.strip():
             continue
         try:
-            cells = json.loads(line)
+            cells = json.loads(line.text)
         except json.JSONDecodeError as error:
-            problems.append(Problem(place, place, f"The line is not JSON: {error}.", split))
+            yield f"{path}, line {line.number}", f"not JSON: {error}", line.is_utf8
             continue
-        if isinstance(cells, dict):
-            yield place, cells
-        else:
-            problems.append(Problem(place, place, "The line is not a JSON object.", split))
+        found = cells if isinstance(cells, dict) else f"not a JSON object: {line.text.strip()[:60]!r}"
+        yield f"{path}, line {line.number}", found, line.is_utf8
 
 
-def _delimited_rows(
-    path: Path, file: TextIO, problems: list[Problem], split: str
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-    names = reader.fieldnames
-    if names is None:
+def _delimited_rows(path: Path, lines: list[Line]) -> Iterator[tuple[str, dict[str, Any] | str, bool]]:
+    rows = read_rows(lines, "\t" if path.suffix.lower() == ".tsv" else ",")
+    header = next(rows, None)
+    if header is None:
         raise ValueError(f"{path} is empty: a table needs a first line with the names of its columns.")
-    for cells in reader:
-        place = f"{path}, line {reader.line_num}"
-        if None in cells or None in cells.values():
-            reason = f"The row does not have the {len(names)} cells of the header. Quote cells that hold commas."
-            problems.append(Problem(place, place, reason, split))
+    names = [name.strip() for name in header.cells]
+    for row in rows:
+        place = f"{path}, line {row.number}"
+        if row.error is not None:
+            yield place, f"{row.error}. Quote cells that hold delimiters or line breaks.", row.is_utf8
         else:
-            yield place, {name: _cell(value) for name, value in cells.items()}
+            yield place, dict(zip(names, map(_cell, row.cells), strict=True)), row.is_utf8
 
 
 def _cell(value: str) -> Any:

@@ -37,7 +37,7 @@ SENTENCES = MappingProxyType(
     }
 )
 
-_FILE_NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[A-Za-z])(?P<version>[a-z]?)")
+_FILE_NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ABab]\d\d)(?P<emotion>[A-Za-z])(?P<version>[A-Za-z]?)")
 
 
 def read(
@@ -83,7 +83,7 @@ def _read_recording(path: Path, label_set: str, collector: UtteranceCollector) -
     if parts is None:
         collector.problem(path.stem, str(path), "malformed file name: expected such as 03a01Fa.wav")
         return
-    letter = parts["emotion"]
+    letter = parts["emotion"].upper()  # names that went through an old Windows may be in one case
     emotion = LABEL_MAPS["emodb-7-class"].apply(letter)
     if emotion is None:
         collector.problem(path.stem, str(path), f"unknown label: the letter {letter!r} stands for no emotion")
@@ -92,7 +92,9 @@ def _read_recording(path: Path, label_set: str, collector: UtteranceCollector) -
         Utterance(
             id=path.stem,
             audio=str(path),
-            text=SENTENCES.get(parts["sentence"]),  # a code without a sentence is reported as having no transcript
+            text=SENTENCES.get(
+                parts["sentence"].lower()
+            ),  # a code without a sentence is reported as having no transcript
             label=letter if label_set == "all" else emotion,
             speaker=parts["speaker"],
         ),

@@ -82,15 +82,28 @@ def dataset_utterances(
 
 
 def _rows(dataset: Dataset, columns: TableColumns, name: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    names = {column: feature for column, feature in dataset.features.items() if isinstance(feature, ClassLabel)}
+    names = {column: found for column, feature in dataset.features.items() if (found := _class_label(feature))}
     for index, row in enumerate(dataset):
         cells = dict(row)
         for column, feature in names.items():
-            cells[column] = None if cells[column] is None else feature.int2str(cells[column])
+            cells[column] = _class_names(cells[column], feature)
         audio = cells.get(columns.audio)
         if isinstance(audio, Mapping):
             cells[columns.audio] = _audio_file(audio, folder, f"{index:07d}")
         yield f"{name}, row {index}", cells
+
+
+def _class_label(feature: Any) -> ClassLabel | None:
+    """The class labels of a column, or of the lists in it."""
+    inner = getattr(feature, "feature", feature)
+    return inner if isinstance(inner, ClassLabel) else None
+
+
+def _class_names(value: Any, feature: ClassLabel) -> Any:
+    """Names instead of numbers; None for a number that is no class, as -1 often marks what is not labelled."""
+    if isinstance(value, list):
+        return [_class_names(inner, feature) for inner in value]
+    return feature.int2str(value) if value is not None and 0 <= value < feature.num_classes else None
 
 
 def _audio_file(audio: Mapping[str, Any], folder: Path, stem: str) -> str | None:

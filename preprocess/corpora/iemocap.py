@@ -21,10 +21,10 @@ from pathlib import Path
 
 from ..label_maps import LABEL_MAPS
 from ..schema import CorpusReading, Label, Utterance
-from .audio_check import audio_files
+from .audio_check import recordings_by_name
 from .collector import UtteranceCollector, check_option, corpus_folder
 from .known_counts import note_known_counts
-from .text_files import Line, read_lines
+from .text_files import Line, files_with_suffix, read_lines
 
 
 LABEL_SETS = ("4-class", "6-class", "all", "vad")
@@ -38,7 +38,10 @@ _TURN_NAME = re.compile(r"(?P<session>Ses\d\d)[FM]_\w+_(?P<gender>[FM])[A-Z]*\d+
 _EVALUATION = re.compile(
     r"\[\s*(?P<start>[\d.]+)\s*-\s*(?P<end>[\d.]+)\s*\]\s+(?P<turn>\S+)\s+(?P<code>\S+)\s+\[(?P<ratings>[^\]]*)\]\s*"
 )
-_TRANSCRIPT = re.compile(r"(?P<turn>Ses\w+)\s*\[[\d.]+\s*-\s*[\d.]+\]:?\s*(?P<text>.*)")
+# Some lines of the release have no interval: `Ses01F_impro01_M000: Do you have your forms?`
+_TRANSCRIPT = re.compile(r"(?P<turn>Ses\w+)\s*(?:\[[\d.]+\s*-\s*[\d.]+\]\s*:?|:)\s*(?P<text>.*)")
+# What stands between the turns: the description of the format, and what each annotator said (C-E1, A-F2, ...).
+_BESIDE_TURNS = re.compile(r"\s*(%.*|[AC]-\w+:.*)?")
 
 
 @dataclass(frozen=True)
@@ -90,24 +93,35 @@ def read(
     evaluations = _text_files(folder, "EmoEvaluation")
     if not evaluations:
         raise ValueError(f"{folder} holds no Session*/dialog/EmoEvaluation/*.txt. Expected: {LAYOUT}.")
-    texts = _read_transcripts(_text_files(folder, "transcriptions"), collector)
+    texts, places = _read_transcripts(_text_files(folder, "transcriptions"), collector)
+    recordings = {
+        Path(name).name: path
+        for sentences in sorted(folder.glob("Session*/sentences/wav"))
+        for name, path in recordings_by_name(sentences).items()
+    }
     evaluated = set()
     for path in evaluations:
         for turn in _read_evaluations(path, collector):
             evaluated.add(turn.name)
-            _add_turn(turn, path.parents[2], texts.get(turn.name), label_set, collector)
-    _note_unevaluated(folder, evaluated, collector)
+            nominal = path.parents[2] / "sentences" / "wav" / turn.name.rpartition("_")[0] / f"{turn.name}.wav"
+            audio = recordings.get(turn.name, nominal)
+            _add_turn(turn, audio, texts.get(turn.name), label_set, collector)
+    found = places | {name: str(path) for name, path in recordings.items()}
+    for name in sorted(set(found) - evaluated):
+        collector.problem(name, found[name], "no label: no evaluation lists this turn")
     return note_known_counts(collector.reading(), "iemocap", label_set, folder)
 
 
 def _text_files(folder: Path, kind: str) -> list[Path]:
     """A kind's files, one a dialogue, without its subfolders (single annotators) and macOS's `._` companions."""
-    paths = sorted(folder.glob(f"Session*/dialog/{kind}/*.txt"))
-    return [path for path in paths if not path.name.startswith(".")]
+    folders = sorted(folder.glob(f"Session*/dialog/{kind}"))
+    return [path for kind_folder in folders for path in files_with_suffix(kind_folder, ".txt", deep=False)]
 
 
-def _read_transcripts(paths: list[Path], collector: UtteranceCollector) -> dict[str, str]:
+def _read_transcripts(paths: list[Path], collector: UtteranceCollector) -> tuple[dict[str, str], dict[str, str]]:
+    """The transcript of every turn, and where it stands."""
     texts: dict[str, str] = {}
+    places: dict[str, str] = {}
     for path in paths:
         for line in read_lines(path):
             if not line.text.strip():
@@ -122,25 +136,26 @@ def _read_transcripts(paths: list[Path], collector: UtteranceCollector) -> dict[
                 collector.problem(parts["turn"], place, "duplicated transcript: the first one is read", kept=True)
             else:
                 collector.note_encoding(parts["turn"], place, line)
-                texts[parts["turn"]] = parts["text"]
-    return texts
+                texts[parts["turn"]], places[parts["turn"]] = parts["text"], place
+    return texts, places
 
 
 def _read_evaluations(path: Path, collector: UtteranceCollector) -> Iterator[_Turn]:
     for line in read_lines(path):
-        if not line.text.startswith("["):  # the format's description, and each annotator's own judgement
+        if _BESIDE_TURNS.fullmatch(line.text):
             continue
         place = f"{path}, line {line.number}"
-        parts = _EVALUATION.fullmatch(line.text)
+        parts = _EVALUATION.fullmatch(line.text.strip())
         if parts is None:
-            collector.problem(path.stem, place, f"malformed line: {line.text[:60]!r}")
+            named = _TURN_NAME.search(line.text)
+            collector.problem(named[0] if named else path.stem, place, f"malformed line: {line.text[:60]!r}")
         elif _TURN_NAME.fullmatch(parts["turn"]) is None:
             collector.problem(parts["turn"], place, "malformed turn name: expected such as Ses01F_impro01_M003")
         else:
             yield _Turn(parts["turn"], parts["code"], parts["ratings"], place, line)
 
 
-def _add_turn(turn: _Turn, session_dir: Path, text: str | None, label_set: str, collector: UtteranceCollector) -> None:
+def _add_turn(turn: _Turn, audio: Path, text: str | None, label_set: str, collector: UtteranceCollector) -> None:
     label, reason = _ratings(turn.ratings) if label_set == "vad" else _emotion(turn.code, label_set)
     if reason is not None:
         collector.problem(turn.name, turn.place, reason)
@@ -148,11 +163,10 @@ def _add_turn(turn: _Turn, session_dir: Path, text: str | None, label_set: str, 
     collector.note_encoding(turn.name, turn.place, turn.line)
     name = _TURN_NAME.fullmatch(turn.name)
     assert name is not None  # _read_evaluations gives no other names
-    dialogue = turn.name.rpartition("_")[0]
     collector.add(
         Utterance(
             id=turn.name,
-            audio=str(session_dir / "sentences" / "wav" / dialogue / f"{turn.name}.wav"),
+            audio=str(audio),
             text=text,
             label=label,
             speaker=name["session"] + name["gender"],
@@ -183,10 +197,3 @@ def _ratings(written: str) -> tuple[Label, str | None]:
     if not all(RATING_RANGE[0] <= rating <= RATING_RANGE[1] for rating in ratings):  # NaN is out of range, too
         return None, f"out of range: valence, activation and dominance go from 1 to 5, got {written!r}"
     return ratings, None
-
-
-def _note_unevaluated(folder: Path, evaluated: set[str], collector: UtteranceCollector) -> None:
-    for sentences in sorted(folder.glob("Session*/sentences/wav")):
-        for path in audio_files(sentences):
-            if path.stem not in evaluated:
-                collector.problem(path.stem, str(path), "no label: no evaluation lists this recording")

@@ -11,6 +11,10 @@ from ..schema import CorpusReading, Problem
 # How the reason of that warning begins.
 COUNTS_DIFFER = "counts differ from the published ones"
 
+_MELD_SPLITS = {"split train": 9989, "split validation": 1109, "split test": 2610}
+_MOSI_SPLITS = {"split train": 1284, "split validation": 229, "split test": 686}
+_MOSEI_SPLITS = {"split train": 16326, "split validation": 1871, "split test": 4659}
+
 # What is counted is one of: "all", "split <name>", "session <name>", "label <name>".
 KNOWN_COUNTS: dict[tuple[str, str], dict[str, int]] = {
     # The usual subset of the full release, see for example arXiv 2008.06682 and SUPERB's emotion task.
@@ -20,13 +24,19 @@ KNOWN_COUNTS: dict[tuple[str, str], dict[str, int]] = {
         **{"session Ses04": 1031, "session Ses05": 1241},
         **{"label neutral": 1708, "label sad": 1084, "label angry": 1103, "label happy": 1636},
     },
+    # The other codes of the release: 7380 turns in six classes, 10039 with every code and those without agreement.
+    ("iemocap", "6-class"): {
+        "all": 7380,
+        **{"label happy": 595, "label sad": 1084, "label neutral": 1708},
+        **{"label angry": 1103, "label excited": 1041, "label frustrated": 1849},
+    },
+    ("iemocap", "vad"): {"all": 10039},
     # Poria et al., ACL 2019, table of the dataset's statistics.
-    ("meld", "emotion"): {"split train": 9989, "split validation": 1109, "split test": 2610},
-    ("meld", "sentiment"): {"split train": 9989, "split validation": 1109, "split test": 2610},
-    # The standard folds over the 2199 opinion segments.
-    ("mosi", "score"): {"split train": 1284, "split validation": 229, "split test": 686},
+    **{("meld", label_set): _MELD_SPLITS for label_set in ("emotion", "sentiment")},
+    # The standard folds over the 2199 opinion segments. Without the neutral ones (binary-non0) there are fewer.
+    **{("mosi", label_set): _MOSI_SPLITS for label_set in ("score", "binary-has0", "7-class")},
     # The split column of MMSA's label.csv. Releases of the raw corpus differ by some hundreds.
-    ("mosei", "score"): {"split train": 16326, "split validation": 1871, "split test": 4659},
+    **{("mosei", label_set): _MOSEI_SPLITS for label_set in ("score", "binary-has0", "7-class")},
     # Burkhardt et al., Interspeech 2005, as published.
     ("emodb", "7-class"): {
         "all": 535,

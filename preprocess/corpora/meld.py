@@ -32,7 +32,7 @@ CLIP_FOLDERS = {
 }
 COLUMNS = ("utterance", "speaker", "emotion", "sentiment", "dialogue_id", "utterance_id")
 
-_CLIP_NAME = re.compile(r"(?P<prefix>.*?)dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)")
+_CLIP_NAME = re.compile(r"(?:final_videos_test)?dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)", re.IGNORECASE)
 
 ClipKey = tuple[int, int]
 
@@ -88,7 +88,7 @@ def _find_table(folder: Path, split: str) -> Path | None:
 
 
 def _read_split(folder: Path, table: Path, split: str, label_set: str, collector: UtteranceCollector) -> None:
-    clips, spare = _find_clips(folder, split)
+    clips, spare = _find_clips(_clip_folders(folder, table.parent, split), split, collector)
     missing_clips = folder / CLIP_FOLDERS[split][0]
     seen: set[ClipKey] = set()
     for row in read_table(table):
@@ -142,27 +142,32 @@ def _read_key(row: TableRow, table: Path) -> ClipKey | None:
     return (int(numbers[0]), int(numbers[1])) if all(number.isdecimal() for number in numbers) else None
 
 
-def _find_clips(folder: Path, split: str) -> tuple[dict[ClipKey, Path], list[Path]]:
+def _find_clips(
+    folders: list[Path], split: str, collector: UtteranceCollector
+) -> tuple[dict[ClipKey, Path], list[Path]]:
     """One clip per utterance, and the recordings that are a second one of the same utterance.
 
     A name without a prefix wins over `final_videos_test...`, and wav over the video it was taken from.
     """
     found: dict[ClipKey, list[Path]] = {}
-    for clip_folder in _clip_folders(folder, split):
+    for clip_folder in folders:
         for path in audio_files(clip_folder):
             name = _CLIP_NAME.fullmatch(path.stem)
-            if name is not None and name["prefix"] in ("", "final_videos_test"):
+            if name is None:
+                collector.problem(path.stem, str(path), "malformed file name: expected such as dia0_utt0.mp4", split)
+            else:
                 found.setdefault((int(name["dialogue"]), int(name["utterance"])), []).append(path)
     clips, spare = {}, []
     for key, paths in sorted(found.items()):
-        paths.sort(key=lambda path: (not path.stem.startswith("dia"), path.suffix.lower() != ".wav", path))
+        paths.sort(key=lambda path: (not path.stem.lower().startswith("dia"), path.suffix.lower() != ".wav", path))
         clips[key] = paths[0]
         spare += [path for path in paths[1:] if path.stem != paths[0].stem]
     return clips, spare
 
 
-def _clip_folders(folder: Path, split: str) -> list[Path]:
-    """Folders of a split's clips: `train_splits/` and the like, in the folder itself or in its `train/`."""
-    parents = (folder / SPLIT_NAMES[split], folder)
-    named = [parent / name for name in CLIP_FOLDERS[split] for parent in parents if (parent / name).is_dir()]
+def _clip_folders(folder: Path, table_folder: Path, split: str) -> list[Path]:
+    """Folders of a split's clips: `train_splits/` and the like, in the folder, beside the table, or in a `train/`."""
+    parents = [parent / name for parent in (folder, table_folder) for name in (SPLIT_NAMES[split], "")]
+    found = [parent / name for name in CLIP_FOLDERS[split] for parent in parents if (parent / name).is_dir()]
+    named = list(dict.fromkeys(found))
     return [path for path in named if not any(other in path.parents for other in named)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,7 @@ class TableColumns:
                 self.check(cells, table)
             name = _text(cells.get(self.id)) or f"{table}-{index:06d}"
             audio, text = cells.get(self.audio), _text(cells.get(self.text))
+            audio = None if isinstance(audio, str) and not audio.strip() else audio
             if audio is None and (text is None or not text.strip()):
                 problems.append(Problem(name, place, "The row has neither audio nor text.", split))
                 continue
@@ -106,7 +108,12 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> Any:
-    """A number, a list of numbers, or None."""
+    """A finite number, a list of them, or None."""
     if isinstance(value, list):
-        return [float(inner) for inner in value]
-    return None if value is None else float(value)
+        return [_number(inner) for inner in value]
+    if value is None:
+        return None
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is not finite")
+    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ def read_lines(path: str | Path) -> list[Line]:
     """All lines of a text file, whatever their line ends.
 
     Each line is UTF-8 where its bytes are, and Windows-1252 otherwise (the encoding that corpora of the 2000s and
-    files saved by a spreadsheet have); bytes that neither knows become U+FFFD.
+    files saved by a spreadsheet have); bytes that neither knows become U+FFFD. A file that begins with the byte-order
+    mark of UTF-16 is read as that.
 
     Example:
         >>> import tempfile
@@ -52,7 +54,10 @@ def read_lines(path: str | Path) -> list[Line]:
         >>> [(line.text, line.is_utf8) for line in read_lines(file.name)]
         [('plain', True), ('it’s', False)]
     """
-    content = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")
+    content = Path(path).read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # what Excel calls Unicode text
+        content = content.decode("utf-16", errors="replace").encode("utf-8")
+    content = content.removeprefix(codecs.BOM_UTF8)
     lines = []
     for number, raw in enumerate(content.splitlines(), start=1):
         try:
@@ -85,6 +90,18 @@ def read_table(path: str | Path) -> Iterator[TableRow]:
             yield TableRow(line, {}, error=f"{len(cells)} cells where the header has {len(header)}")
         else:
             yield TableRow(line, dict(zip(header, cells, strict=True)))
+
+
+def files_with_suffix(folder: str | Path, *suffixes: str, deep: bool = True) -> list[Path]:
+    """Files with one of these suffixes, in any case and in the order of their paths, without hidden ones.
+
+    Args:
+        folder (`str` or `Path`): where they are.
+        suffixes (`str`): such as `".txt"`.
+        deep (`bool`, defaults to `True`): also those in subfolders.
+    """
+    found = Path(folder).rglob("*") if deep else Path(folder).glob("*")
+    return sorted(path for path in found if path.suffix.lower() in suffixes and not path.name.startswith("."))
 
 
 def normalise_header(name: str) -> str:

@@ -111,12 +111,24 @@ class TestErrors:
         with pytest.raises(ValueError, match="labelled split"):
             evaluate(config("regression", ["sentiment"]), VALUES, None)
 
-    def test_diverged_model_gives_nan_and_goes_on(self):
-        logits = LOGITS.copy()
-        logits[3, 1] = np.nan
-        with pytest.warns(UndefinedMetricWarning, match="1 of 51 logits are not finite"):
-            metrics = evaluate(config("single_label_classification"), logits, INDICES)
-        assert set(metrics) == set(emotion_metrics(INDICES, INDICES, NAMES))
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    @pytest.mark.parametrize(
+        ("problem_type", "names", "logits", "labels"),
+        [
+            ("single_label_classification", NAMES, LOGITS, INDICES),
+            ("one_vs_rest_classification", NAMES, PAIRS, ROWS),
+            ("multi_label_classification", NAMES, LOGITS, ROWS),
+            ("regression", ["sentiment"], VALUES, RATINGS),
+            ("regression", NAMES, LOGITS, ROWS),
+        ],
+    )
+    def test_diverged_model_gives_nan_and_goes_on(self, problem_type, names, logits, labels, value):
+        diverged = logits.copy()
+        diverged[3, 0] = value
+        bad, configuration = int((~np.isfinite(diverged)).sum()), config(problem_type, names)
+        with pytest.warns(UndefinedMetricWarning, match=f"{bad} of {logits.size} logits are not finite"):
+            metrics = evaluate(configuration, diverged, labels)
+        assert list(metrics) == list(evaluate(configuration, logits, labels))
         assert np.isnan(list(metrics.values())).all()
 
 

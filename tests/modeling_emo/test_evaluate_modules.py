@@ -87,5 +87,16 @@ def test_ragged_batches_give_the_same_as_one(tmp_path):
     assert module.compute() == metrics_emobert.sentiment_metrics(SCORES, truth)
 
 
+def test_modules_combine(tmp_path):
+    folders = ("sentiment_score", "concordance_correlation")
+    modules = [evaluate.load(str(METRICS / folder), cache_dir=str(tmp_path)) for folder in folders]
+    truth = np.round(SCORES + 0.3)
+    combined = evaluate.combine(modules).compute(predictions=SCORES, references=truth)
+    sentiment = metrics_emobert.sentiment_metrics(SCORES, truth)
+    assert combined == sentiment | metrics_emobert.dimensional_metrics(SCORES, truth, ["score"])
+    by_folder = evaluate.combine([str(METRICS / "sentiment_score")])
+    assert by_folder.compute(predictions=SCORES, references=truth) == sentiment
+
+
 def test_every_folder_is_tested():
     assert {path.parent.name for path in METRICS.glob("*/*.py")} == {case[0] for case in CASES.values()}

@@ -65,7 +65,17 @@ class TestPredictedAgainstRated:
 
     def test_one_point_has_no_correlation(self, tmp_path):
         path = plot_predicted_against_rated([1.0], [1.0], tmp_path / "rated.svg")
-        assert "n = 1   Pearson r = nan   mean absolute error = 0.000" in texts(path)
+        assert "n = 1   Pearson r = undefined   mean absolute error = 0.000" in texts(path)
+
+    def test_a_diverged_model_is_drawn_as_far_as_it_goes(self, tmp_path):
+        path = plot_predicted_against_rated([1.0, np.nan, 2.0, np.inf], [1.0, 2.0, 3.0, 0.0], tmp_path / "rated.svg")
+        detail = "n = 2   Pearson r = 1.000   mean absolute error = 0.500   (2 not finite, left out)"
+        assert detail in texts(path) and marks(path, "PathCollection") == 2
+        path = plot_predicted_against_rated([np.nan], [1.0], tmp_path / "rated.svg", score_range=(-3, 3))
+        detail = "n = 0   Pearson r = undefined   mean absolute error = undefined   (1 not finite, left out)"
+        assert detail in texts(path)
+        with pytest.raises(ValueError, match="1 of 1 labels are not finite"):
+            plot_predicted_against_rated([1.0], [np.nan], tmp_path / "rated.svg")
 
     def test_rejects(self, tmp_path):
         with pytest.raises(ValueError, match="no predictions to draw"):
@@ -106,6 +116,15 @@ class TestConfusionMatrix:
         assert written.count("-") == 3
         assert written.count("3") == 1 and written.count("1") == 1 and written.count("2") == 1
 
+    @pytest.mark.parametrize("count", [1, 20])
+    def test_one_class_many_classes_and_nothing(self, count, tmp_path):
+        names = [f"a rather long emotion name {number}" for number in range(count)]
+        path = plot_confusion_matrix(range(count), range(count), names, tmp_path / "confusion.svg")
+        assert f"n = {count}   accuracy = 100.0%" in texts(path)
+        assert texts(path).count("100%") == count + 1  # and once at the colour bar
+        empty = plot_confusion_matrix([], [], names, tmp_path / "empty.svg")
+        assert "n = 0   accuracy = undefined" in texts(empty)
+
     def test_rejects_unknown_classes(self, tmp_path):
         with pytest.raises(ValueError, match="class indices from 0 to 1"):
             plot_confusion_matrix([2], [0], ["angry", "happy"], tmp_path / "confusion.png")
@@ -116,6 +135,12 @@ class TestReliability:
         path = plot_reliability([0.9, 0.9, 0.3], [1, 0, 0], tmp_path / "reliability.svg")
         # (2 * |0.9 - 0.5| + |0.3 - 0|) / 3
         assert "n = 3   expected calibration error = 0.367" in texts(path)
+
+    def test_a_diverged_model_is_drawn_as_far_as_it_goes(self, tmp_path):
+        path = plot_reliability([0.9, np.nan, 0.3], [1, 0, 0], tmp_path / "reliability.svg")
+        assert "n = 2   expected calibration error = 0.200   (1 not finite, left out)" in texts(path)
+        path = plot_reliability([np.nan], [0], tmp_path / "reliability.svg")
+        assert "n = 0   expected calibration error = undefined   (1 not finite, left out)" in texts(path)
 
     def test_rejects(self, tmp_path):
         with pytest.raises(ValueError, match="no decisions to draw"):

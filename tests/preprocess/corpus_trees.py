@@ -59,6 +59,19 @@ def make_empty(path: Path) -> Path:
     return path
 
 
+def damaged_sounds(folder: Path) -> None:
+    """Recordings by name, one good and the others broken each in its own way."""
+    write_tone(folder / "good.wav", 0.2)
+    make_empty(folder / "empty.wav")
+    cut_short(write_tone(folder / "cut.wav"))
+    cut_short(write_clip(folder / "cut.mp4"))
+    write_clip(folder / "silent.mp4", with_audio=False)
+    (folder / "page.wav").write_bytes(b"<html>404 Not Found</html>")
+    write_tone(folder / "nothing.wav", 0)
+    sf.write(folder / "nan.wav", np.full(4_000, np.nan), 16_000, subtype="FLOAT")
+    write_tone(folder / "short.wav", 0.01)
+
+
 def make_apple_double(path: Path) -> Path:
     """The `._` companion that macOS's tar writes beside a file: not a recording, in spite of its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +209,7 @@ def mmsa_tree(root: Path) -> Path:
         mmsa_row("_dI--eQ6qVU", "2", "it’s fine", "0.0", "valid"),
         mmsa_row("tmZoasNr4rU", "3", "i loved it", "3.0", "test"),
     ]
+    root.mkdir(exist_ok=True)
     (root / "label.csv").write_text("\n".join([MMSA_HEADER, *table, ""]), encoding="utf-8")
     for video, clip in (("03bSnISJMiM", 1), ("03bSnISJMiM", 11), ("_dI--eQ6qVU", 2), ("tmZoasNr4rU", 3)):
         write_clip(root / "Raw" / video / f"{clip}.mp4")

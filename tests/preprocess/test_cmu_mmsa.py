@@ -10,6 +10,7 @@ from tests.preprocess.corpus_trees import (
     MMSA_HEADER,
     cut_short,
     damage,
+    make_apple_double,
     make_empty,
     mmsa_row,
     mmsa_tree,
@@ -72,6 +73,8 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
     ]
     content = (root / "label.csv").read_bytes() + "\r\n".join(table).encode()
     (root / "label.csv").write_bytes(content + b"\r\n" + mmsa_row(video, "33", "caf", "1", "train").encode())
+    upper = "\n" + mmsa_row(video, "34", "upper-case suffix", "1", "Train")
+    (root / "label.csv").write_bytes((root / "label.csv").read_bytes() + upper.encode())
     (root / "label.csv").write_bytes((root / "label.csv").read_bytes().replace(b'"caf"', b'"caf\xe9"'))
     clips = root / "Raw" / video
     for number in (24, 25, 26, 27, 28, 32, 33, 99):
@@ -79,6 +82,8 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
     make_empty(clips / "21.mp4")
     cut_short(write_clip(clips / "22.mp4"))
     write_clip(clips / "23.mp4", with_audio=False)
+    write_clip(clips / "34.mp4").rename(clips / "34.MP4")
+    make_apple_double(clips / "34.mp4")
 
     reading = mosi.read(root)
 
@@ -90,6 +95,7 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
         (f"{video}_24", True, None),
         (f"{video}_32", True, "it’s the last one"),
         (f"{video}_33", True, "café"),
+        (f"{video}_34", True, "upper-case suffix"),
     ]
     assert damage(reading) == [
         (f"{video}_1", "duplicated id", "train", False),

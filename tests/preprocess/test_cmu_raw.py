@@ -8,6 +8,7 @@ from preprocess.corpora import mosei, mosi
 from tests.preprocess.corpus_trees import (
     cut_short,
     damage,
+    make_apple_double,
     make_empty,
     mosei_raw_tree,
     mosi_raw_tree,
@@ -197,45 +198,85 @@ def test_mosi_damage_is_listed_and_the_good_rows_survive(tmp_path):
 
 def test_mosei_damage_is_listed_and_the_good_rows_survive(tmp_path):
     root = mosei_raw_tree(tmp_path)
-    for path in (root / "Raw" / "Transcript").rglob("100178.txt"):
-        lines = (
-            b"100178___x___0.5___0.9___bad number\n"
-            b"100178___8___0.5___1.2.3___bad time\n"
-            b"100178___9___1.5___2.9___late\n"
-            b"100178___10___5.0___6.0___beyond the end\n"
-        )
-        path.write_bytes(path.read_bytes() + lines)
+    transcripts = root / "Raw" / "Transcript" / "Segmented" / "Combined"
+    lines = (
+        b"100178___x___0.5___0.9___bad number\n"
+        b"100178___8___0.5___1.2.3___bad time\n"
+        b"100179___8___0.5___0.9___another video\n"
+        b"100178___9___1.5___2.9___late\r\n"
+        b"100178___10___5.0___6.0___beyond the end\n"
+        b"100178___9___1.5___2.9___late again\n"
+        b"100178___11___0.6___0.7___ \n"
+        b"100178___12___0.7___0.8___it\x92s old encoding\n"
+        b"100178___13___0.8___0.9___out of range\n"
+        b"100178___14___0.9___1.0___negative emotion\n"
+    )
+    path = transcripts / "100178.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + lines)
+    path.rename(path.with_suffix(".annotprocessed"))  # some copies call MOSEI's transcripts as MOSI's are called
+    (transcripts / "read me.txt").write_text("no transcript\n")
+    make_apple_double(transcripts / "100178.txt")
+    (transcripts / "silent.txt").write_bytes(b"silent___0___0.0___0.5___no recording at all\n")
     zero = [0.0] * 6
+    score_labels = [[1.0, *zero], [2.0, *zero], [3.0, *zero], [np.nan, *zero]]
+    intervals = [[1.5, 2.9], [5.0, 6.0], [8.0, 9.0], [-0.4176, 0.5]]
+    score_labels += [[1.0, *zero], [1.0, *zero], [3.2, *zero], [1.0, -1.0, 0, 0, 0, 0, 0]]
+    intervals += [[0.6, 0.7], [0.7, 0.8], [0.8, 0.9], [0.9, 1.0]]
     labels = {
         MOSEI_VIDEO: ([[1.0, *zero]], [[0.05, 0.6]]),
-        "100178": (
-            [[1.0, *zero], [2.0, *zero], [3.0, *zero], [np.nan, *zero]],
-            [[1.5, 2.9], [5.0, 6.0], [8.0, 9.0], [-0.4176, 0.5]],
-        ),
+        "100178": (score_labels, intervals),
+        "malformed": ([[1.0, 2.0]], [[0.0, 1.0]]),
+        "silent": ([[1.0, *zero]], [[0.0, 0.5]]),
     }
-    write_csd(root / "CMU_MOSEI_Labels.csd", "All Labels", labels)
+    csd = write_csd(root / "CMU_MOSEI_Labels.csd", "All Labels", labels)
+    make_apple_double(csd)
     full = root / "Raw" / "Audio" / "Full" / "WAV_16000"
     cut_short(full / f"{MOSEI_VIDEO}.wav")
 
     reading = mosei.read(root, segment_dir=root / "segments")
 
-    assert [(u.id, u.extra["duration"], u.label) for u in reading.splits["train"]] == [
-        (f"{MOSEI_VIDEO}_0", None, 1.0),
-        ("100178_9", 0.5, 1.0),
-        ("100178_10", None, 2.0),
+    assert [(u.id, u.extra["duration"], u.text, u.label) for u in reading.splits["train"]] == [
+        (f"{MOSEI_VIDEO}_0", None, "Key is part of the people", 1.0),
+        ("100178_9", 0.5, "late", 1.0),
+        ("100178_10", None, "beyond the end", 2.0),
+        ("100178_11", pytest.approx(0.1), None, 1.0),
+        ("100178_12", pytest.approx(0.1), "it’s old encoding", 1.0),
+        ("100178_14", pytest.approx(0.1), "negative emotion", 1.0),
+        ("silent_0", None, "no recording at all", 1.0),
     ]
-    assert damage(reading) == [
+    expected = [
         (f"{MOSEI_VIDEO}_0", "broken recording", "train", True),
         (f"{MOSEI_VIDEO}_1", "no label", None, False),
         (f"{MOSEI_VIDEO}_2", "no label", None, False),
         ("100178", "malformed line", None, False),
         ("100178", "malformed line", None, False),
-        ("100178[3]", "no transcript", None, False),
+        ("100178", "malformed line", None, False),
+        ("100178[8]", "no transcript", None, False),
         ("100178_10", "no recording", "train", True),
+        ("100178_11", "empty transcript", "train", True),
+        ("100178_12", "undecodable bytes", "train", True),
+        ("100178_13", "out of range", "train", False),
         ("100178_7", "NaN label", "train", False),
+        ("100178_9", "duplicated transcript", None, True),
         ("100178_9", "segment cut short", "train", True),
+        ("CMU_MOSEI_Labels.csd", "malformed labels", None, False),
         ("CMU_MOSEI_Labels.csd", "no official split", None, True),
+        ("read me", "malformed file name", None, False),
+        ("silent_0", "no recording", "train", True),
     ]
+    assert damage(reading) == expected
+    emotions = mosei.read(root, label_set="emotions", segment_dir=root / "segments")
+    assert ("100178_14", "out of range", "train", False) in damage(emotions)
+
+
+def test_mosi_labels_that_are_not_in_the_order_of_time(tmp_path):
+    root = mosi_raw_tree(tmp_path)
+    labels = {FIRST: ([[-0.8], [2.4]], [[1.0, 1.5], [0.25, 0.75]])}
+    write_csd(root / "CMU_MOSI_Opinion_Labels.csd", "Opinion Segment Labels", labels)
+    assert {u.id: u.label for u in mosi.read(root).splits["train"]} == {
+        f"{FIRST}_1": score(2.4),
+        f"{FIRST}_2": score(-0.8),
+    }
 
 
 def test_files_of_labels_that_cannot_be_read_are_named(tmp_path):

@@ -5,6 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from preprocess import LabelEncoder, load_corpus, prepare_dataset, read_corpus
+from preprocess.skipped import SKIPPED_FILE, read_skipped
+from tests.preprocess.corpus_trees import damaged_sounds, make_empty
 from tests.tiny import tiny_processor, write_tone
 
 
@@ -79,7 +81,14 @@ class TestTables:
         table = tmp_path / "calls.csv"
         table.write_bytes("text,label\ncafé,sad\n".encode("latin-1"))
         with pytest.raises(ValueError, match="Give its encoding"):
-            read_corpus("csv", table)
+            read_corpus("csv", table, encoding="utf-8")
+        reading = read_corpus("csv", table)
+        assert rows_of(reading)[0][2] == "café"
+        assert [(problem.place, problem.kept) for problem in reading.problems] == [(f"{table}, line 2", True)]
+        assert "undecodable bytes" in reading.problems[0].reason
+        table.write_text("text,label\ncafé,sad\n", encoding="utf-16")
+        assert rows_of(read_corpus("csv", table))[0][2] == "café"
+        table.write_bytes("text,label\ncafé,sad\n".encode("latin-1"))
         assert rows_of(read_corpus("csv", table, encoding="latin-1"))[0][2] == "café"
 
 
@@ -132,7 +141,7 @@ class TestBadRows:
         assert [(problem.place, problem.split) for problem in reading.problems] == [
             (f"{table}, line {line}", "train") for line in (3, 4, 5)
         ]
-        assert "does not have the 3 cells of the header" in reading.problems[0].reason
+        assert "4 cells where the header has 3" in reading.problems[0].reason
         assert "neither audio nor text" in reading.problems[2].reason and reading.problems[2].id == "d"
 
     def test_json_lines(self, tmp_path):
@@ -154,6 +163,96 @@ class TestBadRows:
         (tmp_path / "calls.csv").write_text(content)
         with pytest.raises(ValueError, match=message):
             read_corpus("csv", tmp_path / "calls.csv")
+
+
+def test_a_quotation_mark_that_is_not_closed_takes_no_other_row_with_it(tmp_path):
+    table = tmp_path / "calls.csv"
+    table.write_text('id,text,label\na,"never, closed,sad\nb,"two\nlines",sad\nc,how,"sad\nd,"he said ""hi""",sad\n')
+    reading = read_corpus("csv", table)
+    assert [(row[0], row[2], row[3]) for row in rows_of(reading)] == [
+        ("b", "two\nlines", "sad"),
+        ("c", "how", "sad"),
+        ("d", 'he said "hi"', "sad"),
+    ]
+    assert [problem.place for problem in reading.problems] == [f"{table}, line 2"]
+    tabs = tmp_path / "calls.tsv"
+    tabs.write_text('id\ttext\tlabel\na\t"never closed\tsad\nb\t"Well", he said\tsad\n')
+    reading = read_corpus("csv", tabs)
+    assert [row[2] for row in rows_of(reading)] == ['"never closed', "Well, he said"]
+    assert reading.problems == []
+
+
+def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
+    damaged_sounds(tmp_path)
+    (tmp_path / "good.wav").rename(tmp_path / "GOOD.WAV")
+    rows = [
+        b"z,GOOD.WAV,how,1.5",
+        b"gone,gone.wav,how,1",
+        *(f"{name},{name}.wav,how,1".encode() for name in ("empty", "cut", "page", "nothing", "nan", "short")),
+        b"film,cut.mp4,how,1",
+        b"silent,silent.mp4,how,1",
+        b"mute,gone.wav,,1",
+        b"z,GOOD.WAV,again,1",
+        b"neither, , ,1",
+        b"word,GOOD.WAV,how,high",
+        b"NaN,GOOD.WAV,how,nan",
+        b"range,GOOD.WAV,how,5",
+        b"unlabelled,GOOD.WAV,how,",
+        b"cells,GOOD.WAV,how, nice,1",
+        b'open,GOOD.WAV,"how, nice,1',
+        b"old,GOOD.WAV,caf\xe9,-1",
+        b"",
+        b"a,,last,2",
+    ]
+    (tmp_path / "TRAIN.CSV").write_bytes(b"\xef\xbb\xbfid,audio,text,label\r\n" + b"\r\n".join(rows) + b"\r\n")
+    (tmp_path / "._TRAIN.CSV").write_bytes(b"\x00\x05\x16\x07")
+
+    reading = read_corpus("csv", tmp_path, numeric_labels=True, check_audio="decode")
+    encoder = LabelEncoder("regression", label_range=(-3, 3))
+    corpus = reading.to_dataset_dict()
+    out = tmp_path / "out"
+    prepared = prepare_dataset(corpus, tiny_processor(), encoder, output_dir=out, problems=reading.problems)["train"]
+
+    broken = ["gone", "empty", "cut", "page", "nothing", "nan", "film", "silent"]
+    assert dict(zip(prepared["id"][:].tolist(), prepared["speech_length"][:].tolist(), strict=True)) == {
+        "z": 3_200,
+        **dict.fromkeys(broken, 0),
+        "old": 3_200,
+        "a": 0,
+    }
+    table = tmp_path / "TRAIN.CSV"
+    found = [
+        (problem.id, problem.reason.partition(":")[0], problem.kept) for problem in read_skipped(out / SKIPPED_FILE)
+    ]
+    assert sorted(found) == sorted(
+        [
+            ("gone", "no recording", True),
+            ("empty", "empty recording", True),
+            *((name, "broken recording", True) for name in broken[2:]),
+            ("mute", "no recording", False),
+            ("z", "The id 'z' is already used in train", False),
+            ("neither", "The row has neither audio nor text.", False),
+            ("word", "The label is not a number", False),
+            ("NaN", "The label is not a number", False),
+            (f"{table}, line 19", "malformed line", False),
+            (f"{table}, line 20", "malformed line", False),
+            ("old", "undecodable bytes", True),
+            ("short", "The sound of 0.010 s is shorter than 0.1 s.", False),
+            ("range", "label", False),
+            ("unlabelled", "label", False),
+        ]
+    )
+
+
+def test_without_a_look_at_the_recordings_preparation_leaves_broken_ones_out(tmp_path):
+    make_empty(tmp_path / "empty.wav")
+    (tmp_path / "calls.csv").write_text("id,audio,text,label\na,empty.wav,how,1\nb,,nice,1\n")
+    reading = read_corpus("csv", tmp_path / "calls.csv", numeric_labels=True)
+    assert len(reading.splits["train"]) == 2 and reading.problems == []
+    checked = read_corpus("csv", tmp_path / "calls.csv", numeric_labels=True, check_audio="exists")
+    assert [row[1] for row in rows_of(checked)] == [None, None]
+    with pytest.raises(ValueError, match="check_audio='deep' is unknown. Choose one of: exists, header, decode"):
+        read_corpus("csv", tmp_path / "calls.csv", check_audio="deep")
 
 
 def test_from_a_table_to_prepared_rows(tmp_path):

@@ -1,9 +1,21 @@
 """EmoDB: rows from file names, both layouts, and damaged recordings."""
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 from preprocess.corpora import emodb
-from tests.preprocess.corpus_trees import SECONDS, cut_short, damage, emodb_tree, make_apple_double, make_empty, rows
+from tests.preprocess.corpus_trees import (
+    SECONDS,
+    cut_short,
+    damage,
+    emodb_tree,
+    make_apple_double,
+    make_empty,
+    rows,
+    write_clip,
+    write_tone,
+)
 
 
 ICEBOX = "Der Lappen liegt auf dem Eisschrank."
@@ -43,23 +55,47 @@ def test_a_flat_folder_and_the_raw_letters(tmp_path):
 
 
 def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
-    root = emodb_tree(tmp_path, ["03a01Fa", "03a01Xa", "03a03Na", "noise", "08a01Wa", "08a01Wb", "08a01Wc"])
-    make_empty(root / "wav" / "08a01Wa.wav")
-    cut_short(root / "wav" / "08a01Wb.wav")
-    (root / "wav" / "08a01Wc.wav").write_bytes(b"<html>404 Not Found</html>")
+    wav = emodb_tree(tmp_path, ["03a01Fa", "03a01Xa", "03a03Na", "noise", "08a01Wa", "08a01Wb", "08a01Wc"]) / "wav"
+    make_empty(wav / "08a01Wa.wav")
+    cut_short(wav / "08a01Wb.wav")
+    cut_short(wav / "08a01Wc.wav", 0.002)
+    (wav / "08a01Wd.wav").write_bytes(b"<html>404 Not Found</html>")
+    write_tone(wav / "08a01We.wav", 0)
+    sf.write(wav / "08a01Wf.wav", np.full(4_000, np.nan), 16_000, subtype="FLOAT")
+    write_tone(wav / "again" / "03a01Fa.wav")
+    write_clip(wav / "09a01Na.mp4", with_audio=False)
+    cut_short(write_clip(wav / "09a01Nb.mp4"))
+    write_clip(wav / "09a01Nc.mp4")
+    write_tone(wav / "upper.wav").rename(wav / "10B10TA.WAV")
+    make_apple_double(wav / "03a01Fa.wav")
+    (wav / "readme.txt").write_text("no recording")
 
-    reading = emodb.read(root)
+    reading = emodb.read(tmp_path, check_audio="decode")
 
-    assert [u.id for u in reading.splits["train"]] == ["03a01Fa", "03a03Na"]
-    assert reading.splits["train"][1].text is None
+    assert [(u.id, u.label, u.text is not None) for u in reading.splits["train"]] == [
+        ("03a01Fa", "happiness", True),
+        ("03a03Na", "neutral", False),
+        ("09a01Nc", "neutral", True),
+        ("10B10TA", "sadness", True),
+    ]
     assert damage(reading) == [
+        ("03a01Fa", "duplicated id", "train", False),
         ("03a01Xa", "unknown label", None, False),
         ("03a03Na", "no transcript", "train", True),
         ("08a01Wa", "empty recording", "train", False),
-        ("08a01Wb", "broken recording", "train", False),
-        ("08a01Wc", "broken recording", "train", False),
+        *((f"08a01W{version}", "broken recording", "train", False) for version in "bcdef"),
+        ("09a01Na", "broken recording", "train", False),
+        ("09a01Nb", "broken recording", "train", False),
         ("noise", "malformed file name", None, False),
     ]
+    reasons = {problem.id: problem.reason for problem in reading.problems}
+    for id, words in {
+        "08a01Wb": "cut short",
+        "08a01We": "0 samples",
+        "08a01Wf": "NaN",
+        "09a01Na": "no audio stream",
+    }.items():
+        assert words in reasons[id]
 
 
 def test_broken_recordings_can_stay_as_text_only(tmp_path):

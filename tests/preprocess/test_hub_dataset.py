@@ -1,10 +1,12 @@
 import pytest
-from datasets import Audio, ClassLabel, Dataset
+from datasets import Audio, ClassLabel, Dataset, List
 
-from preprocess import load_audio, read_corpus
+from preprocess import LabelEncoder, load_audio, prepare_dataset, read_corpus
 from preprocess.corpora.hub_dataset import dataset_utterances, load_hub_splits
 from preprocess.corpora.table_columns import TableColumns
-from tests.tiny import write_tone
+from preprocess.skipped import SKIPPED_FILE, read_skipped
+from tests.preprocess.corpus_trees import damaged_sounds
+from tests.tiny import tiny_processor, write_tone
 
 
 @pytest.fixture
@@ -82,3 +84,62 @@ def test_a_name_on_the_hub_is_one_that_is_not_here(tmp_path, monkeypatch):
     assert read_corpus("csv", "owner/tables").splits["train"][0].text == "how"
     with pytest.raises(ValueError, match=r"owner/gone: there is no such table or folder here, and the Hub gives no"):
         read_corpus("csv", "owner/gone")
+
+
+def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    damaged_sounds(sounds)
+    content = {path.name: path.read_bytes() for path in sounds.iterdir()}
+    names = ["good.wav", "empty.wav", "cut.wav", "cut.mp4", "silent.mp4", "page.wav", "nothing.wav", "nan.wav"]
+    rows = [(name, {"bytes": content[name], "path": name}, "how", 1) for name in names]
+    rows += [
+        ("gone", {"bytes": None, "path": "gone.wav"}, "how", 1),
+        ("mute", {"bytes": b"no sound", "path": "mute.wav"}, None, 1),
+        ("neither", None, "  ", 0),
+        ("good.wav", None, "again", 0),
+        ("unlabelled", None, "how", -1),
+        ("unknown", None, "how", None),
+        ("a", {"bytes": content["good.wav"], "path": "GOOD.WAV"}, "last", 0),
+    ]
+    columns = dict(zip(("id", "audio", "text", "label"), map(list, zip(*rows, strict=True)), strict=True))
+    dataset = Dataset.from_dict(columns).cast_column("label", ClassLabel(names=["sad", "happy"]))
+    dataset.to_parquet(tmp_path / "train.parquet")
+
+    reading = read_corpus("csv", tmp_path / "train.parquet", check_audio="decode", audio_dir=tmp_path)
+
+    broken = {"cut.wav", "cut.mp4", "silent.mp4", "page.wav", "nothing.wav", "nan.wav"}
+    assert [(row.id, row.audio is not None, row.label) for row in reading.splits["train"]] == [
+        ("good.wav", True, "happy"),
+        ("empty.wav", False, "happy"),
+        *((name, False, "happy") for name in names[2:]),
+        ("gone", False, "happy"),
+        ("unlabelled", False, None),
+        ("unknown", False, None),
+        ("a", True, "sad"),
+    ]
+    found = {(problem.id, problem.reason.partition(":")[0], problem.kept) for problem in reading.problems}
+    assert found == {
+        ("empty.wav", "empty recording", True),
+        *((name, "broken recording", True) for name in broken),
+        ("gone", "no recording", True),
+        ("mute", "broken recording", False),
+        ("neither", "The row has neither audio nor text.", False),
+        ("good.wav", "The id 'good.wav' is already used in train", False),
+    }
+    encoder = LabelEncoder("single_label_classification", {"sad": 0, "happy": 1})
+    out = tmp_path / "out"
+    prepare_dataset(reading.to_dataset_dict(), tiny_processor(), encoder, output_dir=out, problems=reading.problems)
+    prepared = [problem for problem in read_skipped(out / SKIPPED_FILE) if problem not in reading.problems]
+    assert [(problem.id, problem.reason.partition(".")[0]) for problem in prepared] == [
+        ("unlabelled", "label: there is no label"),
+        ("unknown", "label: there is no label"),
+    ]
+
+
+def test_lists_of_class_numbers_become_names(tmp_path):
+    labels = List(ClassLabel(names=["sad", "happy"]))
+    dataset = Dataset.from_dict({"text": ["how", "nice"], "label": [[0, 1], []]}).cast_column("label", labels)
+    dataset.to_parquet(tmp_path / "calls.parquet")
+    rows = read_corpus("csv", tmp_path / "calls.parquet").splits["train"]
+    assert [row.label for row in rows] == [["sad", "happy"], []]

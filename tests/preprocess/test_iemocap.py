@@ -87,8 +87,11 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
         b"[6.2901 - 8.2357]\tSes01F_impro01_M016\tsad\n",
         iemocap_evaluation(f"{turn}17", "sad").replace(b"\n", b"\r\n"),
         iemocap_evaluation(f"{turn}18", "sad"),
+        iemocap_evaluation(f"{turn}19", "sad"),
+        iemocap_evaluation(f"{turn}20", "sad").replace(b"[6.2901", b"6.2901", 1),
+        b"C-E2:\tOther;\t(sad)\nA-F1:\tval 3; act 2; dom  2;\t()\n",
     ]
-    evaluation.write_bytes(evaluation.read_bytes() + b"".join(blocks))
+    evaluation.write_bytes(b"\xef\xbb\xbf" + evaluation.read_bytes() + b"".join(blocks))
     lines = [
         b"Ses01F_impro01_M010 [1.0-2.0]: no recording",
         b"Ses01F_impro01_M011 [1.0-2.0]: empty recording",
@@ -97,11 +100,14 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
         b"M: ah.",
         b"Ses01F_impro01_M010 [1.0-2.0]: again",
         b"Ses01F_impro01_M017 [1.0-2.0]: it\x92s a good one\r",
+        b"Ses01F_impro01_M019: no interval",
+        b"Ses01F_impro01_M021 [0001.0000-0002.0000]: no evaluation",
     ]
     transcript.write_bytes(transcript.read_bytes() + b"\n".join(lines))
     make_empty(wavs / f"{turn}11.wav")
     for number in (12, 13, 14, 15, 17, 99):
         write_tone(wavs / f"{turn}{number}.wav")
+    write_tone(wavs / "upper.wav").rename(wavs / f"{turn}19.WAV")
     cut_short(wavs / f"{turn}12.wav")
 
     reading = iemocap.read(root)
@@ -114,10 +120,10 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
         "M014": (True, None),
         "M015": (True, None),
         "M017": (True, "it’s a good one"),
+        "M019": (True, "no interval"),
     }
     undamaged = {kind[0] for kind in damage(iemocap.read(iemocap_tree(tmp_path / "undamaged")))}
     assert [kind for kind in damage(reading) if kind[0] not in undamaged] == [
-        ("Ses01F_impro01", "malformed line", None, False),
         ("Ses01F_impro01", "transcript without a turn", None, False),
         ("Ses01F_impro01_F000", "duplicated id", "train", False),
         (f"{turn}10", "duplicated transcript", None, True),
@@ -127,8 +133,11 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
         (f"{turn}13", "unknown label", None, False),
         (f"{turn}14", "empty transcript", "train", True),
         (f"{turn}15", "no transcript", "train", True),
+        (f"{turn}16", "malformed line", None, False),
         (f"{turn}17", "undecodable bytes", None, True),
         (f"{turn}18", "no recording", "train", False),
+        (f"{turn}20", "malformed line", None, False),
+        (f"{turn}21", "no label", None, False),
         (f"{turn}99", "no label", None, False),
         ("nonsense", "malformed turn name", None, False),
     ]

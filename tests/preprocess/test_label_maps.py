@@ -68,6 +68,7 @@ def test_maps_from_files_and_pairs(tmp_path):
     path = tmp_path / "map.json"
     path.write_text(json.dumps({"joy": "happy", "fear": None}), encoding="utf-8")
     assert resolve_label_map(path) == LabelMap({"joy": "happy", "fear": None})
+    assert resolve_label_map('{"joy": "happy", "fear": null}') == LabelMap({"joy": "happy", "fear": None})
     assert resolve_label_map("joy=happy, fear=", only_mapped=True) == LabelMap(
         {"joy": "happy", "fear": None}, only_mapped=True
     )
@@ -78,6 +79,7 @@ def test_maps_from_files_and_pairs(tmp_path):
     [
         ("iemocap-5-class", "'iemocap-5-class' is unknown.*iemocap-4-class.*emodb-7-class"),
         ("missing.json", "missing.json cannot be read"),
+        ('{"joy": ', "given as JSON cannot be read"),
         ({"joy": 1}, "'joy': 1"),
         ({"joy": "happy", "sadness": None}, "leaves no utterance. The labels are: sadness"),
         ("score-7-class", "is for scores, got the label 'sadness'"),

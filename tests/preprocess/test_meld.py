@@ -88,6 +88,13 @@ def test_header_variants_and_wav_folders(tmp_path):
     assert [kind for kind in damage(reading) if kind[2] == "validation"] == []
 
 
+def test_the_folder_above_the_release_will_do(tmp_path):
+    meld_tree(tmp_path / "MELD.Raw")
+    reading = meld.read(tmp_path)
+    assert damage(reading) == []
+    assert all(u.audio is not None for split in reading.splits.values() for u in split)
+
+
 def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
     root = meld_tree(tmp_path)
     clips = root / "train" / "train_splits"
@@ -108,6 +115,7 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
         b"1,two,cells",
         meld_row(b"no number", b"A", b"joy", b"positive", 2, 10).replace(b",2,10,", b",two,10,"),
         meld_row(b"last good one", b"A", b"joy", b"positive", 3, 0),
+        meld_row(b"upper-case suffix", b"A", b"JOY", b"positive", 3, 1),
     ]
     table.write_bytes(table.read_bytes() + b"\r\n".join(more))
     make_empty(clips / "dia2_utt1.mp4")
@@ -117,6 +125,8 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
     write_clip(clips / "dia2_utt4.mp4")
     for name in ("dia2_utt6", "dia2_utt7", "dia2_utt8", "dia3_utt0", "dia66_utt9", "final_videos_testdia3_utt0"):
         write_clip(clips / f"{name}.mp4")
+    write_clip(clips / "dia3_utt1.mp4").rename(clips / "dia3_utt1.MP4")
+    write_clip(clips / "dia3_utt.mp4")
 
     reading = meld.read(root)
 
@@ -130,8 +140,10 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
         "train_dia2_utt4": (True, None),
         "train_dia2_utt6": (True, "it’s cp1252"),
         "train_dia3_utt0": (True, "last good one"),
+        "train_dia3_utt1": (True, "upper-case suffix"),
     }
     assert damage(reading) == [
+        ("dia3_utt", "malformed file name", "train", False),
         ("dia66_utt9", "no label", "train", False),
         ("final_videos_testdia3_utt0", "unused recording", "train", False),
         ("train_dia0_utt0", "duplicated id", "train", False),

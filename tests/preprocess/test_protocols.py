@@ -156,7 +156,7 @@ def test_a_prepared_dataset_is_compared_by_its_token_ids():
         (lambda rows: make_folds(rows, "random"), "Unknown protocol 'random'.*speaker-k-fold"),
         (lambda rows: make_folds(rows, "official-split"), "train and test is not there"),
         (lambda rows: make_folds(rows, "speaker-k-fold", num_folds=11), "number of speakers \\(10\\), got 11"),
-        (lambda rows: carve_validation(rows, [0, 10], validation_fraction=0.1), "1 of the 1 training speakers"),
+        (lambda rows: carve_validation(rows, [0, 10], validation_fraction=0.1), "1 of the 1 training groups"),
         (lambda rows: carve_validation(rows, [0], validation_fraction=1.0), "must be in \\[0, 1\\), got 1.0"),
         (lambda rows: make_folds(rows.select([0, 10]), "leave-one-speaker-out"), "at least 2 are needed"),
         (lambda rows: make_folds(rows.remove_columns("session"), "leave-one-session-out"), "no column 'session'"),
