@@ -67,6 +67,10 @@ class EmoBertConfig(PreTrainedConfig):
         modality_dropout (`float`, defaults to 0.0):
             In training, the probability that one modality of an utterance, text or speech with even odds, is hidden
             and replaced by its learned stand-in. Never both.
+        unimodal_loss_weight (`float`, defaults to 0.0):
+            In training, the loss of predicting from text alone and from speech alone, each times this weight, is added
+            to that of both: every utterance then teaches the model all three, and the stronger modality does not keep
+            the other from learning. The encoders still run once.
         problem_type (`str`, defaults to `"single_label_classification"`):
             One of `PROBLEM_TYPES`; `"regression"` when only one label is configured.
         regression_loss (`str`, defaults to `"mse"`):
@@ -114,6 +118,8 @@ class EmoBertConfig(PreTrainedConfig):
         "text_to_speech",
         "speech_to_text",
         "co_attentions",
+        "text_only_pooler_output",
+        "speech_only_pooler_output",
         "hidden_states",
         "attentions",
         "speech_hidden_states",
@@ -136,6 +142,7 @@ class EmoBertConfig(PreTrainedConfig):
     standardize_speech: bool = False
     classifier_dropout: float | int = 0.1
     modality_dropout: float | int = 0.0
+    unimodal_loss_weight: float | int = 0.0
     problem_type: str | None = None
     regression_loss: str = "mse"
     class_weights: list[float | int] | None = None
@@ -199,6 +206,8 @@ class EmoBertConfig(PreTrainedConfig):
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
+        if self.unimodal_loss_weight < 0:
+            raise ValueError(f"`unimodal_loss_weight` must not be negative, got {self.unimodal_loss_weight}.")
         for name in ("co_attention_dropout", "classifier_dropout", "modality_dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"`{name}` is a probability or share between 0 and 1, got {getattr(self, name)}.")

@@ -106,6 +106,9 @@ class ModelArguments(EncoderArguments):
     )
     classifier_dropout: float = field(default=0.1, metadata={"help": "Dropout before the last layer."})
     modality_dropout: float = field(default=0.0, metadata={"help": "How often a modality is hidden in training."})
+    unimodal_loss_weight: float = field(
+        default=0.0, metadata={"help": "Weight of the losses of text alone and of speech alone, added in training."}
+    )
     regression_loss: str = field(default="mse", metadata={"help": "mse, l1 or ccc."})
     class_weights: list[float] | None = field(default=None, metadata={"help": "One weight per label."})
     label_smoothing: float = field(default=0.0, metadata={"help": "Share of the target that is spread evenly."})

@@ -48,6 +48,8 @@ class EmoBertModelOutput(ModelOutput):
         co_attentions (`tuple` of 2 x layers tensors, with `output_attentions=True`): first the text's weights over
             speech positions `(batch, heads, frames)` of each layer, then the speech's over text positions
             `(batch, heads, text_length)`.
+        text_only_pooler_output, speech_only_pooler_output (`torch.Tensor`, with `output_unimodal=True`): the fused
+            vector as it would be if the other modality were missing in every row.
         hidden_states, attentions (`tuple`, on request): of the text encoder.
         speech_hidden_states, speech_attentions (`tuple`, on request): of the speech encoder.
     """
@@ -58,6 +60,8 @@ class EmoBertModelOutput(ModelOutput):
     text_to_speech: torch.Tensor | None = None
     speech_to_text: torch.Tensor | None = None
     co_attentions: tuple[torch.Tensor, ...] | None = None
+    text_only_pooler_output: torch.Tensor | None = None
+    speech_only_pooler_output: torch.Tensor | None = None
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
     speech_hidden_states: tuple[torch.Tensor, ...] | None = None
@@ -192,6 +196,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         encoded_speech: torch.FloatTensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | list[int] | None = None,
+        output_unimodal: bool = False,
         **kwargs,
     ) -> EmoBertModelOutput:
         r"""
@@ -216,6 +221,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
                 of [`~EmoBertModel.encode_speech`]; `(batch, frames, states, speech_hidden_size)` for a layer mix.
             output_attentions (`bool`, *optional*): return attention weights (needs `attn_implementation="eager"`).
             output_hidden_states (`bool` or `list[int]`, *optional*): return the encoders' hidden states.
+            output_unimodal (`bool`, defaults to `False`): also fuse each modality alone; the encoders run once.
 
         Raises:
             ValueError: neither text nor speech is given, one of them in two forms, or speech in a form that the speech
@@ -255,8 +261,12 @@ class EmoBertModel(EmoBertPreTrainedModel):
             speech = EncodedSequence.of_states(encoded_speech, speech_attention_mask)
         elif speech_inputs is not None:
             speech = self.encode_speech(speech_inputs, speech_attention_mask, **requested)
-        has_text, has_speech = self._drop_modalities(has_text, has_speech)
-        return self.fuse(text, speech, has_text, has_speech, **requested)
+        outputs = self.fuse(text, speech, *self._drop_modalities(has_text, has_speech), **requested)
+        if output_unimodal:
+            nothing = torch.zeros_like(has_text)
+            outputs["text_only_pooler_output"] = self.fuse(text, speech, has_text, nothing).pooler_output
+            outputs["speech_only_pooler_output"] = self.fuse(text, speech, nothing, has_speech).pooler_output
+        return outputs
 
     def encode_text(
         self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None = None, **requested
@@ -508,6 +518,7 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
                 `(batch, num_labels)` (`one_vs_rest_classification`).
             num_items_in_batch (`int`, *optional*): see [`emotion_loss`]; Trainer passes it.
         """
+        with_unimodal_loss = self.training and labels is not None and self.config.unimodal_loss_weight > 0
         outputs = self.emobert(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -519,18 +530,27 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
             encoded_speech=encoded_speech,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            output_unimodal=with_unimodal_loss,
             return_dict=True,
             **kwargs,
         )
-        logits = self.classifier(self.dropout(outputs.pooler_output))
-        if self.config.problem_type == "one_vs_rest_classification":
-            logits = logits.unflatten(-1, (self.config.num_labels, 2))
+        logits = self._logits(outputs.pooler_output)
         loss = None
         if labels is not None:
-            loss = self.loss_function(
-                labels=labels, pooled_logits=logits, config=self.config, num_items_in_batch=num_items_in_batch
-            )
+            options = {"labels": labels, "config": self.config, "num_items_in_batch": num_items_in_batch}
+            loss = self.loss_function(pooled_logits=logits, **options)
+            if with_unimodal_loss:
+                for vector in (outputs.text_only_pooler_output, outputs.speech_only_pooler_output):
+                    unimodal_loss = self.loss_function(pooled_logits=self._logits(vector), **options)
+                    loss = loss + self.config.unimodal_loss_weight * unimodal_loss
         return EmoBertSequenceClassifierOutput(loss=loss, logits=logits, **outputs)
+
+    def _logits(self, vector: torch.Tensor) -> torch.Tensor:
+        """A fused vector `(batch, size)` to logits, in the shape of the problem type."""
+        logits = self.classifier(self.dropout(vector))
+        if self.config.problem_type == "one_vs_rest_classification":
+            logits = logits.unflatten(-1, (self.config.num_labels, 2))
+        return logits
 
 
 def _split_mask(

@@ -293,3 +293,26 @@ def test_new_weights_follow_the_paper():
     for linear in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj, model.classifier):
         assert linear.weight.std().item() == pytest.approx(0.02, rel=0.15)
         assert not linear.bias.any()
+
+
+def test_the_unimodal_losses_are_those_of_the_batch_with_one_modality_only():
+    options = {"classifier_dropout": 0.0, "co_attention_dropout": 0.0, "unimodal_loss_weight": 0.4}
+    model = emobert("moonshine", **options)
+    for encoder in (model.emobert.text_encoder, model.emobert.speech_encoder):
+        encoder.requires_grad_(False)  # and so in evaluation mode, without dropout
+    model.train()
+    batch = {name: tensor[:3] for name, tensor in ragged_batch("moonshine").items()}
+    labels = torch.tensor([0, 2, 1])
+    total = model(**batch, labels=labels).loss
+
+    model.eval()
+    text = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    speech = {name: batch[name] for name in ("input_values", "speech_attention_mask")}
+    fused, text_only, speech_only = (model(**inputs, labels=labels).loss for inputs in (batch, text, speech))
+    torch.testing.assert_close(total, fused + 0.4 * (text_only + speech_only))
+    assert len({round(loss.item(), 4) for loss in (fused, text_only, speech_only)}) == 3
+
+
+def test_a_negative_unimodal_weight_is_refused():
+    with pytest.raises(ValueError, match="unimodal_loss_weight"):
+        emobert(unimodal_loss_weight=-1.0)
