@@ -5,6 +5,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from configuration_emo import EmoBertConfig, VqWav2VecConfig
 
 from .compute_metrics_emobert import compute_metrics_for
+from .lora_emobert import add_lora
 from .modeling_emobert import (
     EmoBertForSequenceClassification,
     EmoBertModel,
@@ -38,6 +39,7 @@ __all__ = [
     "EmotionRecognitionPipeline",
     "VqWav2VecConfig",
     "VqWav2VecModel",
+    "add_lora",
     "compute_metrics_for",
     "fit_speech_standardization",
 ]

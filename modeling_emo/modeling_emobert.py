@@ -21,6 +21,7 @@ from .speech_encoder_emobert import (
     load_encoder,
     make_length_aware,
     speech_input_name,
+    switch_off_layer_drop,
 )
 from .speech_tokenizer_emobert import SpeechTokenizerModule, load_speech_tokenizer
 
@@ -156,6 +157,8 @@ class EmoBertModel(EmoBertPreTrainedModel):
         make_length_aware(self.speech_encoder)
         if config.speech_layer is not None:
             drop_layers_above(self.speech_encoder, config.speech_layer)
+        if config.speech_layer is not None or config.use_weighted_layer_sum:
+            switch_off_layer_drop(self.speech_encoder)
         self.speech_tokenizer = None
         if config.speech_tokenizer_config is not None:
             self.speech_tokenizer = SpeechTokenizerModule(config.speech_tokenizer_config, config.speech_config)

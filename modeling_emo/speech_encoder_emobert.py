@@ -11,6 +11,7 @@ import contextlib
 import inspect
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import cast
 
 import torch
 from torch import nn
@@ -18,6 +19,8 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig,
 
 
 SPEECH_INPUTS = ("speech_input_ids", "input_values", "input_features")
+# Where Transformers' encoders keep their layers.
+LAYER_NAMES = ("layers", "encoder.layers", "encoder.layer", "transformer.layer")
 
 _clip_lengths: ContextVar[torch.Tensor | None] = ContextVar("clip_lengths", default=None)
 
@@ -156,13 +159,50 @@ def drop_layers_above(encoder: PreTrainedModel, speech_layer: int) -> None:
         encoder (`PreTrainedModel`): any speech encoder.
         speech_layer (`int`): index of the hidden state in use.
     """
-    for name in ("layers", "encoder.layers", "encoder.layer"):
+    name = _layers_name(encoder)
+    if name is None:
+        return
+    layers = encoder.get_submodule(name)
+    if len(layers) > speech_layer:
         parent, _, attribute = name.rpartition(".")
-        owner = encoder.get_submodule(parent) if hasattr(encoder, parent or attribute) else None
-        layers = getattr(owner, attribute, None)
-        if isinstance(layers, nn.ModuleList) and len(layers) > speech_layer:
-            setattr(owner, attribute, layers[: speech_layer + 1])
-            layers[speech_layer].requires_grad_(False)
+        setattr(encoder.get_submodule(parent), attribute, layers[: speech_layer + 1])
+        layers[speech_layer].requires_grad_(False)
+
+
+def switch_off_layer_drop(encoder: PreTrainedModel) -> None:
+    """Stops, in place, an encoder from skipping whole layers at random in training (LayerDrop, arXiv 1909.11556).
+
+    A skipped layer leaves no hidden state behind: those above it would be taken for others.
+
+    Args:
+        encoder (`PreTrainedModel`): any speech encoder.
+    """
+    for name in ("layerdrop", "encoder_layerdrop"):
+        if hasattr(encoder.config, name):
+            setattr(encoder.config, name, 0.0)
+    for module in encoder.modules():
+        if hasattr(module, "layerdrop"):
+            module.layerdrop = 0.0
+
+
+def transformer_layers(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+    """The transformer layers of a text or speech encoder, first to last, and their name in it.
+
+    Raises:
+        ValueError: they are not where Transformers' encoders keep them, or all layers share their weights.
+    """
+    name = _layers_name(encoder)
+    if name is None:
+        raise ValueError(
+            f"The layers of {type(encoder).__name__} are under none of {', '.join(LAYER_NAMES)}: options that go "
+            "layer by layer cannot be used with it."
+        )
+    return name, cast(nn.ModuleList, encoder.get_submodule(name))
+
+
+def _layers_name(encoder: PreTrainedModel) -> str | None:
+    modules = dict(encoder.named_modules())
+    return next((name for name in LAYER_NAMES if isinstance(modules.get(name), nn.ModuleList)), None)
 
 
 def feature_extractor_layers(encoder: PreTrainedModel) -> list[nn.Module]:

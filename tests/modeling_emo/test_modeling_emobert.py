@@ -141,6 +141,18 @@ def test_layers_above_the_chosen_one_are_dropped_and_change_nothing(family, tmp_
     )
 
 
+@pytest.mark.parametrize("family", ["wav2vec2-group-norm", "hubert", "wavlm", "whisper", "wav2vec2-bert"])
+@pytest.mark.parametrize("layers", [{"use_weighted_layer_sum": True}, {"speech_layer": 1}])
+def test_no_layer_is_skipped_in_training_where_layers_are_chosen(family, layers):
+    """With LayerDrop a hidden state would be missing, and the next one would be taken for it."""
+    layer_drop = {"encoder_layerdrop" if family == "whisper" else "layerdrop": 1.0}
+    config = EmoBertConfig.from_text_speech_configs(text_config(), speech_config(family, **layer_drop), **layers)
+    model = EmoBertForSequenceClassification(config).train()
+    batch = ragged_batch(family)
+    speech = model.emobert.encode_speech(batch.get("input_values", batch.get("input_features"))[:1])
+    assert len(speech.get("hidden_states")) == 3
+
+
 @torch.no_grad()
 def test_weighted_layer_sum_is_the_softmax_mix_of_all_hidden_states():
     model = emobert("moonshine", use_weighted_layer_sum=True)
