@@ -14,7 +14,15 @@ EXTRAS = {
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
-    "test": ["av>=14.0", "h5py>=3.10", "parameterized>=0.9", "peft>=0.21.2", "pytest>=8.0", "pytest-xdist>=3.5"],
+    "test": [
+        "av>=14.0",
+        "h5py>=3.10",
+        "parameterized>=0.9",
+        "peft>=0.21.2",
+        "psutil>=5.9",
+        "pytest>=8.0",
+        "pytest-xdist>=3.5",
+    ],
 }
 
 setup(
@@ -31,6 +39,7 @@ setup(
         "accelerate>=1.10",
         "datasets>=4.0",
         "evaluate>=0.4.6",
+        "filelock>=3.16",
         "librosa>=0.11",
         "matplotlib>=3.9",
         "numpy>=1.26",
