@@ -12,6 +12,7 @@ from .label_maps import LABEL_MAPS
 from .labels import LabelEncoder
 from .prepare import prepare_dataset
 from .prepared import PreparedDataset, load_prepared, rows_with
+from .prepared_folds import prepared_folds, select_fold
 from .processing_emobert import EmoBertProcessor
 from .protocols import PROTOCOLS, Fold, make_folds
 from .schema import CorpusReading, Problem, Utterance
@@ -38,7 +39,9 @@ __all__ = [
     "load_prepared",
     "make_folds",
     "prepare_dataset",
+    "prepared_folds",
     "read_corpus",
     "rows_with",
+    "select_fold",
     "write_data_report",
 ]
