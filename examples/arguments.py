@@ -119,8 +119,26 @@ class ModelArguments(EncoderArguments):
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in encoders}
 
 
+@dataclass(kw_only=True)
+class FoldArguments:
+    """Which fold of a protocol is meant; the prepared dataset's own splits if left out."""
+
+    protocol: str | None = field(
+        default=None, metadata={"help": "Protocol whose fold is taken, for example leave-one-speaker-out."}
+    )
+    fold: str | None = field(default=None, metadata={"help": "Name of the fold, for example speaker=03."})
+    protocol_options: dict | str | None = field(
+        default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
+    )
+
+    def __post_init__(self):
+        self.protocol_options = as_mapping(self.protocol_options)
+        if self.protocol is None and (self.fold is not None or self.protocol_options):
+            raise ValueError(f"fold={self.fold!r} and protocol_options={self.protocol_options} need a protocol.")
+
+
 @dataclass
-class DataArguments:
+class DataArguments(FoldArguments):
     """The prepared dataset and how it is used."""
 
     data_dir: str = field(metadata={"help": "Folder that prepare_dataset.py wrote."})
@@ -134,7 +152,7 @@ class DataArguments:
 
 
 @dataclass
-class EvaluationArguments:
+class EvaluationArguments(FoldArguments):
     """A trained model on a split of a prepared dataset."""
 
     model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
@@ -154,6 +172,42 @@ class EvaluationArguments:
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+
+
+@dataclass
+class CrossValidationArguments:
+    """Folds x seeds of a protocol; how each is prepared, trained and evaluated stands in the file's other sections."""
+
+    output_dir: str = field(metadata={"help": "Where runs and results are written."})
+    protocol: str = field(metadata={"help": "One of preprocess.protocols.PROTOCOLS."})
+    protocol_options: dict | str | None = field(
+        default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
+    )
+    seeds: list[int] = field(default_factory=lambda: [0], metadata={"help": "Training seeds; each runs every fold."})
+    folds: list[str] | None = field(default=None, metadata={"help": "Only these folds; all if left out."})
+    data_dir: str | None = field(
+        default=None, metadata={"help": "Folder of the raw corpus, if not the one of the section prepare."}
+    )
+    train_options: dict | str | None = field(
+        default=None, metadata={"help": "Values that win over the section train, as a mapping or JSON."}
+    )
+    evaluate_options: dict | str | None = field(
+        default=None, metadata={"help": "Values that win over the section evaluate, as a mapping or JSON."}
+    )
+    num_workers: int | None = field(
+        default=None, metadata={"help": "Runs at a time; one per core if left out, one in all where there is a GPU."}
+    )
+    keep_models: bool = field(default=False, metadata={"help": "Keep the weights of every run."})
+    redo: bool = field(default=False, metadata={"help": "Do finished runs again whose configuration has changed."})
+
+    def __post_init__(self):
+        self.protocol_options = as_mapping(self.protocol_options)
+        self.train_options = as_mapping(self.train_options)
+        self.evaluate_options = as_mapping(self.evaluate_options)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be one or more different numbers, got {self.seeds}.")
+        if self.num_workers is not None and self.num_workers < 1:
+            raise ValueError(f"num_workers must be at least 1, got {self.num_workers}.")
 
 
 @dataclass

@@ -3,16 +3,18 @@
     python examples/evaluate_emotion_recognition.py examples/configs/demo.yaml
     python examples/evaluate_emotion_recognition.py --model my_model --data_dir my_data --output_dir my_results
 
+One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
 from arguments import EvaluationArguments, parse_arguments
+from training_setup import select_splits
 from transformers import Trainer, TrainingArguments
 
 from modeling_emo import EmoBertForSequenceClassification
 from modeling_emo.evaluation_emobert import evaluate_logits, evaluation_result, format_evaluations, write_evaluations
 from modeling_emo.model_card_emobert import write_model_card
-from modeling_emo.training_record_emobert import read_training_record, training_run
+from modeling_emo.training_record_emobert import check_evaluated_data, read_training_record, training_run
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
 
 
@@ -29,12 +31,17 @@ def main():
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
     processor = EmoBertProcessor.from_pretrained(arguments.model)
     prepared = load_prepared(arguments.data_dir)
-    dataset = prepared.datasets[arguments.split]
+    splits, data = select_splits(prepared, arguments)
+    dataset = splits[arguments.split]
+    record = read_training_record(arguments.model)
+    check_evaluated_data(record, data)
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
     evaluations = {}
     for name in arguments.modalities:
         rows = rows_with(dataset, INPUTS[name])
+        if not len(rows):
+            raise ValueError(f"No row of {arguments.split} has {name}: leave it out of modalities.")
         trainer = Trainer(
             model=model,
             args=TrainingArguments(
@@ -59,8 +66,8 @@ def main():
 
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
     print(format_evaluations(evaluations))
-    source = {"corpus": prepared.info["corpus"], "protocol": prepared.info["protocol"], "split": arguments.split}
-    record = read_training_record(arguments.model)
+    protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
+    source = {"corpus": data["corpus"], "protocol": protocol, "fold": arguments.fold, "split": arguments.split}
     plots = write_evaluations(arguments.output_dir, evaluations, model.config, training=record, **source)
     if arguments.model_card:
         write_model_card(

@@ -3,8 +3,9 @@
     python examples/run_emotion_recognition.py examples/configs/demo.yaml
     accelerate launch examples/run_emotion_recognition.py examples/configs/demo.yaml --num_train_epochs 3
 
-The best checkpoint by `metric_for_best_model` on the validation split ends in `output_dir`, ready for
-`from_pretrained`, with its processor, the Trainer's state and the learning curves.
+The best checkpoint by `metric_for_best_model` on the validation split (the last one where there is none) ends in
+`output_dir`, ready for `from_pretrained`, with its processor, the Trainer's state and the learning curves. One fold of
+a protocol: `--protocol leave-one-speaker-out --fold speaker=03`.
 """
 
 from arguments import DataArguments, ModelArguments, parse_arguments
@@ -41,11 +42,11 @@ def main():
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        write_training_record(trainer)
+        write_training_record(trainer, data=setup.data)
         plot_learning_curves(
             trainer.state.log_history,
             f"{training_arguments.output_dir}/learning_curves.png",
-            metric=training_arguments.metric_for_best_model,
+            metric=training_arguments.metric_for_best_model if setup.eval_dataset is not None else None,
             greater_is_better=training_arguments.greater_is_better is not False,
         )
 

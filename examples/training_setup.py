@@ -1,25 +1,48 @@
 """What both training scripts start from: prepared data, a model over two pretrained encoders, and collators."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from arguments import DataArguments, ModelArguments
-from datasets import Dataset
+from arguments import DataArguments, FoldArguments, ModelArguments
+from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
 
 from modeling_emo import EmoBertForSequenceClassification, fit_speech_standardization
 from modeling_emo.training_arguments_emobert import EmoBertTrainingArguments
-from preprocess import EmoBertDataCollator, EmoBertProcessor, cache_encoder_states, load_prepared
+from preprocess import (
+    EmoBertDataCollator,
+    EmoBertProcessor,
+    PreparedDataset,
+    cache_encoder_states,
+    load_prepared,
+    select_fold,
+)
 
 
 @dataclass
 class TrainingSetup:
-    """Model, processor, data and collator of a training run."""
+    """Model, processor, data and collator of a training run; `data` is what its record says of the data."""
 
     model: EmoBertForSequenceClassification
     processor: EmoBertProcessor
     train_dataset: Dataset
-    eval_dataset: Dataset
+    eval_dataset: Dataset | None
     collator: EmoBertDataCollator
+    data: dict[str, Any]
+
+
+def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[DatasetDict, dict[str, Any]]:
+    """The splits that are meant, those of a fold or the corpus's own, and what a record says of them."""
+    record = {
+        "corpus": prepared.info["corpus"],
+        "fingerprint": prepared.info["fingerprint"],
+        "protocol": arguments.protocol,
+        "fold": arguments.fold,
+        "protocol_options": arguments.protocol_options,
+    }
+    if arguments.protocol is None:
+        return prepared.datasets, record
+    return select_fold(prepared, arguments.protocol, arguments.fold, **arguments.protocol_options), record
 
 
 def set_up_training(
@@ -29,7 +52,9 @@ def set_up_training(
     # 1. The prepared dataset knows its labels and its processor.
     prepared = load_prepared(data_arguments.data_dir)
     processor = EmoBertProcessor.from_pretrained(prepared.processor_dir)
-    train_dataset, eval_dataset = prepared.datasets["train"], prepared.datasets["validation"]
+    splits, data = select_splits(prepared, data_arguments)
+    train_dataset, eval_dataset = splits["train"], splits.get("validation")
+    check_validation(eval_dataset is not None, training_arguments)
     if data_arguments.max_train_samples is not None:
         train_dataset = train_dataset.select(range(min(data_arguments.max_train_samples, len(train_dataset))))
 
@@ -66,4 +91,14 @@ def set_up_training(
             model,
             DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
         )
-    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator)
+    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, data)
+
+
+def check_validation(has_validation: bool, training_arguments: EmoBertTrainingArguments) -> None:
+    """ValueError where training wants to validate without validation rows."""
+    strategy = getattr(training_arguments.eval_strategy, "value", training_arguments.eval_strategy)
+    if not has_validation and strategy != "no":
+        raise ValueError(
+            f"eval_strategy={strategy!r}, but there are no validation rows. Set eval_strategy to 'no' and "
+            "load_best_model_at_end to false (the last step is kept), or give validation_fraction more than 0."
+        )

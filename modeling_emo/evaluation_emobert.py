@@ -107,6 +107,7 @@ def write_evaluations(
     protocol: str,
     training: Mapping[str, Any],
     split: str = "test",
+    fold: str | None = None,
 ) -> dict[str, Path]:
     """Writes `metrics.json`, `predictions.csv` (of the first condition), `predictions_<condition>.csv` and the plots.
 
@@ -117,6 +118,7 @@ def write_evaluations(
         corpus, protocol (`str`): what was evaluated, for the record.
         training (`dict`): of [`read_training_record`].
         split (`str`): the evaluated split.
+        fold (`str`, *optional*): the fold of the protocol.
 
     Returns:
         `dict[str, Path]`: the plots by caption.
@@ -129,6 +131,7 @@ def write_evaluations(
         corpus=corpus,
         protocol=protocol,
         split=split,
+        fold=fold,
         seed=training.get("seed"),
         n=len(main.ids),
         label_order=label_names(config),
@@ -147,13 +150,13 @@ def write_evaluations(
 
 
 def evaluation_result(
-    evaluations: Mapping[str, Evaluation], *, corpus: str, protocol: str, split: str
+    evaluations: Mapping[str, Evaluation], *, corpus: str, protocol: str, split: str, fold: str | None = None
 ) -> EvaluationResult:
     """The evaluations as a model card tells them; arguments as in [`write_evaluations`]."""
     (_, main), *others = evaluations.items()
     return EvaluationResult(
         corpus=corpus,
-        protocol=protocol,
+        protocol=protocol if fold is None else f"{protocol}, {fold}",
         split=split,
         n=len(main.ids),
         metrics=main.metrics,

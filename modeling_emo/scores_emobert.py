@@ -56,6 +56,34 @@ def label_names(config: EmoBertConfig) -> list[str]:
     return [name for _, name in sorted((int(index), name) for index, name in (config.id2label or {}).items())]
 
 
+def scores_to_logits(scores: ArrayLike, config: EmoBertConfig) -> Floats:
+    """Logits that [`predictions_to_scores`] turns into these scores again; its inverse but for a constant.
+
+    Args:
+        scores (`array` of shape `(utterances, num_labels)`): probabilities, or predicted values (`regression`).
+        config ([`EmoBertConfig`]): its `problem_type`.
+
+    Returns:
+        `array` of shape `(utterances, num_labels)`, or `(utterances, num_labels, 2)` for one-vs-rest, float64 and
+        finite: a probability of 0 counts as the smallest float.
+
+    Example:
+        >>> from configuration_emo import EmoBertConfig
+        >>> config = EmoBertConfig(problem_type="multi_label_classification", num_labels=2)
+        >>> scores_to_logits([[0.5, 0.5]], config)
+        array([[0., 0.]])
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if config.problem_type == "regression":
+        return values
+    present, absent = (np.log(np.maximum(share, np.finfo(np.float64).tiny)) for share in (values, 1 - values))
+    if config.problem_type == "single_label_classification":
+        return present
+    if config.problem_type == "multi_label_classification":
+        return present - absent
+    return np.stack([absent, present], axis=-1)
+
+
 def scores_to_labels(scores: ArrayLike, config: EmoBertConfig) -> list[str] | list[list[str]] | list[list[float]]:
     """What is predicted for each utterance.
 

@@ -37,15 +37,17 @@ HYPER_PARAMETERS = (
 )
 
 
-def training_record(trainer: Trainer) -> dict[str, Any]:
+def training_record(trainer: Trainer, *, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What has to be known to repeat a training run, after `trainer.train()`.
 
     Args:
         trainer (`Trainer`): after training.
+        data (`dict`, *optional*): what it was trained on: `corpus`, `fingerprint` of the prepared dataset, `protocol`,
+            `fold` and `protocol_options`, in plain types.
 
     Returns:
         `dict`: `seed`, `checkpoint_selection`, `best_metric`, `epochs` trained, `processes`, `duration_s` (seconds,
-        None where Trainer did not log it) and `hyper_parameters`; plain types.
+        None where Trainer did not log it), `hyper_parameters` and `data`; plain types.
     """
     arguments = trainer.args.to_dict()
     runtimes = [entry["train_runtime"] for entry in trainer.state.log_history if "train_runtime" in entry]
@@ -57,6 +59,7 @@ def training_record(trainer: Trainer) -> dict[str, Any]:
         "processes": trainer.args.world_size,
         "duration_s": runtimes[-1] if runtimes else None,
         "hyper_parameters": {name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+        "data": None if data is None else dict(data),
     }
 
 
@@ -69,10 +72,10 @@ def checkpoint_selection(trainer: Trainer) -> str:
     return f"{'highest' if arguments.greater_is_better else 'lowest'} {name} on validation, once per evaluation"
 
 
-def write_training_record(trainer: Trainer) -> Path:
+def write_training_record(trainer: Trainer, *, data: Mapping[str, Any] | None = None) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
     path = Path(str(trainer.args.output_dir)) / RECORD_FILE
-    path.write_text(json.dumps(training_record(trainer), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(training_record(trainer, data=data), indent=2) + "\n", encoding="utf-8")
     return path
 
 
@@ -92,3 +95,26 @@ def training_run(record: Mapping[str, Any]) -> TrainingRun:
         seed=record.get("seed"),
         duration_seconds=record.get("duration_s"),
     )
+
+
+def check_evaluated_data(record: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Refuses to evaluate a model on another fold of the very rows that it was trained on.
+
+    Args:
+        record (`dict`): of [`read_training_record`].
+        data (`dict`): what the model is to be evaluated on, as in [`training_record`].
+
+    Raises:
+        ValueError: both are of one prepared dataset, but not of one fold of one protocol: rows or speakers that were
+            trained on could be tested.
+    """
+    trained = record.get("data") or {}
+    if trained.get("fingerprint") != data["fingerprint"]:
+        return
+    for name in ("protocol", "fold", "protocol_options"):
+        if trained.get(name) != data[name]:
+            raise ValueError(
+                f"The model was trained with {name}={trained.get(name)!r} and would be evaluated with "
+                f"{name}={data[name]!r} of the same prepared dataset, so that what it was trained on could be tested. "
+                "Evaluate it on its own fold."
+            )

@@ -15,6 +15,7 @@ from .labels import LabelEncoder
 from .launched_processes import launched_processes
 from .prepare import prepare_dataset
 from .prepared import PreparedDataset, load_prepared, rows_with
+from .prepared_folds import prepared_folds, select_fold
 from .processing_emobert import EmoBertProcessor
 from .protocols import PROTOCOLS, Fold, make_folds
 from .schema import CorpusReading, Problem, Utterance
@@ -48,9 +49,11 @@ __all__ = [
     "load_prepared",
     "make_folds",
     "prepare_dataset",
+    "prepared_folds",
     "read_corpus",
     "read_token_file",
     "rows_with",
+    "select_fold",
     "tokenize_speech",
     "write_data_report",
     "write_manifests",
