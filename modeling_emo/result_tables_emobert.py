@@ -119,12 +119,7 @@ def to_latex(table: Table) -> str:
 
 def to_csv(table: Table) -> str:
     """The table with its columns' own names and unrounded numbers; each spread has a column `<column>_std_<over>`."""
-    spreads: dict[str, list[str]] = {
-        column: list(
-            dict.fromkeys(name for row in table.rows if isinstance(row[index], Cell) for name in row[index].spreads)
-        )
-        for index, column in enumerate(table.columns)
-    }
+    spreads = {column: _spread_names([row[index] for row in table.rows]) for index, column in enumerate(table.columns)}
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(
@@ -141,6 +136,11 @@ def to_csv(table: Table) -> str:
             written += ["" if isinstance(value, float) and math.isnan(value) else value for value in values]
         writer.writerow(written)
     return file.getvalue()
+
+
+def _spread_names(entries: Sequence[str | int | Cell]) -> list[str]:
+    """What the deviations of a column's numbers are over, each once."""
+    return list(dict.fromkeys(name for entry in entries if isinstance(entry, Cell) for name in entry.spreads))
 
 
 def escape_latex(text: str) -> str:
@@ -160,4 +160,5 @@ def _latex(entry: str | int | Cell) -> str:
     if not isinstance(entry, Cell):
         return escape_latex(str(entry))
     numbers = entry.numbers()
-    return UNDEFINED if numbers == [UNDEFINED] else f"${' \\pm '.join(numbers)}$"
+    joined = r" \pm ".join(numbers)
+    return UNDEFINED if numbers == [UNDEFINED] else f"${joined}$"
