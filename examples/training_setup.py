@@ -77,7 +77,8 @@ def set_up_training(
     frozen = {"text": training_arguments.freeze_text_encoder, "speech": training_arguments.freeze_speech_encoder}
     if data_arguments.cache_encoder_states and any(frozen.values()):
         train_dataset, eval_dataset = (
-            cache_encoder_states(
+            dataset
+            and cache_encoder_states(
                 dataset,
                 model.to(training_arguments.device),
                 collator,
