@@ -144,7 +144,7 @@ def last_whole_checkpoint(output_dir: str | Path) -> Path | None:
     Returns:
         `Path` or None: None if there is no folder or nothing whole in it.
     """
-    damages = []
+    damages: list[str] = []
     for folder in reversed(_checkpoints(output_dir)):
         damage = find_damage(folder)
         if damage is None:

@@ -14,31 +14,39 @@ from torch.utils.data import DataLoader
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 
-class EpochLengthGroupedSampler(LengthGroupedSampler):
-    """Transformers' `LengthGroupedSampler` with an order that depends on `(seed, epoch)` only.
+class SeededLengthGroupedSampler(LengthGroupedSampler):
+    """Transformers' `LengthGroupedSampler` with the same order every time it is iterated over.
 
     Transformers' own draws from the global generator, whose state in the middle of an epoch says nothing about the
     order at its beginning, and differs between processes as soon as their batches do: they would then share out
-    different orders, and samples would be lost and doubled.
+    different orders, and samples would be lost and doubled. For evaluation it has a generator, which goes on from one
+    evaluation to the next: sums in another order differ in their last bits.
 
     Args:
         batch_size (`int`): samples of similar length that stay together.
         lengths (`list[int]`): of all samples.
-        seed (`int`): of epoch 0; epoch n has `seed + n`.
+        seed (`int`): of the order.
     """
 
     def __init__(self, batch_size: int, lengths: list[int], seed: int):
         super().__init__(batch_size, lengths=lengths)
         self.seed = seed
-        self.epoch = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator = torch.Generator().manual_seed(self.seed)
+        return super().__iter__()
+
+
+class EpochLengthGroupedSampler(SeededLengthGroupedSampler):
+    """The same with another order in each epoch: epoch n has that of `seed + n`."""
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int):
+        super().__init__(batch_size, lengths, seed)
+        self._first_seed = seed
 
     def set_epoch(self, epoch: int) -> None:
         """Sets the epoch of the following iterations."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        self.generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        return super().__iter__()
+        self.seed = self._first_seed + epoch
 
 
 def set_epoch(dataloader: DataLoader, epoch: int, *others: Any) -> None:
@@ -52,7 +60,7 @@ def set_epoch(dataloader: DataLoader, epoch: int, *others: Any) -> None:
         epoch (`int`): counts from 0.
         others: further objects, such as a collator.
     """
-    parts: list[Any] = [dataloader.dataset, *others]
+    parts: list[Any] = [dataloader, dataloader.dataset, *others]
     sampler = getattr(dataloader, "batch_sampler", None) or getattr(dataloader, "sampler", None)
     while sampler is not None and not any(sampler is part for part in parts):
         parts.append(sampler)

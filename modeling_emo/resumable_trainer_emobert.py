@@ -25,7 +25,7 @@ from .checkpoint_emobert import (
     seal,
     writing_checkpoint,
 )
-from .data_order_emobert import EpochLengthGroupedSampler, isolate_workers, set_epoch
+from .data_order_emobert import EpochLengthGroupedSampler, SeededLengthGroupedSampler, isolate_workers, set_epoch
 from .preemption_emobert import PreemptionCallback
 
 
@@ -89,14 +89,14 @@ class ResumableTrainer(Trainer):
     def _data_seed(self) -> int:
         return self.args.seed if self.args.data_seed is None else self.args.data_seed
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs):
+    def train(self, resume_from_checkpoint=None, trial=None, ignore_keys_for_eval=None):
         """Trains, from the beginning or from a checkpoint.
 
         Args:
             resume_from_checkpoint (`bool` or `str`, *optional*): True (or `"true"`): the last whole checkpoint in
                 `output_dir`, or the beginning if there is none, so that one command serves the first start and every
                 later one. A path: that checkpoint.
-            kwargs: as for `Trainer.train`.
+            trial, ignore_keys_for_eval: as for `Trainer.train`.
 
         Raises:
             ValueError: the checkpoint of the given path is torn, or holds no more than a model.
@@ -104,7 +104,7 @@ class ResumableTrainer(Trainer):
         """
         checkpoint = self._resolve(resume_from_checkpoint)
         with self._preemption.listening() if self._saves else nullcontext():
-            return super().train(resume_from_checkpoint=checkpoint, **kwargs)
+            return super().train(checkpoint, trial, ignore_keys_for_eval)
 
     # ---- Where a run goes on ----
 
@@ -192,7 +192,9 @@ class ResumableTrainer(Trainer):
         for callback in self.callback_handler.callbacks:
             if isinstance(callback, ExportableState):
                 name = type(callback).__name__
-                for attribute, value in (stored[name].pop(0) if stored.get(name) else {}).get("attributes", {}).items():
+                for attribute, value in (
+                    (stored[name].pop(0) if stored.get(name) else {}).get("attributes", {}).items()
+                ):
                     setattr(callback, attribute, value)
                 # Trainer's saving expects an entry, which a callback that is new in this run does not have.
                 self.state.stateful_callbacks.setdefault(name, callback.state())
@@ -200,14 +202,15 @@ class ResumableTrainer(Trainer):
     # ---- The order of the data ----
 
     def _get_train_sampler(self, train_dataset=None):
-        return self._by_epoch(super()._get_train_sampler(train_dataset))
-
-    def _get_eval_sampler(self, eval_dataset):
-        return self._by_epoch(super()._get_eval_sampler(eval_dataset))
-
-    def _by_epoch(self, sampler):
+        sampler = super()._get_train_sampler(train_dataset)
         if isinstance(sampler, LengthGroupedSampler):
             return EpochLengthGroupedSampler(sampler.batch_size, sampler.lengths, self._data_seed)
+        return sampler
+
+    def _get_eval_sampler(self, eval_dataset):
+        sampler = super()._get_eval_sampler(eval_dataset)
+        if isinstance(sampler, LengthGroupedSampler):
+            return SeededLengthGroupedSampler(sampler.batch_size, sampler.lengths, self._data_seed)
         return sampler
 
     def _get_dataloader(self, *args, **kwargs):
@@ -236,9 +239,7 @@ class ResumableTrainer(Trainer):
             if not self.args.push_to_hub:
                 self._seal(folder)
         if self.args.should_save:
-            remove_old_checkpoints(
-                output_dir, limit=self._limit, keep=[folder, self.state.best_model_checkpoint]
-            )
+            remove_old_checkpoints(output_dir, limit=self._limit, keep=[folder, self.state.best_model_checkpoint])
 
     def _push_from_checkpoint(self, checkpoint_folder):
         self._seal(checkpoint_folder)  # before it is uploaded, so that the copy is sealed too
@@ -279,5 +280,9 @@ class _SaveLast(TrainerCallback):
 
     def _log_with_save(self, args, control):
         # The losses since the last log are not part of a checkpoint.
-        if control.should_save or self._postponed or (control.should_evaluate and args.save_strategy == SaveStrategy.BEST):
+        if (
+            control.should_save
+            or self._postponed
+            or (control.should_evaluate and args.save_strategy == SaveStrategy.BEST)
+        ):
             control.should_log = True

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import logging
 
 import pytest
 
@@ -27,15 +26,6 @@ def write(folder, facts=None, sealed=True):
     if sealed:
         seal(folder, facts)
     return folder
-
-
-@pytest.fixture
-def warnings(caplog):
-    """Warnings that were logged."""
-    logger = logging.getLogger("modeling_emo.checkpoint_emobert")
-    logger.addHandler(caplog.handler)
-    yield lambda: [record.getMessage() for record in caplog.records]
-    logger.removeHandler(caplog.handler)
 
 
 def test_seal_lists_the_files(tmp_path):
@@ -73,7 +63,7 @@ def test_every_damage_is_found_and_named(tmp_path):
     assert "is not a folder" in find_damage(tmp_path / "nowhere")
 
 
-def test_torn_checkpoints_are_passed_over(tmp_path, warnings):
+def test_torn_checkpoints_are_passed_over(tmp_path, caplog):
     assert last_whole_checkpoint(tmp_path) is None
     assert last_whole_checkpoint(tmp_path / "nowhere") is None
     good = write(tmp_path / "checkpoint-8")
@@ -81,11 +71,13 @@ def test_torn_checkpoints_are_passed_over(tmp_path, warnings):
     write(tmp_path / "checkpoint-12", sealed=False)
     write(tmp_path / "checkpoint-best")
     assert last_whole_checkpoint(tmp_path) == good
-    (message,) = warnings()
+    (message,) = caplog.messages
     assert "checkpoint-12/seal.json is missing" in message and "checkpoint-10/model.bin has 1 bytes" in message
     assert f"Using {good}" in message
 
-    with pytest.raises(ValueError, match="checkpoint-10/model.bin has 1 bytes instead of 5. Resume from .*-8, the last"):
+    with pytest.raises(
+        ValueError, match="checkpoint-10/model.bin has 1 bytes instead of 5. Resume from .*-8, the last"
+    ):
         check_whole(tmp_path / "checkpoint-10")
     with pytest.raises(ValueError, match=r"checkpoint-12/seal.json is missing.* seal\('.*checkpoint-12'\)"):
         check_whole(tmp_path / "checkpoint-12")
@@ -121,19 +113,23 @@ def test_old_ones_are_removed_torn_ones_first(tmp_path):
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
     good = write(tmp_path / "checkpoint-1")
     full = OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(OSError, match="checkpoint-2 could not be written: No space left on device") as caught:
-        with writing_checkpoint(tmp_path / "checkpoint-2"):
-            write(tmp_path / "checkpoint-2", sealed=False)
-            raise full
+    with (
+        pytest.raises(OSError, match="checkpoint-2 could not be written: No space left on device") as caught,
+        writing_checkpoint(tmp_path / "checkpoint-2"),
+    ):
+        write(tmp_path / "checkpoint-2", sealed=False)
+        raise full
     assert caught.value.errno == errno.ENOSPC and caught.value.__cause__ is full
     assert f"{good} is whole. Resume with" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-1"]
 
     # Another error is not explained away; another process does not remove what it did not make.
-    with pytest.raises(RuntimeError, match="^out of memory$"):
-        with writing_checkpoint(tmp_path / "checkpoint-3", is_main_process=False):
-            write(tmp_path / "checkpoint-3", sealed=False)
-            raise RuntimeError("out of memory")
+    with (
+        pytest.raises(RuntimeError, match="^out of memory$"),
+        writing_checkpoint(tmp_path / "checkpoint-3", is_main_process=False),
+    ):
+        write(tmp_path / "checkpoint-3", sealed=False)
+        raise RuntimeError("out of memory")
     assert (tmp_path / "checkpoint-3").is_dir()
 
 

@@ -146,6 +146,7 @@ class _Interruptions(TrainerCallback):
 
 def make_trainer(run):
     """The trainer of a run, over a model with weights of its own."""
+    torch.set_num_threads(1)  # two would add in another order
     return WatchedTrainer(
         run,
         model=emobert(modality_dropout=0.3),
@@ -158,7 +159,6 @@ def make_trainer(run):
 
 def train(run):
     """Trains and writes down everything that must be the same with and without interruptions."""
-    torch.set_num_threads(1)
     trainer = make_trainer(run)
     trainer.train(resume_from_checkpoint=run.resume)
     history = [
@@ -244,4 +244,6 @@ def _free_port():
 
 
 if __name__ == "__main__":
-    train(Run(**json.loads(sys.argv[1], object_hook=lambda it: {int(k) if k.isdigit() else k: v for k, v in it.items()})))
+    train(
+        Run(**json.loads(sys.argv[1], object_hook=lambda it: {int(k) if k.isdigit() else k: v for k, v in it.items()}))
+    )

@@ -80,21 +80,24 @@ def test_two_processes_killed_and_resumed_are_as_never_killed(tmp_path):
     )
 
 
-# The loss falls; asked for a greater one, evaluations after the first are worse: patience 3 stops after step 8 of 12.
-STOPPED_EARLY = {"greater_is_better": True, "early_stopping_patience": 3}
+# The loss falls; asked for a greater one, those after step 4 are worse: patience 2 stops after step 8 of 12.
+STOPPED_EARLY = {"greater_is_better": True, "early_stopping_patience": 2}
 
 
 def test_early_stopping_goes_on_counting_and_stays_stopped(tmp_path):
     places = [(("substep", 7), 6), (("saved", 8), 8)]
     check_killed_and_resumed(tmp_path, places, **STOPPED_EARLY, **GROUPED)
     end = outcome(tmp_path / "whole")
-    assert (end["step"], end["best"][0], end["early stopping"]) == (8, 2, [3])
+    assert (end["step"], end["best"][0], end["early stopping"]) == (8, 4, [2])
 
 
 def test_what_is_due_at_the_end_of_an_epoch_is_not_lost(tmp_path):
     """Steps save, epochs evaluate and log: a checkpoint of the last step comes after those."""
     options = {"eval_strategy": "epoch", "logging_strategy": "epoch", "load_best_model_at_end": False}
-    check_killed_and_resumed(tmp_path, [(("substep", 5), 4), (("saved", 8), 8)], **options)
+    # And of one checkpoint that is kept, the older one is removed when the newer one is sealed, not before.
+    options["save_total_limit"] = 1
+    places = [(("substep", 5), 4), (("unsealed", 6), 4), (("saved", 8), 8)]
+    check_killed_and_resumed(tmp_path, places, **options)
     evaluated = [entry["step"] for entry in outcome(tmp_path / "killed")["history"] if "eval_loss" in entry]
     assert evaluated == [4, 8, 12]
 
