@@ -6,6 +6,8 @@
 The best checkpoint by `metric_for_best_model` on the validation split (the last one where there is none) ends in
 `output_dir`, ready for `from_pretrained`, with its processor, the Trainer's state and the learning curves. One fold of
 a protocol: `--protocol leave-one-speaker-out --fold speaker=03`.
+With `--resume_from_checkpoint true` the same command starts a run and, after it was killed, goes on with it: see
+docs/resume.md.
 """
 
 from arguments import DataArguments, ModelArguments, parse_arguments
@@ -37,6 +39,8 @@ def main():
         compute_metrics=compute_metrics_for(setup.model.config),
     )
     trainer.train(resume_from_checkpoint=training_arguments.resume_from_checkpoint)
+    if trainer.preempted:
+        return  # the checkpoint to resume from is written, and there is no result yet
 
     # 3. The model, its processor, and how the training went.
     trainer.save_model()

@@ -4,6 +4,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from configuration_emo import EmoBertConfig, VqWav2VecConfig
 
+from .checkpoint_emobert import last_whole_checkpoint, seal, writing_checkpoint
 from .compute_metrics_emobert import compute_metrics_for
 from .lora_emobert import add_lora
 from .modeling_emobert import (
@@ -42,4 +43,7 @@ __all__ = [
     "add_lora",
     "compute_metrics_for",
     "fit_speech_standardization",
+    "last_whole_checkpoint",
+    "seal",
+    "writing_checkpoint",
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import torch
-from transformers import EarlyStoppingCallback, Trainer
+from transformers import EarlyStoppingCallback
 
 from .optimizer_emobert import parameter_groups
+from .resumable_trainer_emobert import ResumableTrainer
 from .training_arguments_emobert import EmoBertTrainingArguments
 
 
-class EmoBertTrainer(Trainer):
-    """Transformers' `Trainer` with the options of [`EmoBertTrainingArguments`].
+class EmoBertTrainer(ResumableTrainer):
+    """Transformers' `Trainer` with exact resumption and the options of [`EmoBertTrainingArguments`].
 
     Args:
         args ([`EmoBertTrainingArguments`]): the recipe.

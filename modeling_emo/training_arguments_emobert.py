@@ -18,7 +18,7 @@ class EmoBertTrainingArguments(TrainingArguments):
         freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of its range, or `enable_jit_checkpoint` is set.
     """
 
     new_weights_learning_rate: float | None = field(
@@ -34,3 +34,8 @@ class EmoBertTrainingArguments(TrainingArguments):
         super().__post_init__()
         # The collator reads the columns of the prepared dataset by their names: all of them stay in place.
         self.remove_unused_columns = False
+        if self.enable_jit_checkpoint:
+            raise ValueError(
+                "enable_jit_checkpoint=True saves checkpoints that cannot be resumed from exactly. Leave it out: "
+                "EmoBertTrainer saves on SIGTERM by itself."
+            )

@@ -1,0 +1,292 @@
+"""Checkpoints that are whole or recognised as torn: a seal, written last, lists what belongs to the folder.
+
+A process may be killed while it writes. `seal` is called when all files are there: it forces them onto the disk and
+then writes `seal.json` with every file's size and SHA-256, under another name first, so that the seal itself is never
+torn. A folder without a seal, or with files that differ from it, is torn: `last_whole_checkpoint` passes it over.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers.utils import logging
+
+
+logger = logging.get_logger(__name__)
+
+SEAL_FILE = "seal.json"
+_CHECKPOINT = re.compile(r"checkpoint[-_](\d+)")
+_CHUNK = 1 << 22
+
+
+def seal(folder: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
+    """Declares a checkpoint whole; of several processes one calls it, after all of them have written.
+
+    Args:
+        folder (`str` or `Path`): the checkpoint; its files stay as they are.
+        facts (mapping, *optional*): what is worth knowing before the checkpoint is used, in types that JSON has.
+
+    Returns:
+        `Path`: the seal, `folder/seal.json`: `sealed_at` (seconds since 1970), `facts`, and `files` with the `size`
+        (bytes) and `sha256` of each.
+
+    Raises:
+        OSError: the folder is not there, or the disk is full.
+
+    Example:
+
+    ```python
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from modeling_emo import last_whole_checkpoint, seal
+    >>> folder = Path(mkdtemp()) / "checkpoint-10"
+    >>> folder.mkdir()
+    >>> (folder / "weights").write_text("0.5")
+    3
+    >>> last_whole_checkpoint(folder.parent) is None
+    True
+    >>> seal(folder).name
+    'seal.json'
+    >>> last_whole_checkpoint(folder.parent).name
+    'checkpoint-10'
+
+    ```
+    """
+    folder = Path(folder)
+    (folder / SEAL_FILE).unlink(missing_ok=True)
+    files = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+    for directory in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
+        _sync_directory(directory)
+    unfinished = folder / f"{SEAL_FILE}.unfinished"
+    with unfinished.open("w", encoding="utf-8") as file:
+        json.dump({"sealed_at": time.time(), "facts": dict(facts or {}), "files": files}, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(folder / SEAL_FILE)
+    for directory in (folder, folder.parent):
+        _sync_directory(directory)
+    return folder / SEAL_FILE
+
+
+def read_seal(folder: str | Path) -> dict[str, Any] | None:
+    """What `seal` wrote into the folder; None where there is no seal."""
+    with suppress(OSError, json.JSONDecodeError):
+        content = json.loads((Path(folder) / SEAL_FILE).read_text(encoding="utf-8"))
+        if isinstance(content, dict) and isinstance(content.get("files"), dict):
+            return content
+    return None
+
+
+def find_damage(folder: str | Path) -> str | None:
+    """What is wrong with a checkpoint, in words that name the file; None if it is whole.
+
+    Reads every file, about 1 GB a second. Files that the seal does not list are no damage.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    content = read_seal(folder)
+    if content is None:
+        return f"{folder / SEAL_FILE} is missing: the checkpoint was not written to its end"
+    for check_content in (False, True):  # sizes tell at once; contents take a while
+        for name, expected in content["files"].items():
+            path = folder / name
+            if not path.is_file():
+                return f"{path} is missing"
+            if path.stat().st_size != expected["size"]:
+                return f"{path} has {path.stat().st_size} bytes instead of {expected['size']}"
+            if check_content and _sha256(path) != expected["sha256"]:
+                return f"{path} has another content than when it was sealed"
+    return None
+
+
+def check_whole(folder: str | Path) -> None:
+    """Refuses a torn checkpoint.
+
+    Raises:
+        ValueError: naming the file that is missing or damaged, and what to do.
+    """
+    damage = find_damage(folder)
+    if damage is None:
+        return
+    whole = last_whole_checkpoint(Path(folder).parent) if Path(folder).parent.is_dir() else None
+    remedy = f"Resume from {whole}, the last whole one beside it" if whole else "There is no whole one beside it"
+    raise ValueError(
+        f"The checkpoint {folder} cannot be resumed from: {damage}. {remedy}. If another program wrote it and you "
+        f"know that it is complete, seal it: python -c \"from modeling_emo import seal; seal('{folder}')\"."
+    )
+
+
+def last_whole_checkpoint(output_dir: str | Path) -> Path | None:
+    """The checkpoint that was sealed last among the whole ones; torn ones are named in a warning.
+
+    The time of sealing decides, not the step in the name: a folder may still hold checkpoints of an earlier run.
+
+    Args:
+        output_dir (`str` or `Path`): folder with `checkpoint-<step>` (or `checkpoint_<number>`) in it.
+
+    Returns:
+        `Path` or None: None if there is no folder or nothing whole in it.
+    """
+    damages: list[str] = []
+    for folder in reversed(_checkpoints(output_dir)):
+        damage = find_damage(folder)
+        if damage is None:
+            if damages:
+                logger.warning(f"Passed over torn checkpoints: {'; '.join(damages)}. Using {folder}.")
+            return folder
+        damages.append(damage)
+    if damages:
+        logger.warning(f"There are only torn checkpoints in {output_dir}: {'; '.join(damages)}.")
+    return None
+
+
+def remove_old_checkpoints(output_dir: str | Path, *, limit: int | None, keep: Iterable[str | Path | None]) -> None:
+    """Removes checkpoints until `limit` are left: torn ones first, then those that were sealed first.
+
+    Args:
+        output_dir (`str` or `Path`): folder with the checkpoints.
+        limit (`int`, *optional*): None or 0 removes nothing.
+        keep: checkpoints that stay in any case, such as the one sealed just now and the best one; None is skipped.
+    """
+    if not limit or limit < 0:
+        return
+    kept = {Path(folder).resolve() for folder in keep if folder is not None}
+    folders = _checkpoints(output_dir)
+    torn_first = sorted(folders, key=lambda folder: read_seal(folder) is not None)
+    removable = [folder for folder in torn_first if folder.resolve() not in kept]
+    for folder in removable[: max(len(folders) - max(limit, len(kept)), 0)]:
+        discard(folder)
+
+
+def discard(folder: str | Path) -> None:
+    """Removes a checkpoint, its seal first: half removed it counts as torn."""
+    with suppress(OSError):
+        (Path(folder) / SEAL_FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def writing_checkpoint(folder: str | Path, *, is_main_process: bool = True) -> Iterator[None]:
+    """Around everything that writes a checkpoint, its seal included: what fails leaves nothing behind, and says why.
+
+    Args:
+        folder (`str` or `Path`): the checkpoint. What an earlier, killed run left in it is removed first.
+        is_main_process (`bool`, defaults to True): the one process that removes; all the others write only after it
+            has entered, and leave before it seals: put a barrier at both places.
+
+    Raises:
+        OSError: a file could not be written; names the folder, the reason, and the checkpoint to resume from.
+
+    Example:
+
+    ```python
+    >>> with writing_checkpoint(folder, is_main_process=accelerator.is_main_process):  # doctest: +SKIP
+    ...     accelerator.wait_for_everyone()
+    ...     accelerator.save_state(folder)
+    ...     accelerator.wait_for_everyone()
+    ...     if accelerator.is_main_process:
+    ...         seal(folder)
+    ```
+    """
+    folder = Path(folder)
+    if is_main_process:
+        discard(folder)
+    try:
+        yield
+    except BaseException as error:
+        reason = _write_failure(error)
+        space = _free_space(folder.parent)
+        if is_main_process:
+            discard(folder)
+        if reason is None:
+            raise
+        whole = last_whole_checkpoint(folder.parent)
+        remedy = "Resume with resume_from_checkpoint=True when there is space and the right to write"
+        raise OSError(
+            getattr(error, "errno", None) or errno.EIO,
+            f"The checkpoint {folder} could not be written: {reason} ({space}). "
+            + (f"{whole} is whole. {remedy}" if whole else f"There is no earlier one. {remedy}, or start anew")
+            + ", or keep fewer checkpoints with save_total_limit",
+        ) from error
+
+
+def require_writable(folder: str | Path) -> None:
+    """Makes the folder and tries to write into it, so that a run does not find out at its first checkpoint.
+
+    Raises:
+        OSError: it cannot be written to; names the folder and what to do.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"Checkpoints cannot be written to {folder}: {error.strerror or error}. Choose an output_dir on a disk "
+            "that can be written to and has space left",
+        ) from error
+
+
+def _checkpoints(output_dir: str | Path) -> list[Path]:
+    """Checkpoints in the order in which they were sealed; those without a seal come last, by their number."""
+    found = []
+    for folder in Path(output_dir).glob("checkpoint*"):
+        match = _CHECKPOINT.fullmatch(folder.name)
+        if match and folder.is_dir():
+            content = read_seal(folder)
+            sealed_at = float("inf") if content is None else content.get("sealed_at", 0.0)
+            found.append((sealed_at, int(match[1]), folder))
+    return [folder for *_, folder in sorted(found)]
+
+
+def _write_failure(error: BaseException) -> str | None:
+    """Why a write failed; None if the error is of another kind."""
+    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
+        return error.strerror or str(error)
+    # Neither safetensors nor torch.save raises an OSError when the disk is full.
+    if isinstance(error, SafetensorError) or (isinstance(error, RuntimeError) and "inline_container" in str(error)):
+        return str(error)
+    return None
+
+
+def _free_space(folder: Path) -> str:
+    try:
+        return f"{shutil.disk_usage(folder).free / 1e6:.1f} MB are free there"
+    except OSError:
+        return f"{folder} cannot be read"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync_directory(folder: Path) -> None:
+    # Not every file system lets a folder be opened or synced; there the files' own syncs have to do.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
