@@ -4,10 +4,13 @@
     accelerate launch examples/run_emotion_recognition.py examples/configs/demo.yaml --num_train_epochs 3
 
 The best checkpoint by `metric_for_best_model` on the validation split ends in `output_dir`, ready for
-`from_pretrained`, with its processor, the Trainer's state and the learning curves.
+`from_pretrained`, with its processor, the Trainer's state and the learning curves. With `--lora` the adapter ends in
+`output_dir/adapter`, and the model in `output_dir` is the one with the adapter merged.
 """
 
-from arguments import DataArguments, ModelArguments, parse_arguments
+from dataclasses import asdict
+
+from arguments import DataArguments, LoraArguments, ModelArguments, parse_arguments
 from training_setup import set_up_training
 from transformers import set_seed
 
@@ -17,13 +20,13 @@ from modeling_emo.training_record_emobert import write_training_record
 
 
 def main():
-    model_arguments, data_arguments, training_arguments = parse_arguments(
-        "train", ModelArguments, DataArguments, EmoBertTrainingArguments
+    model_arguments, data_arguments, training_arguments, lora_arguments = parse_arguments(
+        "train", ModelArguments, DataArguments, EmoBertTrainingArguments, LoraArguments
     )
     set_seed(training_arguments.seed)
 
     # 1. Data, and a new model over two pretrained encoders.
-    setup = set_up_training(model_arguments, data_arguments, training_arguments)
+    setup = set_up_training(model_arguments, data_arguments, training_arguments, lora_arguments)
 
     # 2. Trainer: padding per batch, metrics over the whole split, the best checkpoint by validation.
     trainer = EmoBertTrainer(
@@ -38,10 +41,13 @@ def main():
     trainer.train(resume_from_checkpoint=training_arguments.resume_from_checkpoint)
 
     # 3. The model, its processor, and how the training went.
+    if lora_arguments.lora:
+        trainer.save_model(f"{training_arguments.output_dir}/adapter")
+        trainer.model = trainer.model.merge_and_unload()
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        write_training_record(trainer)
+        write_training_record(trainer, hyper_parameters=asdict(lora_arguments) if lora_arguments.lora else {})
         plot_learning_curves(
             trainer.state.log_history,
             f"{training_arguments.output_dir}/learning_curves.png",

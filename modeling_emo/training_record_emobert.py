@@ -37,11 +37,12 @@ HYPER_PARAMETERS = (
 )
 
 
-def training_record(trainer: Trainer) -> dict[str, Any]:
+def training_record(trainer: Trainer, hyper_parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What has to be known to repeat a training run, after `trainer.train()`.
 
     Args:
         trainer (`Trainer`): after training.
+        hyper_parameters (mapping, *optional*): those that are not among Trainer's arguments.
 
     Returns:
         `dict`: `seed`, `checkpoint_selection`, `best_metric`, `epochs` trained, `processes`, `duration_s` (seconds,
@@ -56,7 +57,10 @@ def training_record(trainer: Trainer) -> dict[str, Any]:
         "epochs": trainer.state.epoch,
         "processes": trainer.args.world_size,
         "duration_s": runtimes[-1] if runtimes else None,
-        "hyper_parameters": {name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+        "hyper_parameters": {
+            **{name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+            **(hyper_parameters or {}),
+        },
     }
 
 
@@ -69,10 +73,10 @@ def checkpoint_selection(trainer: Trainer) -> str:
     return f"{'highest' if arguments.greater_is_better else 'lowest'} {name} on validation, once per evaluation"
 
 
-def write_training_record(trainer: Trainer) -> Path:
+def write_training_record(trainer: Trainer, hyper_parameters: Mapping[str, Any] | None = None) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
     path = Path(str(trainer.args.output_dir)) / RECORD_FILE
-    path.write_text(json.dumps(training_record(trainer), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(training_record(trainer, hyper_parameters), indent=2) + "\n", encoding="utf-8")
     return path
 
 
