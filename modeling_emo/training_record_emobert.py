@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 RECORD_FILE = "training_record.json"
 HYPER_PARAMETERS = (
     "learning_rate",
+    "text_encoder_learning_rate",
+    "speech_encoder_learning_rate",
     "new_weights_learning_rate",
+    "layerwise_lr_decay",
     "lr_scheduler_type",
     "warmup_steps",
     "weight_decay",
