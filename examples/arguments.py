@@ -152,6 +152,32 @@ class DataArguments(FoldArguments):
 
 
 @dataclass
+class LoraArguments:
+    """Low-rank adapters in place of training the encoders themselves; see modeling_emo.add_lora."""
+
+    lora: bool = field(default=False, metadata={"help": "Train low-rank adapters on the encoders, merged at the end."})
+    lora_r: int = field(default=8, metadata={"help": "Rank of the adapters."})
+    lora_alpha: int = field(default=16, metadata={"help": "The adapters' outputs are scaled by lora_alpha / lora_r."})
+    lora_dropout: float = field(default=0.05, metadata={"help": "Dropout on the adapters' inputs."})
+    lora_encoders: list[str] | None = field(
+        default=None, metadata={"help": "text, speech or both; those that are not frozen if left out."}
+    )
+
+    def encoders(self, frozen: dict[str, bool]) -> list[str]:
+        """The encoders that get adapters.
+
+        Raises:
+            ValueError: one of them is frozen, or all are.
+        """
+        encoders = self.lora_encoders or [name for name in frozen if not frozen[name]]
+        conflicts = [name for name in encoders if frozen.get(name)] if encoders else list(frozen)
+        if conflicts:
+            options = ", ".join(f"freeze_{name}_encoder" for name in conflicts)
+            raise ValueError(f"--lora trains adapters on an encoder that {options} freezes: leave one of them out.")
+        return encoders
+
+
+@dataclass
 class EvaluationArguments(FoldArguments):
     """A trained model on a split of a prepared dataset."""
 

@@ -8,9 +8,12 @@ The best checkpoint by `metric_for_best_model` on the validation split (the last
 a protocol: `--protocol leave-one-speaker-out --fold speaker=03`.
 With `--resume_from_checkpoint true` the same command starts a run and, after it was killed, goes on with it: see
 docs/resume.md.
+With `--lora` the adapter ends in `output_dir/adapter`, and the model in `output_dir` is the one with it merged.
 """
 
-from arguments import DataArguments, ModelArguments, parse_arguments
+from dataclasses import asdict
+
+from arguments import DataArguments, LoraArguments, ModelArguments, parse_arguments
 from training_setup import set_up_training
 from transformers import set_seed
 
@@ -20,13 +23,13 @@ from modeling_emo.training_record_emobert import write_training_record
 
 
 def main():
-    model_arguments, data_arguments, training_arguments = parse_arguments(
-        "train", ModelArguments, DataArguments, EmoBertTrainingArguments
+    model_arguments, data_arguments, training_arguments, lora_arguments = parse_arguments(
+        "train", ModelArguments, DataArguments, EmoBertTrainingArguments, LoraArguments
     )
     set_seed(training_arguments.seed)
 
     # 1. Data, and a new model over two pretrained encoders.
-    setup = set_up_training(model_arguments, data_arguments, training_arguments)
+    setup = set_up_training(model_arguments, data_arguments, training_arguments, lora_arguments)
 
     # 2. Trainer: padding per batch, metrics over the whole split, the best checkpoint by validation.
     trainer = EmoBertTrainer(
@@ -43,10 +46,14 @@ def main():
         return  # the checkpoint to resume from is written, and there is no result yet
 
     # 3. The model, its processor, and how the training went.
+    if lora_arguments.lora:
+        trainer.save_model(f"{training_arguments.output_dir}/adapter")
+        trainer.model = trainer.model.merge_and_unload()
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        write_training_record(trainer, data=setup.data)
+        hyper_parameters = asdict(lora_arguments) if lora_arguments.lora else {}
+        write_training_record(trainer, data=setup.data, hyper_parameters=hyper_parameters)
         plot_learning_curves(
             trainer.state.log_history,
             f"{training_arguments.output_dir}/learning_curves.png",

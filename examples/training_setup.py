@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from arguments import DataArguments, FoldArguments, ModelArguments
+from arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
 from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
 
-from modeling_emo import EmoBertForSequenceClassification, fit_speech_standardization
+from modeling_emo import EmoBertForSequenceClassification, add_lora, fit_speech_standardization
 from modeling_emo.training_arguments_emobert import EmoBertTrainingArguments
 from preprocess import (
     EmoBertDataCollator,
@@ -46,7 +46,10 @@ def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[
 
 
 def set_up_training(
-    model_arguments: ModelArguments, data_arguments: DataArguments, training_arguments: EmoBertTrainingArguments
+    model_arguments: ModelArguments,
+    data_arguments: DataArguments,
+    training_arguments: EmoBertTrainingArguments,
+    lora_arguments: LoraArguments | None = None,
 ) -> TrainingSetup:
     """Loads the prepared dataset and builds the model that its labels and the arguments ask for."""
     # 1. The prepared dataset knows its labels and its processor.
@@ -91,6 +94,16 @@ def set_up_training(
         fit_speech_standardization(
             model,
             DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
+        )
+
+    # 4. Low-rank adapters on encoders that are not frozen.
+    if lora_arguments is not None and lora_arguments.lora:
+        model = add_lora(
+            model,
+            lora_arguments.encoders(frozen),
+            r=lora_arguments.lora_r,
+            alpha=lora_arguments.lora_alpha,
+            dropout=lora_arguments.lora_dropout,
         )
     return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, data)
 

@@ -43,7 +43,10 @@ class EmoBertTrainer(ResumableTrainer):
             groups = parameter_groups(
                 model,
                 learning_rate=self.args.learning_rate,
+                text_encoder_learning_rate=self.args.text_encoder_learning_rate,
+                speech_encoder_learning_rate=self.args.speech_encoder_learning_rate,
                 new_weights_learning_rate=self.args.new_weights_learning_rate,
+                layerwise_lr_decay=self.args.layerwise_lr_decay,
                 weight_decay=self.args.weight_decay,
             )
             self.optimizer = optimizer_class(groups, **options)

@@ -12,7 +12,9 @@ class EmoBertTrainingArguments(TrainingArguments):
     """`TrainingArguments` with the options of [`EmoBertTrainer`]; the accelerate example reads the same ones.
 
     Args:
-        new_weights_learning_rate (`float`, *optional*): of fusion and head; the encoders' rate if left out.
+        text_encoder_learning_rate, speech_encoder_learning_rate, new_weights_learning_rate (`float`, *optional*): of
+            that encoder, and of fusion and head; `learning_rate` if left out.
+        layerwise_lr_decay (`float`): see [`parameter_groups`].
         early_stopping_patience (`int`, *optional*): evaluations without a better `metric_for_best_model` after which
             training stops.
         freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
@@ -21,8 +23,17 @@ class EmoBertTrainingArguments(TrainingArguments):
         ValueError: a number is out of its range, or `enable_jit_checkpoint` is set.
     """
 
+    text_encoder_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of the text encoder; learning_rate if left out."}
+    )
+    speech_encoder_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of the speech encoder; learning_rate if left out."}
+    )
     new_weights_learning_rate: float | None = field(
-        default=None, metadata={"help": "Learning rate of fusion and head; the encoders' if left out."}
+        default=None, metadata={"help": "Learning rate of fusion and head; learning_rate if left out."}
+    )
+    layerwise_lr_decay: float = field(
+        default=1.0, metadata={"help": "Each layer of an encoder learns at this share of the rate of the one above."}
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after so many evaluations without a better metric_for_best_model."}
@@ -39,3 +50,12 @@ class EmoBertTrainingArguments(TrainingArguments):
                 "enable_jit_checkpoint=True saves checkpoints that cannot be resumed from exactly. Leave it out: "
                 "EmoBertTrainer saves on SIGTERM by itself."
             )
+        self._check_rates()
+
+    def _check_rates(self):
+        """Learning rates and their decay are in their ranges."""
+        for name in ("text_encoder_learning_rate", "speech_encoder_learning_rate", "new_weights_learning_rate"):
+            if getattr(self, name) is not None and getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}.")
+        if not 0 < self.layerwise_lr_decay <= 1:
+            raise ValueError(f"`layerwise_lr_decay` must be above 0 and at most 1, got {self.layerwise_lr_decay}.")

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 RECORD_FILE = "training_record.json"
 HYPER_PARAMETERS = (
     "learning_rate",
+    "text_encoder_learning_rate",
+    "speech_encoder_learning_rate",
     "new_weights_learning_rate",
+    "layerwise_lr_decay",
     "lr_scheduler_type",
     "warmup_steps",
     "weight_decay",
@@ -37,13 +40,16 @@ HYPER_PARAMETERS = (
 )
 
 
-def training_record(trainer: Trainer, *, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def training_record(
+    trainer: Trainer, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What has to be known to repeat a training run, after `trainer.train()`.
 
     Args:
         trainer (`Trainer`): after training.
         data (`dict`, *optional*): what it was trained on: `corpus`, `fingerprint` of the prepared dataset, `protocol`,
             `fold` and `protocol_options`, in plain types.
+        hyper_parameters (mapping, *optional*): those that are not among Trainer's arguments.
 
     Returns:
         `dict`: `seed`, `checkpoint_selection`, `best_metric`, `epochs` trained, `processes`, `duration_s` (seconds,
@@ -58,7 +64,10 @@ def training_record(trainer: Trainer, *, data: Mapping[str, Any] | None = None) 
         "epochs": trainer.state.epoch,
         "processes": trainer.args.world_size,
         "duration_s": runtimes[-1] if runtimes else None,
-        "hyper_parameters": {name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+        "hyper_parameters": {
+            **{name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+            **(hyper_parameters or {}),
+        },
         "data": None if data is None else dict(data),
     }
 
@@ -72,10 +81,13 @@ def checkpoint_selection(trainer: Trainer) -> str:
     return f"{'highest' if arguments.greater_is_better else 'lowest'} {name} on validation, once per evaluation"
 
 
-def write_training_record(trainer: Trainer, *, data: Mapping[str, Any] | None = None) -> Path:
+def write_training_record(
+    trainer: Trainer, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
     path = Path(str(trainer.args.output_dir)) / RECORD_FILE
-    path.write_text(json.dumps(training_record(trainer, data=data), indent=2) + "\n", encoding="utf-8")
+    record = training_record(trainer, data=data, hyper_parameters=hyper_parameters)
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
 
 
