@@ -23,7 +23,9 @@ from preprocess import (
     prepare_dataset,
     read_corpus,
     tokenize_speech,
+    write_data_report,
 )
+from preprocess.data_report_text import format_report
 
 
 def main():
@@ -59,7 +61,7 @@ def main():
         corpus, arguments.problem_type, label2id=label2id, label_range=arguments.label_range
     )
 
-    # 4. One pass over text and speech. Every row that cannot be used is listed in skipped.jsonl.
+    # 4. One pass over text and speech, and what the corpus holds. Every unusable row is listed in skipped.jsonl.
     if processes.is_main_process:
         prepared = prepare_dataset(
             corpus,
@@ -75,6 +77,7 @@ def main():
         )
         for split, rows in prepared.items():
             print(f"{split}: {len(rows)} utterances")
+        print(format_report(write_data_report(reading, arguments.output_dir)))
         print(f"skipped: see {arguments.output_dir}/skipped.jsonl")
     processes.wait_for_everyone()
     processes.destroy_process_group()
