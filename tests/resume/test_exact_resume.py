@@ -96,7 +96,7 @@ def test_what_is_due_at_the_end_of_an_epoch_is_not_lost(tmp_path):
     options = {"eval_strategy": "epoch", "logging_strategy": "epoch", "load_best_model_at_end": False}
     # And of one checkpoint that is kept, the older one is removed when the newer one is sealed, not before.
     options["save_total_limit"] = 1
-    places = [(("substep", 5), 4), (("unsealed", 6), 4), (("saved", 8), 8)]
+    places = [(("substep", 5), 4), (("unsealed", 8), 6), (("saved", 8), 8)]
     check_killed_and_resumed(tmp_path, places, **options)
     evaluated = [entry["step"] for entry in outcome(tmp_path / "killed")["history"] if "eval_loss" in entry]
     assert evaluated == [4, 8, 12]
