@@ -1,21 +1,33 @@
-"""One (fold, seed) of a cross-validation: the ordinary training and evaluation scripts, in processes of their own."""
+"""The runs of a cross-validation: the training and evaluation scripts, a process for each (fold, seed).
+
+The processes are forked from one that has imported the scripts and done nothing else: on a small corpus, importing
+takes as long as training. To repeat a run by hand, give its `config.yaml` to run_emotion_recognition.py and
+evaluate_emotion_recognition.py.
+"""
 
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import evaluate_emotion_recognition
+import run_emotion_recognition
 import yaml
 
 
-SCRIPTS = Path(__file__).resolve().parent
 FINISHED_FILE = "finished.json"
 WEIGHT_FILES = ("model.safetensors", "optimizer.pt")
+_READ_BYTES = 1 << 20
+_PROCESSES = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -27,19 +39,19 @@ class FoldRun:
         seed (`int`): of the training.
         folder (`Path`): gets the model, its evaluation, `config.yaml`, `log.txt` and, at the end, `finished.json`.
         sections (`dict`): sections `train` and `evaluate` of the scripts' configuration file.
-        data_fingerprint (`str`): of the prepared dataset.
+        inputs (`list[str]`): fingerprints of what else the result depends on: the prepared dataset, the encoders.
     """
 
     fold: str
     seed: int
     folder: Path
     sections: dict[str, dict[str, Any]]
-    data_fingerprint: str
+    inputs: list[str]
 
     @property
     def fingerprint(self) -> str:
         """Hash of everything that the result depends on."""
-        content = json.dumps([self.sections, self.data_fingerprint], sort_keys=True, default=str)
+        content = json.dumps([self.sections, self.inputs], sort_keys=True, default=str)
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     def is_finished(self, *, redo: bool) -> bool:
@@ -60,21 +72,96 @@ class FoldRun:
             "make it again."
         )
 
-    def run(self, *, num_threads: int, keep_model: bool) -> bool:
-        """Trains and evaluates; False if a process failed, and `log.txt` says why."""
+    def write_config(self, path: Path) -> Path:
+        """Writes the sections as a configuration file of the example scripts."""
+        path.write_text(yaml.safe_dump(self.sections, sort_keys=False), encoding="utf-8")
+        return path
+
+    def start(self) -> BaseProcess:
+        """Starts training and evaluation in an emptied folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        config = self.folder / "config.yaml"
-        config.write_text(yaml.safe_dump(self.sections, sort_keys=False), encoding="utf-8")
-        environment = {**os.environ, "OMP_NUM_THREADS": str(num_threads)}
-        with (self.folder / "log.txt").open("w", encoding="utf-8") as log:
-            for script in ("run_emotion_recognition.py", "evaluate_emotion_recognition.py"):
-                command = [sys.executable, str(SCRIPTS / script), str(config)]
-                if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=environment).returncode:
-                    return False
+        config = self.write_config(self.folder / "config.yaml")
+        process = _PROCESSES.Process(target=train_and_evaluate, args=(config, self.folder / "log.txt"))
+        process.start()
+        return process
+
+    def finish(self, *, keep_model: bool) -> None:
+        """Marks the run as finished."""
         if not keep_model:
             for name in WEIGHT_FILES:
                 (self.folder / name).unlink(missing_ok=True)
         record = json.dumps({"fold": self.fold, "seed": self.seed, "fingerprint": self.fingerprint}, indent=2)
         (self.folder / FINISHED_FILE).write_text(record + "\n", encoding="utf-8")
-        return True
+
+
+def run_all(
+    runs: list[FoldRun], *, num_workers: int, num_threads: int, keep_models: bool
+) -> Iterator[tuple[FoldRun, bool]]:
+    """Makes the runs, several at a time, and yields each when it has ended, with whether all went well.
+
+    Args:
+        runs (`list[FoldRun]`): in the order in which they start.
+        num_workers (`int`): how many at a time.
+        num_threads (`int`): of each.
+        keep_models (`bool`): whether the weights stay after the evaluation.
+    """
+    # Both for the process that the others are forked from; it looks for the scripts where this says.
+    os.environ["OMP_NUM_THREADS"] = str(num_threads)
+    scripts = [str(Path(__file__).resolve().parent), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in scripts if path)
+    _PROCESSES.set_forkserver_preload(["fold_runs"])
+
+    waiting, running = list(runs), dict[int, tuple[FoldRun, BaseProcess]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < num_workers:
+                run = waiting.pop(0)
+                process = run.start()
+                running[process.sentinel] = run, process
+            for sentinel in connection.wait(list(running)):
+                run, process = running.pop(sentinel)  # type: ignore[arg-type]
+                process.join()
+                if process.exitcode == 0:
+                    run.finish(keep_model=keep_models)
+                yield run, process.exitcode == 0
+    finally:
+        for _, process in running.values():
+            process.terminate()
+
+
+def model_fingerprint(model: str) -> str:
+    """Hash of the files of a model's folder; the name where it is none, but one on the Hub."""
+    if not Path(model).is_dir():
+        return model
+    digest = hashlib.sha256()
+    for path in sorted(path for path in Path(model).rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(model)).encode())
+        with path.open("rb") as file:
+            while part := file.read(_READ_BYTES):
+                digest.update(part)
+    return digest.hexdigest()[:32]
+
+
+def train_and_evaluate(config: Path, log: Path) -> None:
+    """Both scripts with one configuration file, in a process of their own whose output goes to a file."""
+    _end_with_parent()
+    with log.open("w", encoding="utf-8") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+    sys.argv = [__file__, str(config)]
+    run_emotion_recognition.main()
+    evaluate_emotion_recognition.main()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the cross-validation is gone, killed for example: else it would go on, and write into the
+    folder of the run that takes its place."""
+
+    def wait() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -3,101 +3,177 @@
     python examples/run_cross_validation.py examples/configs/emodb.yaml --data_dir data/emodb
 
 Prepares the corpus first, if that is not done yet. Each (fold, seed) is run_emotion_recognition.py and
-evaluate_emotion_recognition.py in processes of their own, with the file's sections `train` and `evaluate`. A run that
-was stopped goes on after the finished ones. In `output_dir`: `results.json`, `results.md`, `results.tex`, tables as
-CSV, plots, and a folder per run with its predictions and its log.
+evaluate_emotion_recognition.py in a process of its own, with the file's sections `train` and `evaluate`. A
+cross-validation that was stopped goes on after the finished runs. In `output_dir`: `results.json`, `results.md`,
+`results.tex`, tables as CSV, plots, and a folder per run with its predictions and its log.
 """
 
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import tempfile
 from pathlib import Path
+from typing import Any
 
-from arguments import CONFIG_SUFFIXES, CrossValidationArguments, parse_arguments, read_section
-from fold_runs import SCRIPTS, FoldRun
+import torch
+from arguments import (
+    CONFIG_SUFFIXES,
+    CrossValidationArguments,
+    DataArguments,
+    EvaluationArguments,
+    ModelArguments,
+    parse_arguments,
+    read_section,
+)
+from filelock import FileLock, Timeout
+from fold_runs import FoldRun, model_fingerprint, run_all
 from tqdm.auto import tqdm
+from training_setup import check_validation
 from transformers import AutoConfig
 
-import modeling_emo  # noqa: F401  registers the configuration
+from modeling_emo import EmoBertTrainingArguments
 from modeling_emo.cross_validation_emobert import read_fold_run, summarize_runs
 from modeling_emo.cross_validation_report_emobert import write_cross_validation
-from preprocess import load_prepared
-from preprocess.prepared_folds import prepared_folds
+from preprocess import PreparedDataset, load_prepared, prepared_folds
 from preprocess.protocols import pooled
+
+
+PREPARE_SCRIPT = Path(__file__).resolve().parent / "prepare_dataset.py"
+SECTIONS = ("prepare", "train", "evaluate")
 
 
 def main():
     (arguments,) = parse_arguments("cross_validation", CrossValidationArguments)
-    config_file = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
-    if config_file.suffix not in CONFIG_SUFFIXES:
-        raise ValueError("The first argument is the configuration file with the sections prepare, train and evaluate.")
+    sections = read_sections(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    output_dir = Path(arguments.output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(output_dir / "cross_validation.lock", timeout=0):
+            cross_validate(arguments, sections)
+    except Timeout as error:
+        raise ValueError(f"Another run_cross_validation.py is at work in {output_dir}. Wait for it.") from error
 
+
+def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict[str, Any]]) -> None:
+    """Everything, while no other process works in `output_dir`."""
     # 1. The prepared corpus and its folds; a fold that leaks is refused here.
-    prepare_corpus(config_file, arguments)
-    prepared = load_prepared(read_section(config_file, "prepare")["output_dir"])
+    prepare_corpus(arguments)
+    prepared = load_prepared(sections["prepare"]["output_dir"])
     folds = prepared_folds(prepared, arguments.protocol, **arguments.protocol_options)
     unknown = sorted(set(arguments.folds or []) - {fold.name for fold in folds})
     if unknown:
         raise ValueError(f"No fold {', '.join(unknown)}; there are {', '.join(fold.name for fold in folds)}.")
+    chosen = [fold for fold in folds if arguments.folds is None or fold.name in arguments.folds]
 
     # 2. The runs that are not finished yet, as many at a time as there are cores for.
-    names = arguments.folds or [fold.name for fold in folds]
-    runs = [fold_run(name, seed, config_file, arguments, prepared) for seed in arguments.seeds for name in names]
-    failed = run_all([run for run in runs if not run.is_finished(redo=arguments.redo)], arguments)
+    runs = fold_runs([fold.name for fold in chosen], arguments, sections, prepared)
+    check_run(runs[0], has_validation=all(fold.validation for fold in chosen))
+    waiting = [run for run in runs if not run.is_finished(redo=arguments.redo)]
+    print(f"{len(chosen)} folds x {len(arguments.seeds)} seeds: {len(runs) - len(waiting)} runs are finished already")
+    failed = make_runs(waiting, arguments)
     if failed:
-        raise SystemExit("\n".join(f"{run.folder} failed, see {run.folder / 'log.txt'}" for run in failed))
+        raise SystemExit(
+            f"{len(failed)} of {len(runs)} runs failed: no results yet. The same command does them again."
+        )
 
     # 3. Metrics averaged over the folds and of the pooled predictions, over all seeds.
-    model_config = AutoConfig.from_pretrained(runs[0].folder)
-    results_of = [read_fold_run(run.folder, model_config) for run in runs]
+    config = AutoConfig.from_pretrained(runs[0].folder)
+    predicted = [read_fold_run(run.folder, config) for run in runs]
     rows = pooled(prepared.datasets).with_format(None)
-    speakers = dict(zip(rows["id"][:], rows["speaker"][:], strict=True))
-    results = summarize_runs(
-        results_of, model_config, task=runs[0].sections["evaluate"].get("task"), speakers=speakers
-    )
     files = write_cross_validation(
         arguments.output_dir,
-        results,
-        model_config,
+        summarize_runs(
+            predicted,
+            config,
+            task=runs[0].sections["evaluate"].get("task"),
+            speakers=dict(zip(rows["id"][:], rows["speaker"][:], strict=True)),
+        ),
+        config,
         corpus=prepared.info["corpus"],
         protocol=arguments.protocol,
-        checkpoint_selection=results_of[0].checkpoint_selection,
+        checkpoint_selection=predicted[0].checkpoint_selection,
         protocol_options=arguments.protocol_options,
         num_folds=len(folds),
     )
     print(files["results.md"].read_text(encoding="utf-8"))
 
 
-def prepare_corpus(config_file: Path, arguments: CrossValidationArguments) -> None:
+def read_sections(config_file: Path) -> dict[str, dict[str, Any]]:
+    """The sections of the configuration file that the runs are made of."""
+    if config_file.suffix not in CONFIG_SUFFIXES:
+        raise ValueError("The first argument is the configuration file with the sections prepare, train and evaluate.")
+    sections = read_section(config_file, "")
+    missing = [name for name in SECTIONS if name not in sections]
+    if missing:
+        raise ValueError(f"{config_file} has no section {', '.join(missing)}.")
+    return sections
+
+
+def prepare_corpus(arguments: CrossValidationArguments) -> None:
     """Runs prepare_dataset.py, which leaves as it is what was prepared from the same things before."""
-    command = [sys.executable, str(SCRIPTS / "prepare_dataset.py"), str(config_file)]
+    command = [sys.executable, str(PREPARE_SCRIPT), sys.argv[1]]
     if arguments.data_dir is not None:
         command += ["--data_dir", arguments.data_dir]
-    subprocess.run(command, check=True)
+    if subprocess.run(command).returncode:
+        raise SystemExit("The corpus could not be prepared, see above.")
 
 
-def fold_run(name: str, seed: int, config_file: Path, arguments: CrossValidationArguments, prepared) -> FoldRun:
-    """The configuration of one run: the file's sections, with the fold, the seed and the folder."""
-    folder = Path(arguments.output_dir) / "runs" / f"{name.replace('/', '_')}_seed={seed}"
-    fold = {"protocol": arguments.protocol, "fold": name, "protocol_options": arguments.protocol_options}
-    data_dir = read_section(config_file, "prepare")["output_dir"]
-    train = {**read_section(config_file, "train"), **arguments.train_options, **fold, "seed": seed}
-    evaluate = {**read_section(config_file, "evaluate"), **arguments.evaluate_options, **fold, "model": str(folder)}
-    places = {"data_dir": data_dir, "output_dir": str(folder)}
-    sections = {"train": {**train, **places, "disable_tqdm": True}, "evaluate": {**evaluate, **places}}
-    return FoldRun(name, seed, folder, sections, prepared.info["fingerprint"])
+def fold_runs(
+    names: list[str],
+    arguments: CrossValidationArguments,
+    sections: dict[str, dict[str, Any]],
+    prepared: PreparedDataset,
+) -> list[FoldRun]:
+    """Every seed and fold: the file's sections, with the fold, the seed and the run's folder."""
+    train, evaluate = {**sections["train"], **arguments.train_options}, sections["evaluate"]
+    encoders = [model_fingerprint(train[name]) for name in ("text_model", "speech_model")]
+    runs = []
+    for seed in arguments.seeds:
+        for name in names:
+            folder = Path(arguments.output_dir) / "runs" / f"{name.replace('/', '_')}_seed={seed}"
+            common = {
+                "data_dir": sections["prepare"]["output_dir"],
+                "output_dir": str(folder),
+                "protocol": arguments.protocol,
+                "fold": name,
+                "protocol_options": arguments.protocol_options,
+            }
+            of_run = {
+                "train": {"disable_tqdm": True, **train, **common, "seed": seed},
+                "evaluate": {**evaluate, **arguments.evaluate_options, **common, "model": str(folder)},
+            }
+            runs.append(FoldRun(name, seed, folder, of_run, [prepared.info["fingerprint"], *encoders]))
+    return runs
 
 
-def run_all(runs: list[FoldRun], arguments: CrossValidationArguments) -> list[FoldRun]:
-    """Runs all, several at a time, and returns those that failed."""
+def check_run(run: FoldRun, *, has_validation: bool) -> None:
+    """Refuses, before any run starts, what every run would refuse: unknown arguments, validation without rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = [str(run.write_config(Path(folder) / "config.yaml"))]
+        *_, training = parse_arguments(
+            "train", ModelArguments, DataArguments, EmoBertTrainingArguments, arguments=config
+        )
+        parse_arguments("evaluate", EvaluationArguments, arguments=config)
+    check_validation(has_validation, training)
+
+
+def make_runs(runs: list[FoldRun], arguments: CrossValidationArguments) -> list[FoldRun]:
+    """Makes the runs with the cores that there are, and returns those that failed."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    num_workers = max(1, min(arguments.num_workers or cores, len(runs)))
-    options = {"num_threads": max(1, cores // num_workers), "keep_model": arguments.keep_models}
-    with ThreadPoolExecutor(num_workers) as pool:
-        futures = {pool.submit(run.run, **options): run for run in runs}
-        finished = tqdm(as_completed(futures), total=len(futures), desc="Folds", unit="run")
-        return [futures[future] for future in finished if not future.result()]
+    at_a_time = arguments.num_workers or (1 if torch.cuda.is_available() else cores)
+    num_workers = max(1, min(at_a_time, len(runs)))
+    ended = run_all(
+        runs,
+        num_workers=num_workers,
+        num_threads=max(1, cores // num_workers),
+        keep_models=arguments.keep_models,
+    )
+    failed = []
+    for run, went_well in tqdm(ended, total=len(runs), desc="Runs", unit="run", disable=not runs):
+        if not went_well:
+            failed.append(run)
+            tqdm.write(f"{run.folder} failed, see {run.folder / 'log.txt'}", file=sys.stderr)
+    return failed
 
 
 if __name__ == "__main__":
