@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import EarlyStoppingCallback
 
+from .gradual_unfreezing_emobert import GradualUnfreezingCallback
 from .optimizer_emobert import parameter_groups
 from .resumable_trainer_emobert import ResumableTrainer
 from .training_arguments_emobert import EmoBertTrainingArguments
@@ -34,6 +35,8 @@ class EmoBertTrainer(ResumableTrainer):
         super().__init__(args=args, **kwargs)
         if args.early_stopping_patience is not None:
             self.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
+        if args.gradual_unfreezing_epochs is not None:
+            self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         """The optimiser that `args.optim` names, over [`parameter_groups`]."""

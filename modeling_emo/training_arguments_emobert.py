@@ -15,6 +15,8 @@ class EmoBertTrainingArguments(TrainingArguments):
         text_encoder_learning_rate, speech_encoder_learning_rate, new_weights_learning_rate (`float`, *optional*): of
             that encoder, and of fusion and head; `learning_rate` if left out.
         layerwise_lr_decay (`float`): see [`parameter_groups`].
+        gradual_unfreezing_epochs (`int`, *optional*): starts with frozen encoders and releases one more of their
+            layers every so many epochs, see [`GradualUnfreezingCallback`].
         early_stopping_patience (`int`, *optional*): evaluations without a better `metric_for_best_model` after which
             training stops.
         freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
@@ -34,6 +36,10 @@ class EmoBertTrainingArguments(TrainingArguments):
     )
     layerwise_lr_decay: float = field(
         default=1.0, metadata={"help": "Each layer of an encoder learns at this share of the rate of the one above."}
+    )
+    gradual_unfreezing_epochs: int | None = field(
+        default=None,
+        metadata={"help": "Start with frozen encoders, release a layer from the top each so many epochs."},
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after so many evaluations without a better metric_for_best_model."}

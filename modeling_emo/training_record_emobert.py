@@ -34,6 +34,7 @@ HYPER_PARAMETERS = (
     "bf16",
     "fp16",
     "train_sampling_strategy",
+    "gradual_unfreezing_epochs",
     "early_stopping_patience",
     "freeze_text_encoder",
     "freeze_speech_encoder",
