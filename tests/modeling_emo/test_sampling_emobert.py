@@ -162,11 +162,10 @@ def trainer(folder, epochs=2, **kwargs):
         num_train_epochs=epochs,
         length_column_name="speech_length",
         per_device_train_batch_size=3,
-        save_strategy="no",
         report_to="none",
         disable_tqdm=True,
         use_cpu=True,
-        **kwargs,
+        **{"save_strategy": "no", **kwargs},
     )
     collator = RecordingCollator()
     data = Dataset.from_dict({name: list(column) for name, column in rows.items()})
@@ -174,8 +173,7 @@ def trainer(folder, epochs=2, **kwargs):
 
 
 def test_trainer_with_a_budget_and_its_resume(tmp_path):
-    run, collator = trainer(tmp_path, max_padded_length=18, max_batch_rows=4, save_steps=2)
-    run.args.save_strategy = "steps"
+    run, collator = trainer(tmp_path, max_padded_length=18, max_batch_rows=4, save_strategy="steps", save_steps=2)
     run.train()
     expected = []
     for epoch in range(2):
