@@ -110,11 +110,20 @@ class ModelArguments(EncoderArguments):
         default=0.0, metadata={"help": "Weight of the losses of text alone and of speech alone, added in training."}
     )
     regression_loss: str = field(default="mse", metadata={"help": "mse, l1 or ccc."})
-    class_weights: list[float] | None = field(default=None, metadata={"help": "One weight per label."})
+    class_weights: list[str] | None = field(
+        default=None, metadata={"help": "One weight per label, or balanced: from how often the training data has it."}
+    )
     label_smoothing: float = field(default=0.0, metadata={"help": "Share of the target that is spread evenly."})
 
+    def __post_init__(self):
+        # As flags and YAML have it: [1.0, 2.0], ["1.0", "2.0"], ["balanced"] or "balanced".
+        if self.class_weights in ("balanced", ["balanced"]):
+            self.class_weights = "balanced"
+        elif self.class_weights is not None:
+            self.class_weights = [float(weight) for weight in self.class_weights]
+
     def config_kwargs(self) -> dict[str, Any]:
-        """The fields that belong to EmoBertConfig."""
+        """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
         encoders = {encoder.name for encoder in fields(EncoderArguments)}
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in encoders}
 
@@ -149,6 +158,14 @@ class DataArguments(FoldArguments):
     cache_encoder_states: bool = field(
         default=False, metadata={"help": "Run frozen encoders once, keep their states in data_dir, train on those."}
     )
+    augmentation: dict | str | None = field(
+        default=None,
+        metadata={"help": "Random changes to training speech, see preprocess/augmentation.py; a mapping or JSON."},
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.augmentation = as_mapping(self.augmentation)
 
 
 @dataclass

@@ -36,6 +36,7 @@ def main():
         model=setup.model,
         args=training_arguments,
         data_collator=setup.collator,
+        train_data_collator=setup.train_collator,
         train_dataset=setup.train_dataset,
         eval_dataset=setup.eval_dataset,
         processing_class=setup.processor,
@@ -52,7 +53,11 @@ def main():
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        hyper_parameters = asdict(lora_arguments) if lora_arguments.lora else {}
+        hyper_parameters = {
+            "class_weights": setup.model.config.class_weights,
+            "augmentation": data_arguments.augmentation,
+            **(asdict(lora_arguments) if lora_arguments.lora else {}),
+        }
         write_training_record(trainer, data=setup.data, hyper_parameters=hyper_parameters)
         plot_learning_curves(
             trainer.state.log_history,

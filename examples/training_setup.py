@@ -1,6 +1,6 @@
 """What both training scripts start from: prepared data, a model over two pretrained encoders, and collators."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
@@ -8,6 +8,7 @@ from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
 
 from modeling_emo import EmoBertForSequenceClassification, add_lora, fit_speech_standardization
+from modeling_emo.sampling_emobert import balanced_class_weights
 from modeling_emo.training_arguments_emobert import EmoBertTrainingArguments
 from preprocess import (
     EmoBertDataCollator,
@@ -15,19 +16,21 @@ from preprocess import (
     PreparedDataset,
     cache_encoder_states,
     load_prepared,
+    make_augmentation,
     select_fold,
 )
 
 
 @dataclass
 class TrainingSetup:
-    """Model, processor, data and collator of a training run; `data` is what its record says of the data."""
+    """Model, processor, data and collators of a training run; `data` is what its record says of the data."""
 
     model: EmoBertForSequenceClassification
     processor: EmoBertProcessor
     train_dataset: Dataset
     eval_dataset: Dataset | None
     collator: EmoBertDataCollator
+    train_collator: EmoBertDataCollator
     data: dict[str, Any]
 
 
@@ -62,21 +65,29 @@ def set_up_training(
         train_dataset = train_dataset.select(range(min(data_arguments.max_train_samples, len(train_dataset))))
 
     # 2. A new model over two pretrained encoders.
+    config = {**prepared.label_encoder.config_kwargs(), **model_arguments.config_kwargs()}
+    if config["class_weights"] == "balanced":
+        config["class_weights"] = balanced_class_weights(
+            train_dataset["labels"][:], len(config["id2label"]), config["problem_type"]
+        )
     model = EmoBertForSequenceClassification.from_text_speech_pretrained(
-        model_arguments.text_model,
-        model_arguments.speech_model,
-        **prepared.label_encoder.config_kwargs(),
-        **model_arguments.config_kwargs(),
+        model_arguments.text_model, model_arguments.speech_model, **config
     )
     if training_arguments.freeze_text_encoder:
         model.freeze_text_encoder()
     if training_arguments.freeze_speech_encoder:
         model.freeze_speech_encoder()
 
-    # 3. Padding per batch; what frozen encoders make of the data; what the data tells about the encoder's channels.
+    # 3. Padding per batch, changes to training rows, what frozen encoders make of the data, and what the data tells
+    # about the encoder's channels.
     collator = EmoBertDataCollator(
         processor, modalities=data_arguments.modalities, problem_type=model.config.problem_type
     )
+    train_collator = collator
+    if data_arguments.augmentation:
+        seed = training_arguments.seed if training_arguments.data_seed is None else training_arguments.data_seed
+        augmentation = make_augmentation(data_arguments.augmentation, processor.feature_extractor)
+        train_collator = replace(collator, augmentation=augmentation, seed=seed)
     frozen = {"text": training_arguments.freeze_text_encoder, "speech": training_arguments.freeze_speech_encoder}
     if data_arguments.cache_encoder_states and any(frozen.values()):
         train_dataset, eval_dataset = (
@@ -105,7 +116,7 @@ def set_up_training(
             alpha=lora_arguments.lora_alpha,
             dropout=lora_arguments.lora_dropout,
         )
-    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, data)
+    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data)
 
 
 def check_validation(has_validation: bool, training_arguments: EmoBertTrainingArguments) -> None:

@@ -13,7 +13,7 @@ from .speech_encoder_emobert import transformer_layers
 ENCODERS = ("text_encoder", "speech_encoder")
 # What follows the last layer: final norms and adapters that shorten the sequence. All else comes before the first one
 # or is shared by all layers.
-AFTER_LAYERS = ("layer_norm.", "final_norm.", "adapter.")
+AFTER_LAYERS: tuple[str, ...] = ("layer_norm.", "final_norm.", "adapter.")
 
 
 def find_encoders(model: nn.Module) -> Iterator[tuple[str, str, PreTrainedModel]]:

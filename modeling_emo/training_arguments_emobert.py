@@ -15,12 +15,19 @@ class EmoBertTrainingArguments(TrainingArguments):
         text_encoder_learning_rate, speech_encoder_learning_rate, new_weights_learning_rate (`float`, *optional*): of
             that encoder, and of fusion and head; `learning_rate` if left out.
         layerwise_lr_decay (`float`): see [`parameter_groups`].
+        gradual_unfreezing_epochs (`int`, *optional*): starts with frozen encoders and releases one more of their
+            layers every so many epochs, see [`GradualUnfreezingCallback`].
+        max_padded_length (`int`, *optional*): batches are filled up to this padded size in place of
+            `per_device_train_batch_size` rows, by the lengths in `length_column_name`; see
+            [`TokenBudgetBatchSampler`].
+        max_batch_rows (`int`, *optional*): rows of such a batch at most.
+        class_balanced_sampling (`bool`): draw each class equally often, see [`ClassBalancedSampler`].
         early_stopping_patience (`int`, *optional*): evaluations without a better `metric_for_best_model` after which
             training stops.
         freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
 
     Raises:
-        ValueError: a number is out of its range, or `enable_jit_checkpoint` is set.
+        ValueError: a number is out of its range, two ways of sampling are chosen, or `enable_jit_checkpoint` is set.
     """
 
     text_encoder_learning_rate: float | None = field(
@@ -35,6 +42,15 @@ class EmoBertTrainingArguments(TrainingArguments):
     layerwise_lr_decay: float = field(
         default=1.0, metadata={"help": "Each layer of an encoder learns at this share of the rate of the one above."}
     )
+    gradual_unfreezing_epochs: int | None = field(
+        default=None,
+        metadata={"help": "Start with frozen encoders, release a layer from the top each so many epochs."},
+    )
+    max_padded_length: int | None = field(
+        default=None, metadata={"help": "Fill batches to so many padded samples or ids, by length_column_name."}
+    )
+    max_batch_rows: int | None = field(default=None, metadata={"help": "Rows of a batch of max_padded_length."})
+    class_balanced_sampling: bool = field(default=False, metadata={"help": "Draw each class equally often."})
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after so many evaluations without a better metric_for_best_model."}
     )
@@ -51,6 +67,19 @@ class EmoBertTrainingArguments(TrainingArguments):
                 "EmoBertTrainer saves on SIGTERM by itself."
             )
         self._check_rates()
+        self._check_sampling()
+
+    def _check_sampling(self):
+        """At most one option says which rows come together."""
+        strategy = str(self.train_sampling_strategy)
+        options = {
+            "max_padded_length": self.max_padded_length is not None,
+            "class_balanced_sampling": self.class_balanced_sampling,
+            f"train_sampling_strategy={strategy!r}": strategy != "random",
+        }
+        chosen = [name for name, is_set in options.items() if is_set]
+        if len(chosen) > 1:
+            raise ValueError(f"{' and '.join(chosen)} exclude each other: set only one of them.")
 
     def _check_rates(self):
         """Learning rates and their decay are in their ranges."""

@@ -5,6 +5,7 @@ from transformers import AutoProcessor
 from configuration_emo.configuration_emobert import EmoBertConfig
 
 from .audio import audio_duration, load_audio
+from .augmentation import SpectrogramAugmentation, WaveformAugmentation, make_augmentation
 from .collator import EmoBertDataCollator
 from .corpora import CORPORA, load_corpus, read_corpus
 from .corpora.manifest_writer import write_manifests
@@ -37,9 +38,11 @@ __all__ = [
     "LabelEncoder",
     "PreparedDataset",
     "Problem",
+    "SpectrogramAugmentation",
     "SpeechTokenization",
     "SpeechTokenizer",
     "Utterance",
+    "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",
     "describe",
@@ -47,6 +50,7 @@ __all__ = [
     "load_audio",
     "load_corpus",
     "load_prepared",
+    "make_augmentation",
     "make_folds",
     "prepare_dataset",
     "prepared_folds",

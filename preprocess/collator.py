@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
+from .augmentation import SpectrogramAugmentation, WaveformAugmentation, row_generator
 from .processing_emobert import EmoBertProcessor
-from .speech_features import SPEECH_INPUT_NAMES, SpeechFeatures, has_fixed_length, pad_speech_features
+from .speech_features import (
+    SPEECH_INPUT_NAMES,
+    SpeechFeatures,
+    has_fixed_length,
+    normalize_waveform,
+    pad_speech_features,
+)
 from .text_features import pad_token_ids
 
 
@@ -40,6 +47,10 @@ class EmoBertDataCollator:
             to evaluate without it. A row that then has nothing left is an error.
         problem_type (`str`, *optional*): sets the type of `labels`: int64 for classes and one-vs-rest rows, float32
             for multi-label rows and scores. Without it whole numbers give int64 and others float32.
+        augmentation ([`WaveformAugmentation`] or [`SpectrogramAugmentation`], *optional*): changes the speech of each
+            row at random, for training. What it draws follows from `seed`, the epoch told by `set_epoch` and the
+            row's `id`: not from other rows, the process, or where a run was resumed.
+        seed (`int`): of the augmentation.
 
     Returns, when called with rows of a prepared dataset:
         `dict[str, torch.Tensor]`: `input_ids` and `attention_mask` `(rows, tokens)`; one of `speech_input_ids`
@@ -50,7 +61,8 @@ class EmoBertDataCollator:
         no row has is left out.
 
     Raises:
-        ValueError: a row has neither modality (it is named), or only some rows have labels.
+        ValueError: a row has neither modality (it is named), only some rows have labels, or augmentation is asked for
+            speech that is not there as sound.
 
     Example:
         >>> collator = EmoBertDataCollator(processor)  # doctest: +SKIP
@@ -62,6 +74,10 @@ class EmoBertDataCollator:
     speech_pad_token_id: int = 1
     modalities: Sequence[str] = MODALITIES
     problem_type: str | None = None
+    augmentation: WaveformAugmentation | SpectrogramAugmentation | None = None
+    seed: int = 0
+    # In shared memory, so that data workers that are already running see it change.
+    _epoch: torch.Tensor | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         unknown = set(self.modalities) - set(MODALITIES)
@@ -69,6 +85,13 @@ class EmoBertDataCollator:
             raise ValueError(f"modalities must be some of {', '.join(MODALITIES)}, got {list(self.modalities)}.")
         if self.problem_type is not None and self.problem_type not in _LABEL_DTYPES:
             raise ValueError(f"problem_type must be one of {', '.join(_LABEL_DTYPES)}, got {self.problem_type!r}.")
+        augments = self.augmentation is not None
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_() if augments else None
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tells the epoch, counted from 0, on which augmentation depends, also to data workers."""
+        if self._epoch is not None:
+            self._epoch.fill_(epoch)
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         text_column, text = self._column_of(rows, "text", TEXT_COLUMNS)
@@ -86,6 +109,11 @@ class EmoBertDataCollator:
             batch[text_column] = torch.from_numpy(values)
             batch["attention_mask"] = torch.from_numpy(mask)
         if speech_column is not None:
+            if self.augmentation is not None and speech_column not in SPEECH_INPUT_NAMES:
+                raise ValueError(
+                    f"Augmentation changes sounds and log-mel features, and the rows have {speech_column!r}: leave "
+                    "augmentation out, or train on the speech itself (cache_encoder_states: false)."
+                )
             if speech_column == ENCODED_COLUMNS["speech"]:
                 values, mask = self._pad_rows(speech, 0.0)
             elif speech_column == "speech_input_ids":
@@ -143,13 +171,26 @@ class EmoBertDataCollator:
                 continue
             array = np.asarray(values, dtype=np.float32)
             length = row.get("speech_length")
-            features.append(SpeechFeatures(array, len(array) if length is None else int(length)))
+            utterance = SpeechFeatures(array, len(array) if length is None else int(length))
+            features.append(utterance if self.augmentation is None else self._augmented(row, utterance))
         return pad_speech_features(
             extractor,
             features,
             length=extractor.nb_max_frames if has_fixed_length(extractor) else None,
             pad_to_multiple_of=self.pad_to_multiple_of,
         )
+
+    def _augmented(self, row: Mapping[str, Any], utterance: SpeechFeatures) -> SpeechFeatures:
+        """The utterance as this epoch has it; its length may be another one."""
+        if row.get("id") is None:
+            raise ValueError("Augmentation needs the column `id`, from which its random numbers follow.")
+        assert self.augmentation is not None and self._epoch is not None
+        generator = row_generator(self.seed, int(self._epoch), str(row["id"]))
+        if isinstance(self.augmentation, SpectrogramAugmentation):
+            return utterance._replace(values=self.augmentation(*utterance, generator))
+        waveform = self.augmentation(utterance.values[: utterance.length], generator)
+        waveform = normalize_waveform(self.processor.feature_extractor, waveform)
+        return SpeechFeatures(waveform, len(waveform))
 
     def _collate_labels(self, rows: Sequence[Mapping[str, Any]]) -> torch.Tensor | None:
         labels = [row.get("labels") for row in rows]

@@ -91,6 +91,13 @@ def extract_speech_features(
     return SpeechFeatures(values, length)
 
 
+def normalize_waveform(feature_extractor: FeatureExtractor, waveform: np.ndarray) -> np.ndarray:
+    """A waveform `(samples,)` that was changed after its extraction, normalised as the extractor would have done."""
+    if not getattr(feature_extractor, "do_normalize", False):
+        return waveform
+    return feature_extractor.zero_mean_unit_var_norm([waveform], None)[0].astype(np.float32)
+
+
 def trim_constant_tail(values: np.ndarray, length: int) -> np.ndarray:
     """Drops trailing frames that repeat the one before them; repeating the last row gives exactly `values` again.
 

@@ -39,6 +39,7 @@ def config_file(encoders, recordings, tmp_path_factory):
             "lora": True,
             "lora_r": 4,
             "freeze_speech_encoder": True,
+            "augmentation": {"noise_snr_db": [10, 20], "speed": [0.9, 1.1], "probability": 1.0},
             "data_dir": str(folder / "data"),
             "output_dir": str(folder / "model"),
             "learning_rate": "5e-3",
@@ -73,7 +74,8 @@ def test_the_merged_model_is_the_adapter_on_a_fresh_model(trained, encoders):
     history = json.loads((trained / "trainer_state.json").read_text())["log_history"]
     losses = [entry["loss"] for entry in history if "loss" in entry]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
-    assert json.loads((trained / "training_record.json").read_text())["hyper_parameters"]["lora_r"] == 4
+    options = json.loads((trained / "training_record.json").read_text())["hyper_parameters"]
+    assert options["lora_r"] == 4 and options["augmentation"]["speed"] == [0.9, 1.1]
 
     merged = EmoBertForSequenceClassification.from_pretrained(trained)
     before = AutoModel.from_pretrained(encoders / "text").state_dict()

@@ -27,6 +27,7 @@ from modeling_emo import (
 )
 from modeling_emo.lora_emobert import TARGET_MODULES
 from modeling_emo.optimizer_emobert import parameter_groups
+from tests.modeling_emo.training_rows import Rows
 from tests.tiny import tiny_processor
 from tests.tiny_models import SPEECH_FAMILIES, TRANSFORMER, emobert, ragged_batch, speech_config
 
@@ -191,19 +192,6 @@ def test_gradient_checkpointing_changes_no_gradient(family):
     for name, gradient in gradients[0].items():
         assert gradient.any(), name
         assert_close(gradients[1][name], gradient, atol=1e-6, rtol=1e-4)
-
-
-class Rows(torch.utils.data.Dataset):
-    """The rows of a ragged batch, with labels."""
-
-    def __init__(self, family):
-        self.batch = {**ragged_batch(family), "labels": LABELS}
-
-    def __len__(self):
-        return len(LABELS)
-
-    def __getitem__(self, index):
-        return {name: values[index] for name, values in self.batch.items()}
 
 
 def test_trainer_saves_resumes_and_loads_the_best_adapter(tmp_path):
