@@ -4,8 +4,8 @@
     accelerate launch --config_file examples/configs/accelerate/multi_gpu.yaml \\
         examples/run_emotion_recognition_no_trainer.py examples/configs/demo.yaml
 
-The same arguments (but --lora), recipe, numbers and outputs as run_emotion_recognition.py, with every step in the open.
-Start from here to change how training goes; docs/distributed.md tells how to launch it on many GPUs.
+The same arguments (without --lora), recipe, numbers and outputs as run_emotion_recognition.py, with every step in the
+open: start from here to change how training goes. docs/distributed.md tells how to launch it on many GPUs.
 """
 
 import contextlib

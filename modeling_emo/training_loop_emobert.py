@@ -92,6 +92,7 @@ def evaluate(
         `dict[str, float]`: names begin with `eval_`, as Trainer's do.
     """
     model.eval()
+    isolate_workers(loader, seed=0)  # evaluating must not shift the random numbers of training
     gathered = []
     for batch in loader:
         labels = batch.pop("labels")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import pytest
@@ -9,10 +10,11 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from tests.distributed.launch import ROOT, accelerate_launch, run
+from tests.distributed.launch import accelerate_launch, run
 from tests.examples.conftest import encoders, recordings, run_script  # noqa: F401
 
 
+pytestmark = pytest.mark.slow
 TRAINER, LOOP = "examples/run_emotion_recognition.py", "examples/run_emotion_recognition_no_trainer.py"
 
 
@@ -108,7 +110,47 @@ def test_both_scripts_give_the_same_run(config_file, loop_run):
     for record in records:
         assert record.pop("duration_s") > 0
     assert records[0] == records[1]
+    assert records[0]["data"]["corpus"] == "csv"
     for folder in (loop_run, trainer_run):
         assert (folder / "learning_curves.png").stat().st_size > 5_000
     names = {"config.json", "model.safetensors", "processor_config.json", "tokenizer.json"}
     assert names <= {path.name for path in loop_run.iterdir()}
+
+
+def test_a_resumed_loop_ends_as_the_uninterrupted_one(config_file, loop_run, tmp_path):
+    """From the middle of an epoch, by the folder; bit for bit."""
+    steps = ("--save_strategy", "steps", "--save_steps", 2, "--eval_strategy", "steps", "--eval_steps", 2)
+    whole = train(LOOP, config_file, tmp_path / "whole", *RECIPE, *steps, "--save_total_limit", 20)
+    again = tmp_path / "again"
+    checkpoint = whole / "checkpoint-6"  # 4 steps an epoch
+    train(LOOP, config_file, again, *RECIPE, *steps, "--resume_from_checkpoint", checkpoint)
+    assert history(again)[:-1] == history(whole)[:-1]
+    weights, expected = (load_file(folder / "checkpoint-12" / "model.safetensors") for folder in (again, whole))
+    for name, weight in weights.items():
+        assert torch.equal(weight, expected[name]), name
+    # The same training as without the evaluations in between, which draw nothing.
+    assert values(whole, "loss") == values(loop_run, "loss")
+
+
+def test_the_loop_on_two_processes_is_the_loop_on_one(config_file, encoders, tmp_path):  # noqa: F811
+    """26 rows in batches of 8, the last of 2, and 11 to validate: processes repeat rows, which must not count."""
+    text_model = shutil.copytree(encoders / "text", tmp_path / "text")
+    text_config = json.loads((text_model / "config.json").read_text())
+    text_config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (text_model / "config.json").write_text(json.dumps(text_config))
+    flags = ("--text_model", text_model, "--co_attention_dropout", 0, "--classifier_dropout", 0)
+    flags = (*flags, "--optim", "sgd", "--per_device_eval_batch_size", 4, "--report_to", "tensorboard")
+    one = train(LOOP, config_file, tmp_path / "one", *flags, "--per_device_train_batch_size", 8)
+    two = tmp_path / "two"
+    flags = (*flags, "--per_device_train_batch_size", 4, "--output_dir", two)
+    accelerate_launch("cpu.yaml", LOOP, config_file, *flags)
+    assert [json.loads((run / "training_record.json").read_text())["processes"] for run in (one, two)] == [1, 2]
+    assert_equal_runs(two, one, 1e-5)
+    assert list(two.glob("emobert/events*")), "no log of the tracker"
+
+
+def test_fewer_processes_than_asked_for_are_refused(config_file, tmp_path):
+    """`accelerate launch --cpu --num_processes 2` starts one."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", 2, LOOP, config_file]
+    errors = run([*command, "--output_dir", tmp_path], expect_failure=True)
+    assert "was asked for several processes and started one" in errors

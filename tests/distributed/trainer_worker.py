@@ -94,7 +94,7 @@ class Gradients(TrainerCallback):
         self.steps.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
 
 
-def train(name, batch_size, output_dir):
+def train(name, batch_size, output_dir, **options):
     """Trains one scenario; returns losses, gradients, weights and metrics."""
     scenario = SCENARIOS[name]
     problem_type = scenario.get("config", {}).get("problem_type")
@@ -113,6 +113,7 @@ def train(name, batch_size, output_dir):
         "disable_tqdm": True,
         "seed": 7,
         **scenario.get("arguments", {}),
+        **options,
     }
     trainer = EmoBertTrainer(
         model=model,
