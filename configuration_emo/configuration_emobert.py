@@ -258,6 +258,11 @@ class EmoBertConfig(PreTrainedConfig):
             len(self.label_range) != 2 or not self.label_range[0] < self.label_range[1]
         ):
             raise ValueError(f"`label_range` is [smallest, largest], got {self.label_range}.")
+        if self.label_range is not None and self.label_range[0] <= -100 <= self.label_range[1]:
+            raise ValueError(
+                f"`label_range` {self.label_range} holds -100, which marks labels that do not count: give the "
+                "scores another scale, such as a hundredth."
+            )
 
 
 def pooled_size(hidden_size: int, pooling: str) -> int:

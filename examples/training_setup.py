@@ -88,6 +88,10 @@ def set_up_training(
         seed = training_arguments.seed if training_arguments.data_seed is None else training_arguments.data_seed
         augmentation = make_augmentation(data_arguments.augmentation, processor.feature_extractor)
         train_collator = replace(collator, augmentation=augmentation, seed=seed)
+        if data_arguments.cache_encoder_states and training_arguments.freeze_speech_encoder:
+            raise ValueError(
+                "Speech that is cached as encoded cannot be augmented: leave augmentation or the cache out."
+            )
     frozen = {"text": training_arguments.freeze_text_encoder, "speech": training_arguments.freeze_speech_encoder}
     if data_arguments.cache_encoder_states and any(frozen.values()):
         train_dataset, eval_dataset = (

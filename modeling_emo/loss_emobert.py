@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+
+
+# A label entry with this value has no loss; Trainer does not count it either.
+IGNORED_LABEL = -100
 
 
 def emotion_loss(
@@ -18,13 +23,15 @@ def emotion_loss(
     """The loss that `config.problem_type` names.
 
     Args:
-        labels (`torch.Tensor`): see [`EmoBertForSequenceClassification`] for the shape per problem type.
+        labels (`torch.Tensor`): see [`EmoBertForSequenceClassification`] for the shape per problem type. Entries of
+            -100 (`IGNORED_LABEL`) have no loss and are not counted.
         pooled_logits (`torch.Tensor` of shape `(batch, num_labels)` or `(batch, num_labels, 2)`): scores before
             softmax or sigmoid; for regression the predictions.
         config ([`EmoBertConfig`]): problem type, regression loss, class weights and label smoothing.
         num_items_in_batch (`int`, *optional*): number of label entries over all accumulated micro-batches and
             processes. When given, the sum of the losses is divided by it instead of by this batch's own count, so that
-            accumulation and several processes weigh each utterance alike. The CCC, which is not a mean, ignores it.
+            accumulation and several processes weigh each utterance alike. The CCC is no mean over utterances: each
+            process and micro-batch has its own, weighted with its share of the entries.
 
     Returns:
         `torch.Tensor`: a scalar.
@@ -49,7 +56,11 @@ def emotion_loss(
 
 def single_label_loss(labels, logits, config, num_items_in_batch=None):
     """Cross-entropy over `(batch, num_labels)` logits and class indices `(batch,)`; weights, smoothing as in torch."""
-    options = {"weight": _class_weights(logits, config), "label_smoothing": config.label_smoothing}
+    options = {
+        "weight": _class_weights(logits, config),
+        "label_smoothing": config.label_smoothing,
+        "ignore_index": IGNORED_LABEL,
+    }
     if num_items_in_batch is None:
         return nn.functional.cross_entropy(logits, labels.view(-1).long(), **options)
     loss = nn.functional.cross_entropy(logits, labels.view(-1).long(), reduction="sum", **options)
@@ -76,10 +87,12 @@ def one_vs_rest_loss(labels, logits, config, num_items_in_batch=None):
     Returns:
         The negative log-likelihood, mean over batch and emotions.
     """
+    classes = labels.long().masked_fill(labels == IGNORED_LABEL, 0)
     if labels.dim() == 1 or labels.shape != logits.shape[:2]:
-        present = nn.functional.one_hot(labels.view(-1).long(), logits.shape[1])
+        present = nn.functional.one_hot(classes.view(-1), logits.shape[1])
+        labels = labels.view(-1, 1)
     else:
-        present = labels.long()
+        present = classes
     if present.shape != logits.shape[:2]:
         raise ValueError(f"Labels of shape {tuple(labels.shape)} do not fit logits of shape {tuple(logits.shape)}.")
     losses = nn.functional.cross_entropy(
@@ -98,9 +111,20 @@ def regression_loss(labels, logits, config, num_items_in_batch=None):
     _check_same_shape(labels, logits)
     labels = labels.to(logits.dtype)
     if config.regression_loss == "ccc":
-        return 1 - concordance_correlation(logits, labels).mean()
+        return _concordance_loss(labels, logits, num_items_in_batch)
     criterion = nn.functional.mse_loss if config.regression_loss == "mse" else nn.functional.l1_loss
     return _reduce(criterion(logits, labels, reduction="none"), labels, num_items_in_batch)
+
+
+def split_loss(logits: ArrayLike, labels: ArrayLike, config: EmoBertConfig) -> float:
+    """The loss over a whole split at once, whatever the batches and processes that computed the logits.
+
+    Args:
+        logits (`array` of shape `(utterances, num_labels[, 2])`): the model's.
+        labels (`array`): as [`emotion_loss`] takes them.
+        config ([`EmoBertConfig`]): names the loss.
+    """
+    return emotion_loss(torch.as_tensor(labels), torch.as_tensor(logits), config).item()
 
 
 def concordance_correlation(predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -131,11 +155,22 @@ def _check_same_shape(labels, logits):
         raise ValueError(f"Labels of shape {tuple(labels.shape)} do not fit logits of shape {tuple(logits.shape)}.")
 
 
+def _concordance_loss(labels, predictions, num_items_in_batch):
+    """One minus the mean CCC over the utterances whose scores are all known, as this batch's share of all."""
+    known = labels != IGNORED_LABEL
+    complete = known if known.dim() == 1 else known.all(-1)
+    if not complete.any():
+        return predictions.sum() * 0.0
+    loss = 1 - concordance_correlation(predictions[complete], labels[complete]).mean()
+    return loss if num_items_in_batch is None else loss * known.sum() / num_items_in_batch
+
+
 def _reduce(losses, labels, num_items_in_batch):
     """Mean of the element-wise losses; each label entry counts as many losses as it stands for."""
-    if num_items_in_batch is None:
-        return losses.mean()
-    return losses.sum() / (num_items_in_batch * (losses.numel() // labels.numel()))
+    known = labels != IGNORED_LABEL
+    num_items = known.sum() if num_items_in_batch is None else num_items_in_batch
+    losses_per_item = losses.numel() // labels.numel()
+    return torch.where(known, losses, 0.0).sum() / (num_items * losses_per_item)
 
 
 LOSSES = {

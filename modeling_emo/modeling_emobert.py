@@ -17,6 +17,7 @@ from .speech_encoder_emobert import (
     build_encoder,
     drop_layers_above,
     encode_speech,
+    encoder_layers,
     feature_extractor_layers,
     load_encoder,
     make_length_aware,
@@ -122,6 +123,14 @@ class EmoBertPreTrainedModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
+
+    def post_init(self):
+        super().post_init()
+        # Sharding looks for every class that is named. Encoders of encoder-decoder families also name the decoder's
+        # layers, which are not here, and wav2vec2 and WavLM name none.
+        encoders = [module for module in self.modules() if isinstance(module, PreTrainedModel)]
+        layers = {type(layer).__name__ for encoder in encoders for layer in encoder_layers(encoder)}
+        self._no_split_modules = (self._no_split_modules & {type(part).__name__ for part in self.modules()}) | layers
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
+from transformers import PreTrainedModel, Trainer
 
 from .encoder_depth_emobert import encoder_of, find_encoders, weight_depths
+from .training_arguments_emobert import EmoBertTrainingArguments
 
 
 def parameter_groups(
@@ -70,6 +73,26 @@ def parameter_groups(
     # Trainer logs the first group's rate: the text encoder's own one, if it is trained.
     order = {"text_encoder": 0, "speech_encoder": 1, "": 2}
     return [groups[key] for key in sorted(groups, key=lambda key: (order[key[0]], key[1], not key[2]))]
+
+
+def create_optimizer(model: PreTrainedModel, arguments: EmoBertTrainingArguments) -> torch.optim.Optimizer:
+    """The optimiser that `arguments.optim` names, over [`parameter_groups`].
+
+    Args:
+        model (`PreTrainedModel`): an EmoBERT model.
+        arguments ([`EmoBertTrainingArguments`]): optimiser, learning rates and weight decay.
+    """
+    optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(arguments, model)
+    groups = parameter_groups(
+        model,
+        learning_rate=arguments.learning_rate,
+        text_encoder_learning_rate=arguments.text_encoder_learning_rate,
+        speech_encoder_learning_rate=arguments.speech_encoder_learning_rate,
+        new_weights_learning_rate=arguments.new_weights_learning_rate,
+        layerwise_lr_decay=arguments.layerwise_lr_decay,
+        weight_decay=arguments.weight_decay,
+    )
+    return optimizer_class(groups, **options)
 
 
 def _layers_above(model: nn.Module) -> dict[str, int]:

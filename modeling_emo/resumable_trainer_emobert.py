@@ -75,7 +75,7 @@ class ResumableTrainer(Trainer):
         self._limit = args.save_total_limit
         if self._saves:
             self.add_callback(self._preemption)
-            self.add_callback(_SaveLast())
+            self.add_callback(SaveLast())
 
     @property
     def preempted(self) -> bool:
@@ -204,7 +204,9 @@ class ResumableTrainer(Trainer):
     def _get_train_sampler(self, train_dataset=None):
         sampler = super()._get_train_sampler(train_dataset)
         if isinstance(sampler, LengthGroupedSampler):
-            return EpochLengthGroupedSampler(sampler.batch_size, sampler.lengths, self._data_seed)
+            # Over the batches of all processes, so that the order does not depend on how many there are.
+            batch_size = sampler.batch_size * self.args.world_size
+            return EpochLengthGroupedSampler(batch_size, sampler.lengths, self._data_seed)
         return sampler
 
     def _get_eval_sampler(self, eval_dataset):
@@ -259,7 +261,7 @@ class ResumableTrainer(Trainer):
         return super()._finalize_training(trial, num_train_samples, start_time)
 
 
-class _SaveLast(TrainerCallback):
+class SaveLast(TrainerCallback):
     """Puts saving after all else that is due: a resumed run goes on behind it and would leave that out."""
 
     def __init__(self):

@@ -200,6 +200,12 @@ def transformer_layers(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:
     return name, cast(nn.ModuleList, encoder.get_submodule(name))
 
 
+def encoder_layers(encoder: PreTrainedModel) -> list[nn.Module]:
+    """The transformer layers of an encoder, an empty list where they are not found."""
+    name = _layers_name(encoder)
+    return [] if name is None else list(cast(nn.ModuleList, encoder.get_submodule(name)))
+
+
 def _layers_name(encoder: PreTrainedModel) -> str | None:
     modules = dict(encoder.named_modules())
     return next((name for name in LAYER_NAMES if isinstance(modules.get(name), nn.ModuleList)), None)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader, Sampler
-from transformers import EarlyStoppingCallback
+from transformers import EarlyStoppingCallback, PreTrainedModel
+from transformers.trainer_utils import EvalLoopOutput
 
+from .batch_weighting_emobert import ignore_repeated_rows
 from .data_order_emobert import set_epoch
 from .gradual_unfreezing_emobert import GradualUnfreezingCallback
-from .optimizer_emobert import parameter_groups
+from .loss_emobert import split_loss
+from .optimizer_emobert import create_optimizer
 from .resumable_trainer_emobert import ResumableTrainer
 from .sampling_emobert import training_sampler
 from .training_arguments_emobert import EmoBertTrainingArguments
@@ -51,18 +54,7 @@ class EmoBertTrainer(ResumableTrainer):
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         """The optimiser that `args.optim` names, over [`parameter_groups`]."""
         if self.optimizer is None:
-            model = self.model if model is None else model
-            optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, model)
-            groups = parameter_groups(
-                model,
-                learning_rate=self.args.learning_rate,
-                text_encoder_learning_rate=self.args.text_encoder_learning_rate,
-                speech_encoder_learning_rate=self.args.speech_encoder_learning_rate,
-                new_weights_learning_rate=self.args.new_weights_learning_rate,
-                layerwise_lr_decay=self.args.layerwise_lr_decay,
-                weight_decay=self.args.weight_decay,
-            )
-            self.optimizer = optimizer_class(groups, **options)
+            self.optimizer = create_optimizer(cast(PreTrainedModel, self.model if model is None else model), self.args)
         return self.optimizer
 
     def get_train_dataloader(self) -> DataLoader:
@@ -93,3 +85,30 @@ class EmoBertTrainer(ResumableTrainer):
     def _data_order(self) -> dict[str, Any]:
         options = ("length_column_name", "max_padded_length", "max_batch_rows", "class_balanced_sampling")
         return {**super()._data_order(), **{name: getattr(self.args, name) for name in options}}
+
+    def get_batch_samples(self, epoch_iterator, num_batches, device):
+        """The micro-batches of one step; rows that fill up the last batches of an epoch count nothing."""
+
+        def without_repeats(batch):
+            loader = self.accelerator.gradient_state.active_dataloader
+            return ignore_repeated_rows(batch, loader, self.accelerator)
+
+        return super().get_batch_samples(map(without_repeats, epoch_iterator), num_batches, device)
+
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """Trainer's, with the loss over the whole split: its own averages over batches, ragged ones included."""
+        output = super().evaluation_loop(
+            dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix=metric_key_prefix
+        )
+        name = f"{metric_key_prefix}_loss"
+        if output.metrics is not None and name in output.metrics and output.predictions is not None:
+            config = self.accelerator.unwrap_model(self.model).config
+            output.metrics[name] = split_loss(cast(Any, output.predictions), cast(Any, output.label_ids), config)
+        return output

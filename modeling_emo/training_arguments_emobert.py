@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from transformers import TrainingArguments
+
+from .world_size_emobert import check_world_size
 
 
 @dataclass
 class EmoBertTrainingArguments(TrainingArguments):
     """`TrainingArguments` with the options of [`EmoBertTrainer`]; the accelerate example reads the same ones.
+
+    Without a GPU `use_cpu` is set. `ddp_find_unused_parameters` defaults to True: a batch without text, or without
+    speech, leaves that encoder's weights without a gradient.
 
     Args:
         text_encoder_learning_rate, speech_encoder_learning_rate, new_weights_learning_rate (`float`, *optional*): of
@@ -27,7 +33,8 @@ class EmoBertTrainingArguments(TrainingArguments):
         freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
 
     Raises:
-        ValueError: a number is out of its range, two ways of sampling are chosen, or `enable_jit_checkpoint` is set.
+        ValueError: a number is out of its range, two ways of sampling are chosen, `enable_jit_checkpoint` is set, or
+            another number of processes works together than was launched.
     """
 
     text_encoder_learning_rate: float | None = field(
@@ -58,9 +65,13 @@ class EmoBertTrainingArguments(TrainingArguments):
     freeze_speech_encoder: bool = field(default=False, metadata={"help": "Do not train the speech encoder."})
 
     def __post_init__(self):
+        self.use_cpu = self.use_cpu or not torch.accelerator.is_available()
         super().__post_init__()
+        check_world_size(self.world_size)
         # The collator reads the columns of the prepared dataset by their names: all of them stay in place.
         self.remove_unused_columns = False
+        if self.ddp_find_unused_parameters is None:
+            self.ddp_find_unused_parameters = True
         if self.enable_jit_checkpoint:
             raise ValueError(
                 "enable_jit_checkpoint=True saves checkpoints that cannot be resumed from exactly. Leave it out: "

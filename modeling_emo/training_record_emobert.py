@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+from transformers import TrainerState, TrainingArguments
 
 from .model_card_emobert import TrainingRun
-
-
-if TYPE_CHECKING:
-    from transformers import Trainer
 
 
 RECORD_FILE = "training_record.json"
@@ -44,13 +42,20 @@ HYPER_PARAMETERS = (
 )
 
 
+class TrainedRun(Protocol):
+    """A `Trainer`, or a [`TrainingProgress`], after training."""
+
+    args: TrainingArguments
+    state: TrainerState
+
+
 def training_record(
-    trainer: Trainer, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+    trainer: TrainedRun, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What has to be known to repeat a training run, after `trainer.train()`.
 
     Args:
-        trainer (`Trainer`): after training.
+        trainer (`Trainer` or [`TrainingProgress`]): after training.
         data (`dict`, *optional*): what it was trained on: `corpus`, `fingerprint` of the prepared dataset, `protocol`,
             `fold` and `protocol_options`, in plain types.
         hyper_parameters (mapping, *optional*): those that are not among Trainer's arguments.
@@ -76,7 +81,7 @@ def training_record(
     }
 
 
-def checkpoint_selection(trainer: Trainer) -> str:
+def checkpoint_selection(trainer: TrainedRun) -> str:
     """How the model that Trainer holds after training was chosen, in plain words."""
     arguments = trainer.args
     if not arguments.load_best_model_at_end:
@@ -86,7 +91,7 @@ def checkpoint_selection(trainer: Trainer) -> str:
 
 
 def write_training_record(
-    trainer: Trainer, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+    trainer: TrainedRun, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
 ) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
     path = Path(str(trainer.args.output_dir)) / RECORD_FILE
