@@ -90,7 +90,7 @@ def set_up_training(
         train_collator = replace(collator, augmentation=augmentation, seed=seed)
         if data_arguments.cache_encoder_states and training_arguments.freeze_speech_encoder:
             raise ValueError(
-                "Speech that is cached as encoded cannot be augmented: leave augmentation or the cache out."
+                "Cached speech states cannot be augmented: leave augmentation or cache_encoder_states out."
             )
     frozen = {"text": training_arguments.freeze_text_encoder, "speech": training_arguments.freeze_speech_encoder}
     if data_arguments.cache_encoder_states and any(frozen.values()):
