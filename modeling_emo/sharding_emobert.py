@@ -65,6 +65,6 @@ def load_full_state_dict(model: nn.Module, weights: dict[str, torch.Tensor]) -> 
         difference = set(weights) ^ set(get_model_state_dict(model))
         if difference:
             raise ValueError(f"These weights belong to the checkpoint or to the model only: {sorted(difference)}.")
-    # torch's own strictness wants the names in every process.
+    # A copy, since torch puts the sharded weights into it. Its own strictness wants the names in every process.
     options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=False)
-    set_model_state_dict(model, cast(dict[str, Any], weights), options=options)
+    set_model_state_dict(model, dict(weights), options=options)

@@ -59,7 +59,9 @@ def model_without_dropout(family="roberta", **kwargs):
     torch.manual_seed(0)
     config = emobert_config(family, initializer_range=0.3, co_attention_dropout=0.0, classifier_dropout=0.0, **kwargs)
     for encoder in (config.text_config, config.speech_config):
-        encoder.hidden_dropout_prob = encoder.attention_probs_dropout_prob = 0.0
+        for name in [name for name in encoder.to_dict() if "dropout" in name or name == "layerdrop"]:
+            if getattr(encoder, name) is not None:
+                setattr(encoder, name, 0.0)
     return EmoBertForSequenceClassification(config)
 
 
