@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
-from torch.utils.data import DataLoader, Sampler
+from accelerate.data_loader import prepare_data_loader
+from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -58,9 +59,20 @@ class EmoBertTrainer(ResumableTrainer):
         return self.optimizer
 
     def get_train_dataloader(self) -> DataLoader:
-        """Trainer's own, with `train_data_collator`."""
+        """Trainer's own, with `train_data_collator`; a stream of ready batches, such as `RowStream`, as it is."""
+        if getattr(self.train_dataset, "yields_batches_of_its_process", False):
+            return self._stream_dataloader()
         with self._training_collator():
             return super().get_train_dataloader()
+
+    def _stream_dataloader(self) -> DataLoader:
+        """The stream's batches on this process's device; they are shared out already."""
+        dataset = cast(IterableDataset, self.train_dataset)
+        loader: DataLoader = DataLoader(
+            dataset, batch_size=None, num_workers=self.args.dataloader_num_workers, pin_memory=False
+        )
+        options = {"num_processes": 1, "process_index": 0, "put_on_device": True, "dispatch_batches": False}
+        return prepare_data_loader(loader, self.accelerator.device, **options)
 
     @contextlib.contextmanager
     def _training_collator(self):
