@@ -48,7 +48,7 @@ def preparation_fingerprint(
         columns = [column for column in _COLUMNS_READ if column in split.column_names]
         for row in split.select_columns(columns).with_format(None):
             add({key: _describe(value) for key, value in row.items()})
-            add(_file_state(row.get("audio")))
+            add(file_state(row.get("audio")))
     return digest.hexdigest()[:32]
 
 
@@ -88,7 +88,7 @@ def _describe(value: Any) -> Any:
     return value
 
 
-def _file_state(audio: Any) -> list[int] | None:
+def file_state(audio: Any) -> list[int] | None:
     """Size in bytes and time of change in ns of a sound file; None where there is none."""
     path = audio.get("path") if isinstance(audio, Mapping) else audio
     if not isinstance(path, (str, os.PathLike)) or not os.path.exists(path):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from datasets import DatasetDict
 from transformers import PreTrainedModel
 
+from .preparation_fingerprint import file_state
 from .speech_tokenizer import SpeechTokenizer
 
 
@@ -51,14 +51,6 @@ def tokenization_fingerprint(
             sound = row["audio"] if isinstance(row["audio"], Mapping) else {"path": row["audio"]}
             content = sound.get("bytes")
             add({key: value for key, value in row.items() if key != "audio"})
-            add([sound.get("path"), _file_state(sound.get("path"))])
+            add([sound.get("path"), file_state(sound.get("path"))])
             add(hashlib.sha256(content).hexdigest() if content is not None else sound.get("array"))
     return digest.hexdigest()[:32]
-
-
-def _file_state(path: Any) -> list[int] | None:
-    """Size in bytes and time of change in ns of a sound file; None where there is none."""
-    if not isinstance(path, (str, os.PathLike)) or not os.path.exists(path):
-        return None
-    found = os.stat(path)
-    return [found.st_size, found.st_mtime_ns]
