@@ -99,18 +99,20 @@ def plot_learning_curves(
         log_history (`list[dict]`): `trainer.state.log_history`.
         path (`str` or `Path`): the picture to write.
         metric (`str`, *optional*): a logged validation metric (`"corr"` or `"eval_corr"`) for a second panel, whose
-            best epoch is marked.
+            best epoch is marked; left out where training ran without evaluation.
         greater_is_better (`bool`, defaults to `True`): whether the best is the highest.
 
     Returns:
         `Path`: of the written picture.
 
     Raises:
-        ValueError: nothing was logged that could be drawn, or the metric was not.
+        ValueError: nothing was logged that could be drawn, or evaluations were, but not of this metric.
     """
     train, validation = _logged(log_history, "loss"), _logged(log_history, "eval_loss")
     if not train and not validation:
         raise ValueError("The log history has neither `loss` nor `eval_loss`: set logging_steps or eval_strategy.")
+    if not any(key.startswith("eval_") for entry in log_history for key in entry):
+        metric = None
     name = None if metric is None else metric if metric.startswith("eval_") else f"eval_{metric}"
     scores = [] if name is None else _logged(log_history, name)
     if name is not None and not scores:

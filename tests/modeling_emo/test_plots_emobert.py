@@ -98,6 +98,11 @@ class TestLearningCurves:
         path = plot_learning_curves(LOG_HISTORY[:2], tmp_path / "curves.svg")
         assert "training" in texts(path) and "validation" not in texts(path)
 
+    def test_training_without_evaluation_has_no_metric_to_draw(self, tmp_path):
+        training = [{"loss": 1.0, "epoch": 1}, {"loss": 0.5, "epoch": 2}]
+        path = plot_learning_curves(training, tmp_path / "curves.svg", metric="corr")
+        assert "training" in texts(path) and "Validation corr" not in texts(path)
+
     def test_rejects(self, tmp_path):
         with pytest.raises(ValueError, match="'eval_f1' is not in the log history. Logged: eval_corr, eval_loss"):
             plot_learning_curves(LOG_HISTORY, tmp_path / "curves.png", metric="f1")
