@@ -12,6 +12,8 @@ from transformers import BatchFeature, ProcessorMixin
 from transformers.processing_utils import ProcessingKwargs, Unpack
 from transformers.utils import logging
 
+from configuration_emo.hub_code import SelfContained
+
 from .audio import AudioSource, load_audio
 from .speech_features import SpeechFeatures, extract_speech_features, pad_speech_features, speech_input_name
 from .text_features import is_text, pad_token_ids
@@ -31,7 +33,7 @@ class EmoBertProcessorKwargs(ProcessingKwargs, total=False):
     _defaults = {"text_kwargs": {"padding": True, "truncation": True}}
 
 
-class EmoBertProcessor(ProcessorMixin):
+class EmoBertProcessor(SelfContained, ProcessorMixin):
     r"""
     Turns text and sound into what EmoBERT's `forward` takes.
 
@@ -52,6 +54,8 @@ class EmoBertProcessor(ProcessorMixin):
     """
 
     valid_processor_kwargs = EmoBertProcessorKwargs
+    _auto_map_classes = {"AutoProcessor": "EmoBertProcessor"}
+    _config_file = "processor_config.json"
 
     def __init__(self, feature_extractor, tokenizer):
         super().__init__(feature_extractor, tokenizer)
