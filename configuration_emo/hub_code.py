@@ -8,6 +8,7 @@ files are written side by side, with imports across packages rewritten.
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class SelfContained(PushToHubMixin):
             args, kwargs: as in Transformers.
         """
         self._name_code()
-        saved = super().save_pretrained(save_directory, *args, **kwargs)
+        saved = super().save_pretrained(os.fspath(save_directory), *args, **kwargs)
         self._write_code(save_directory)
         if not isinstance(self._auto_map_owner, PreTrainedConfig):
             vars(self).pop("auto_map", None)  # only configurations have it when they are loaded

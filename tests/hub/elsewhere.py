@@ -81,7 +81,7 @@ def save_again(recognise, vq_wav2vec, result: Path) -> None:
     recognise.save_pretrained(result / "pipe")
     recognise.save_pretrained(result / "pipe")
     recognise.model.save_pretrained(result / "model")
-    recognise.model.save_pretrained(result / "model", push_to_hub=True, repo_id="tester/at-once")
+    recognise.model.save_pretrained(result / "model", push_to_hub=True, repo_id="tester/again-at-once")
     vq_wav2vec.save_pretrained(result / "vq_wav2vec")
 
 
@@ -93,7 +93,7 @@ def second(folder: Path, result: Path) -> None:
         recognise = pipeline("emotion-recognition", model=place, **TRUST)
         report["pipelines"][place] = recognise(utterance)
     AutoModel.from_pretrained(str(result / "vq_wav2vec"), **TRUST)
-    AutoModelForSequenceClassification.from_pretrained("tester/at-once", **TRUST)
+    AutoModelForSequenceClassification.from_pretrained("tester/again-at-once", **TRUST)
     recognise.save_pretrained(result / "third")  # of classes that came from a folder
     report["third"] = pipeline("emotion-recognition", model=str(result / "third"), **TRUST)(utterance)
     (result / "second.json").write_text(json.dumps(report))

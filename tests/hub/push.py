@@ -126,6 +126,8 @@ def push_pipeline(folder) -> list[dict]:
     model = emobert("wav2vec2-group-norm", problem_type="regression", num_labels=1)
     recognise = EmotionRecognitionPipeline(model=model, processor=tiny_processor())
     recognise.push_to_hub("tester/pipe")
+    recognise.save_pretrained(folder / "pipe")
+    recognise.save_pretrained(folder / "pipe", push_to_hub=True, repo_id="tester/saved-and-pushed")
     return recognise({**UTTERANCE, "audio": str(folder / UTTERANCE["audio"])})
 
 

@@ -73,7 +73,7 @@ class TestWithoutThePackages:
         for result in results:
             assert scores(result) == {expected["label"]: expected["score"]}
 
-    @pytest.mark.parametrize("repository", ["again", "at-once"])
+    @pytest.mark.parametrize("repository", ["again", "again-at-once"])
     def test_what_such_classes_push_is_what_they_came_from(self, round_trip, repository):
         pushed, again = round_trip.hub.files("tester/pipe"), round_trip.hub.files(f"tester/{repository}")
         code = {name for name in again if name.endswith(".py")}
@@ -125,6 +125,12 @@ class TestWithThePackages:
         message = round_trip.pushed["refusals"][what]
         assert [part for part in said if part not in message] == []
         assert ("models", "tester/other") not in round_trip.hub.repositories
+
+
+    def test_saving_with_a_push_uploads_all(self, round_trip):
+        pushed, saved = (round_trip.hub.files(f"tester/{name}") for name in ("pipe", "saved-and-pushed"))
+        assert set(saved) == set(pushed) - {"README.md"}
+        assert [name for name in saved if saved[name] != pushed[name]] == []
 
 
 class TestTrainer:
