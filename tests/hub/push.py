@@ -132,7 +132,7 @@ def push_pipeline(folder) -> list[dict]:
 
 
 def train_and_push(folder, expected, inputs) -> None:
-    """Two steps with `push_to_hub`, a checkpoint after each, then a card, then the last push."""
+    """Two steps with a checkpoint and a push after each, then a card, then the last push, and once more by hand."""
     torch.manual_seed(0)
     model = emobert("roberta")
     rows = [{"input_ids": [2, 10, 3], "speech_input_ids": [0, 9, 8, 2], "labels": row % 3} for row in range(4)]
@@ -166,6 +166,7 @@ def train_and_push(folder, expected, inputs) -> None:
         repo_id="lab/trained",
     )
     trainer.push_to_hub()
+    model.save_pretrained(folder, push_to_hub=True, repo_id="lab/trained-again")
     remember("trained", model.eval(), ragged_batch("roberta"), expected, inputs)
 
 
