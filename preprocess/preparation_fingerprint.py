@@ -20,6 +20,10 @@ from .schema import COLUMNS, Problem
 # To be raised whenever the same input would be prepared differently.
 _PREPARATION_VERSION = 1
 
+# A fast tokenizer keeps the padding and truncation of its last call; neither where a processor was loaded from nor how
+# others are to load it matters.
+_WITHOUT_EFFECT = ("padding", "truncation", "name_or_path", "auto_map")
+
 _COLUMNS_READ = (*COLUMNS, "input_ids", "speech_input_ids", "problem")
 
 
@@ -53,7 +57,7 @@ def preparation_fingerprint(
 
 
 def processor_fingerprint(processor: EmoBertProcessor) -> str:
-    """Hash of a processor's saved files, whatever it was used for before.
+    """Hash of a processor's saved files but for its code, whatever it was used for before.
 
     Returns:
         `str`: 32 hexadecimal digits.
@@ -62,7 +66,7 @@ def processor_fingerprint(processor: EmoBertProcessor) -> str:
     with tempfile.TemporaryDirectory() as folder:
         processor.save_pretrained(folder)
         for path in sorted(Path(folder).rglob("*")):
-            if path.is_file():
+            if path.is_file() and path.suffix != ".py":
                 digest.update(str(path.relative_to(folder)).encode())
                 for part in _content(path):
                     digest.update(part)
@@ -75,8 +79,7 @@ def _content(path: Path) -> Iterator[bytes]:
         return
     values = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(values, dict):
-        # A fast tokenizer keeps the padding and truncation of its last call; where it was loaded from matters neither.
-        values = {key: value for key, value in values.items() if key not in ("padding", "truncation", "name_or_path")}
+        values = {key: value for key, value in values.items() if key not in _WITHOUT_EFFECT}
     yield json.dumps(values, sort_keys=True).encode()
 
 
