@@ -28,8 +28,8 @@ INPUTS = ("audio", "text", "words")
 class EmotionRecognitionPipeline(ChunkPipeline):
     """Emotion of an utterance from its sound, its transcript or both; of a long recording as a timeline.
 
-    Inputs are a dict with `audio`, `text` or both, or a list or iterator of such dicts; a bare path, address, array or
-    `bytes` is audio.
+    Inputs are a dict with `audio`, `text` or both, or a list or generator of such dicts; a bare path, address, array
+    or `bytes` is audio.
 
     - `audio`: a path, an address (http, https), bytes, a binary file, `(array, rate)`, a dict with `array` and
       `sampling_rate`, or a mono waveform at the model's rate.

@@ -65,7 +65,8 @@ def stream_audio(
         block_seconds (`float`, defaults to 10): about how long a piece is, in seconds.
 
     Yields:
-        `np.ndarray`: float32, shape `(samples,)`. Joined, the pieces are what `load_audio` returns.
+        `np.ndarray`: float32, shape `(samples,)`. Joined, the pieces are what `load_audio` returns (but for
+        the last bit of mp3).
 
     Raises:
         ValueError: as for `load_audio`; of damage that shows only later in the file, after the pieces before it.

@@ -71,6 +71,8 @@ def read_segments(
             windows, strides that leave nothing of a window, words after the end of the sound, or the sound cannot be
             read.
     """
+    if text is not None and not isinstance(text, str):
+        raise ValueError(f"The text must be a string, got {text!r} ({type(text).__name__}).")
     text = text if is_text(text) else None
     if words is not None and text is not None:
         raise ValueError("Give `text`, or `words` with their times, not both.")
@@ -149,13 +151,13 @@ def _sentence_segments(
         end = max(begin + round(MIN_WINDOW_SECONDS * rate), round((sentence.end + max(right_s, widening)) * rate))
         sound.forget_before(begin)
         waveform = sound.read(begin, end)
-        length = begin + len(waveform)
-        if sentence.start * rate >= length:
+        if sentence.start * rate >= sound.end:
             raise ValueError(
                 f"The sentence {sentence.text!r} starts at {sentence.start:g} s, after the end of the sound at "
-                f"{length / rate:g} s: sound and words do not belong together."
+                f"{sound.end / rate:g} s: sound and words do not belong together."
             )
-        yield Segment(waveform, sentence.start, min(sentence.end, length / rate), sentence.text, is_last)
+        heard_until = (begin + len(waveform)) / rate
+        yield Segment(waveform, sentence.start, min(sentence.end, heard_until), sentence.text, is_last)
 
 
 class _ForwardReader:
@@ -167,25 +169,30 @@ class _ForwardReader:
 
     def __init__(self, pieces: Iterator[np.ndarray]):
         self._pieces = pieces
-        self._kept: list[np.ndarray] = []
-        self._begin = self._end = 0  # of what is kept, in samples
+        self._kept = np.zeros(0, dtype=np.float32)
+        self._begin = self._needed_from = 0  # where `_kept` begins in the sound, and from where on it is of use
+
+    @property
+    def end(self) -> int:
+        """How many samples have been read from the sound."""
+        return self._begin + len(self._kept)
 
     def read(self, begin: int, end: int) -> np.ndarray:
         """The samples from `begin` to `end`, fewer where the sound ends before."""
-        while self._end < end:
+        while self.end < end:
             piece = next(self._pieces, None)
             if piece is None:
                 break
-            self._kept.append(piece)
-            self._end += len(piece)
-        self._kept = [np.concatenate(self._kept)] if self._kept else []
-        kept = self._kept[0] if self._kept else np.zeros(0, dtype=np.float32)
-        return kept[max(0, begin - self._begin) : max(0, end - self._begin)]
+            self._kept = np.concatenate([self._kept, piece])
+            self._drop_what_is_not_needed()
+        return self._kept[max(0, begin - self._begin) : max(0, end - self._begin)]
 
     def forget_before(self, begin: int) -> None:
-        """Drops what comes before `begin`; it is not asked for again."""
-        while self._kept and self._begin + len(self._kept[0]) <= begin:
-            self._begin += len(self._kept.pop(0))
-        if self._kept and begin > self._begin:
-            self._kept[0] = self._kept[0][begin - self._begin :].copy()
-            self._begin = begin
+        """Says that nothing before `begin` is asked for again, be it read or still to come."""
+        self._needed_from = begin
+        self._drop_what_is_not_needed()
+
+    def _drop_what_is_not_needed(self) -> None:
+        count = min(self._needed_from - self._begin, len(self._kept))
+        self._kept = self._kept[count:]
+        self._begin += count
