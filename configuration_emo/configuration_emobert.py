@@ -8,6 +8,7 @@ from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import logging
 
 from .configuration_vq_wav2vec import VqWav2VecConfig
+from .hub_code import SelfContained, is_remote_copy
 from .token_positions import max_token_positions
 
 
@@ -25,7 +26,7 @@ REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
 @strict
-class EmoBertConfig(PreTrainedConfig):
+class EmoBertConfig(SelfContained, PreTrainedConfig):
     r"""
     Configuration of [`EmoBertModel`] and [`EmoBertForSequenceClassification`].
 
@@ -104,6 +105,7 @@ class EmoBertConfig(PreTrainedConfig):
     """
 
     model_type = "emobert"
+    _auto_map_classes = {"AutoConfig": "EmoBertConfig"}
     sub_configs_defaults = {
         "text_config": SubConfigSpec(AutoConfig, model_type="roberta"),
         "speech_config": SubConfigSpec(
@@ -151,7 +153,13 @@ class EmoBertConfig(PreTrainedConfig):
     label_range: list[float | int] | None = None
     initializer_range: float = 0.02
 
+    # What `config.json` says under `custom_pipelines`, by which `pipeline()` finds our pipeline where EmoBERT is not
+    # installed. Under that name it would insist on code from the model's folder where EmoBERT is installed too.
+    remote_pipelines = None
+
     def __post_init__(self, **kwargs):
+        if not is_remote_copy():
+            self.remote_pipelines = kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
         if self.problem_type is None:
             self.problem_type = "regression" if self.num_labels == 1 else "single_label_classification"
@@ -167,6 +175,17 @@ class EmoBertConfig(PreTrainedConfig):
     ) -> "EmoBertConfig":
         """The configuration of a model that fuses these two encoders; `kwargs` are fields of this class."""
         return cls(text_config=text_config, speech_config=speech_config, **kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, in types that JSON has."""
+        fields = super().to_dict()
+        remote_pipelines = fields.pop("remote_pipelines", None) or {}
+        # `pipeline()` puts classes in the place of their names into the configuration that it has loaded.
+        pipelines = {
+            task: {**pipeline, "pt": [getattr(cls, "__name__", cls) for cls in pipeline.get("pt", ())]}
+            for task, pipeline in {**fields.pop("custom_pipelines", {}), **remote_pipelines}.items()
+        }
+        return {**fields, "custom_pipelines": pipelines} if pipelines else fields
 
     @property
     def hidden_size(self) -> int:

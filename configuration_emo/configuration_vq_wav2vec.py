@@ -7,6 +7,8 @@ import math
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .hub_code import SelfContained
+
 
 QUANTIZER_TYPES = ("kmeans", "gumbel")
 AGGREGATOR_TYPES = ("cnn", "gru")
@@ -14,7 +16,7 @@ ACTIVATIONS = ("gelu", "relu")
 
 
 @strict
-class VqWav2VecConfig(PreTrainedConfig):
+class VqWav2VecConfig(SelfContained, PreTrainedConfig):
     r"""
     The architecture of a vq-wav2vec model (Baevski et al., "vq-wav2vec: Self-Supervised Learning of Discrete Speech
     Representations", ICLR 2020). The defaults are the published k-means model: 8 convolutions of 512 channels, and for
@@ -81,6 +83,7 @@ class VqWav2VecConfig(PreTrainedConfig):
     ```"""
 
     model_type = "vq_wav2vec"
+    _auto_map_classes = {"AutoConfig": "VqWav2VecConfig"}
 
     sampling_rate: int = 16_000
     conv_dim: list[int] | tuple[int, ...] = (512, 512, 512, 512, 512, 512, 512, 512)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .metric_values_emobert import Floats, Integers, finite_pair, ratio, warn_undefined
+from .metric_values_emobert import Floats, Integers, finite_pair, ratio
+from .undefined_metrics_emobert import warn_undefined
 
 
 def expected_calibration_error(confidences: ArrayLike, outcomes: ArrayLike, *, num_bins: int = 10) -> float:

@@ -1,12 +1,9 @@
-"""What every metric is made of: finite arrays of equal length, ratios that may be undefined, and the warning of it."""
+"""What every metric is made of: finite arrays of equal length, and ratios that may be undefined."""
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import UndefinedMetricWarning
 
 
 Floats = NDArray[np.float64]
@@ -48,16 +45,3 @@ def check_lengths(predictions: NDArray, labels: NDArray) -> None:
     """ValueError where there is not one prediction per label."""
     if len(predictions) != len(labels):
         raise ValueError(f"There are {len(predictions)} predictions for {len(labels)} labels.")
-
-
-def warn_undefined(metrics: dict[str, float], utterances: int) -> dict[str, float]:
-    """The same metrics; those that are NaN are named in one `UndefinedMetricWarning`."""
-    undefined = [name for name, value in metrics.items() if np.isnan(value)]
-    if undefined:
-        warnings.warn(
-            f"Undefined on these {utterances} utterances, so NaN: {', '.join(undefined)}. A class does not occur, one "
-            "side is constant, or nothing is left to compare.",
-            UndefinedMetricWarning,
-            stacklevel=3,
-        )
-    return metrics

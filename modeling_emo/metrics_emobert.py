@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .confusion_emobert import binary_scores, class_f1, confusion_matrix, presence_rows, weighted_f1
-from .metric_values_emobert import Floats, finite, finite_pair, mean, ratio, warn_undefined
+from .metric_values_emobert import Floats, finite, finite_pair, mean, ratio
+from .undefined_metrics_emobert import warn_undefined
 
 
 MOSI_RANGE = (-3.0, 3.0)

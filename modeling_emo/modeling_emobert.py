@@ -11,6 +11,7 @@ from transformers.utils import ModelOutput, can_return_tuple, logging
 from configuration_emo.configuration_emobert import EmoBertConfig
 
 from .fusion_emobert import CoAttentionStack, Pooling, Standardization, StandIn, WeightedLayerSum
+from .hub_emobert import SelfContainedModel
 from .loss_emobert import emotion_loss
 from .speech_encoder_emobert import (
     SPEECH_INPUTS,
@@ -109,8 +110,8 @@ class EncodedSequence:
         return None if self.encoder_output is None else self.encoder_output.get(name)
 
 
-class EmoBertPreTrainedModel(PreTrainedModel):
-    """What all EmoBERT models share: loading, initialisation, attention dispatch, gradient checkpointing."""
+class EmoBertPreTrainedModel(SelfContainedModel, PreTrainedModel):
+    """What all EmoBERT models share: loading, saving, initialisation, attention dispatch, gradient checkpointing."""
 
     config: EmoBertConfig
     base_model_prefix = "emobert"
@@ -123,6 +124,10 @@ class EmoBertPreTrainedModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
+    _auto_map_classes = {
+        "AutoModel": "EmoBertModel",
+        "AutoModelForSequenceClassification": "EmoBertForSequenceClassification",
+    }
 
     def post_init(self):
         super().post_init()
@@ -142,6 +147,14 @@ class EmoBertPreTrainedModel(PreTrainedModel):
         elif isinstance(module, Standardization):
             init.zeros_(module.mean)
             init.ones_(module.std)
+
+    def _name_code(self):
+        # Imported here, since the pipeline imports this file, and so that its file goes wherever this one goes.
+        from .pipeline_emobert import remote_pipelines
+
+        super()._name_code()
+        has_pipeline = self._is_own() and isinstance(self, EmoBertForSequenceClassification)
+        self.config.remote_pipelines = remote_pipelines() if has_pipeline else None
 
     def _set_gradient_checkpointing(self, enable: bool = True, **kwargs):
         super()._set_gradient_checkpointing(enable, **kwargs)

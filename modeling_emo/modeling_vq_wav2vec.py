@@ -14,6 +14,7 @@ from transformers.utils import ModelOutput
 
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
 
+from .hub_emobert import SelfContainedModel
 from .vector_quantizer import VqWav2VecGumbelQuantizer, VqWav2VecKmeansQuantizer, codes_to_codevectors
 
 
@@ -207,8 +208,8 @@ class VqWav2VecGruAggregator(nn.Module):
 AGGREGATORS = {"cnn": VqWav2VecConvAggregator, "gru": VqWav2VecGruAggregator}
 
 
-class VqWav2VecPreTrainedModel(PreTrainedModel):
-    """Weight initialisation and loading, shared by the models of this file."""
+class VqWav2VecPreTrainedModel(SelfContainedModel, PreTrainedModel):
+    """Weight initialisation, loading and saving, shared by the models of this file."""
 
     config: VqWav2VecConfig
     base_model_prefix = "vq_wav2vec"
@@ -218,6 +219,7 @@ class VqWav2VecPreTrainedModel(PreTrainedModel):
     # The names must not match modules of a speech encoder beside this model.
     _keep_in_fp32_modules_strict = ["feature_extractor.layers", "vector_quantizer", "feature_aggregator"]
 
+    _auto_map_classes = {"AutoModel": "VqWav2VecModel"}
     # It has no attention; inside EmoBERT it must not stand in the way of what the encoders are set to.
     _supports_sdpa = True
     _supports_flash_attn = True

@@ -203,8 +203,23 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
         """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""
-        super().save_pretrained(save_directory, **kwargs)
-        self.processor.save_pretrained(save_directory)
+        if type(self) is EmotionRecognitionPipeline:
+            self.model.save_pretrained(save_directory, **kwargs)  # with the code of this class
+        else:
+            super().save_pretrained(save_directory, **kwargs)
+        self.processor.save_pretrained(save_directory, **kwargs)
+
+
+def remote_pipelines() -> dict[str, dict[str, Any]]:
+    """What `config.json` says of this pipeline, for `pipeline()` where EmoBERT is not installed."""
+    module = __name__.rpartition(".")[2]
+    return {
+        TASK: {
+            "impl": f"{module}.{EmotionRecognitionPipeline.__name__}",
+            "pt": ["AutoModelForSequenceClassification"],
+            "type": "multimodal",
+        }
+    }
 
     def _checked_input(self, inputs: Any) -> dict[str, Any]:
         """One input as the arguments of the processor's `read_segments`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -245,6 +246,10 @@ class ResumableTrainer(Trainer):
 
     def _push_from_checkpoint(self, checkpoint_folder):
         self._seal(checkpoint_folder)  # before it is uploaded, so that the copy is sealed too
+        if self.is_world_process_zero():
+            # Trainer uploads `output_dir` with the checkpoint's weights and configuration, which names this code.
+            for code in Path(checkpoint_folder).glob("*.py"):
+                shutil.copy(code, str(self.args.output_dir))
         super()._push_from_checkpoint(checkpoint_folder)
 
     def _seal(self, folder: str | Path) -> None:

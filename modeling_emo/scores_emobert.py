@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, softmax
+from torch import from_numpy
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
@@ -43,11 +43,11 @@ def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig) -> Floats:
         shape = ", ".join(map(str, expected))
         raise ValueError(f"{config.problem_type} has logits of shape (utterances, {shape}), got {values.shape}.")
     if config.problem_type == "single_label_classification":
-        return softmax(values, axis=-1)
+        return from_numpy(values).softmax(-1).numpy()
     if config.problem_type == "multi_label_classification":
-        return expit(values)
+        return from_numpy(values).sigmoid().numpy()
     if one_vs_rest:
-        return softmax(values, axis=-1)[..., 1]
+        return from_numpy(values).softmax(-1).numpy()[..., 1]
     return values
 
 

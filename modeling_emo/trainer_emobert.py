@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from accelerate.data_loader import prepare_data_loader
+from huggingface_hub import ModelCard
 from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
@@ -20,6 +22,10 @@ from .optimizer_emobert import create_optimizer
 from .resumable_trainer_emobert import ResumableTrainer
 from .sampling_emobert import training_sampler
 from .training_arguments_emobert import EmoBertTrainingArguments
+
+
+# By which Transformers marks the cards that Trainer writes.
+_DRAFT_TAG = "generated_from_trainer"
 
 
 class EmoBertTrainer(ResumableTrainer):
@@ -81,6 +87,13 @@ class EmoBertTrainer(ResumableTrainer):
             yield
         finally:
             self.data_collator = evaluating
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """Trainer's draft of a card; a `README.md` in `output_dir` that is no such draft stays as it is."""
+        card = Path(str(self.args.output_dir)) / "README.md"
+        if card.is_file() and _DRAFT_TAG not in (ModelCard.load(card, ignore_metadata_errors=True).data.tags or []):
+            return
+        super().create_model_card(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset=None) -> Sampler | None:
         sampler = training_sampler(

@@ -98,7 +98,7 @@ def stated_duration(source: str | Path | BinaryIO, name: str) -> float:
             return file.frames / file.samplerate
     except (sf.LibsndfileError, TypeError) as error:
         _rewind(source)
-        with _open_with_pyav(source, name, str(error)) as (container, stream):
+        with _open_with_pyav(source, name, str(error)) as (_, container, stream):
             start, end = _stated_span(container.format.name, stream)
         if end is not None:
             return end - start
@@ -141,8 +141,8 @@ def _frames_missing_from_wav(log: str, frames: int) -> float:
 
 
 @contextmanager
-def _open_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: str) -> Iterator[tuple[Any, Any]]:
-    """The opened container and its first audio stream; FFmpeg's errors, in here, become ValueErrors."""
+def _open_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: str) -> Iterator[tuple[Any, Any, Any]]:
+    """PyAV, the opened container and its first audio stream; FFmpeg's errors, in here, become ValueErrors."""
     try:
         import av
     except ImportError as error:
@@ -155,7 +155,7 @@ def _open_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: s
         with av.open(source, options={"format_whitelist": _FFMPEG_FORMATS}) as container:
             if not container.streams.audio:
                 raise ValueError(f"{name}: the file has no audio stream. Give a file with sound, or leave audio out.")
-            yield container, container.streams.audio[0]
+            yield av, container, container.streams.audio[0]
     except av.FFmpegError as error:
         raise ValueError(
             f"{name}: not a sound or video file that can be read, or it is damaged or cut short "
@@ -168,13 +168,11 @@ def _blocks_with_pyav(
 ) -> Iterator[tuple[np.ndarray, int]]:
     pieces: list[np.ndarray] = []
     end, is_first = 0.0, True
-    with _open_with_pyav(source, name, soundfile_error) as (container, stream):
-        from av import AudioResampler
-
+    with _open_with_pyav(source, name, soundfile_error) as (av, container, stream):
         rate = stream.rate
         block_frames = float("inf") if block_seconds is None else block_seconds * rate
         stated_end = _stated_span(container.format.name, stream)[1]
-        to_float = AudioResampler(format="fltp", rate=rate)
+        to_float = av.AudioResampler(format="fltp", rate=rate)
         for frame in container.decode(stream):
             if frame.pts is not None:
                 end = float(frame.pts * frame.time_base) + frame.samples / frame.sample_rate

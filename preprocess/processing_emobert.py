@@ -12,6 +12,8 @@ from transformers import BatchFeature, ProcessorMixin
 from transformers.processing_utils import ProcessingKwargs, Unpack
 from transformers.utils import logging
 
+from configuration_emo.hub_code import SelfContained
+
 from .audio import AudioSource, load_audio
 from .segments import Segment, read_segments
 from .speech_features import (
@@ -50,7 +52,7 @@ class UtteranceFeatures(NamedTuple):
     speech: SpeechFeatures | None
 
 
-class EmoBertProcessor(ProcessorMixin):
+class EmoBertProcessor(SelfContained, ProcessorMixin):
     r"""
     Turns text and sound into what EmoBERT's `forward` takes.
 
@@ -71,6 +73,8 @@ class EmoBertProcessor(ProcessorMixin):
     """
 
     valid_processor_kwargs = EmoBertProcessorKwargs
+    _auto_map_classes = {"AutoProcessor": "EmoBertProcessor"}
+    _config_file = "processor_config.json"
 
     def __init__(self, feature_extractor, tokenizer):
         super().__init__(feature_extractor, tokenizer)
