@@ -40,7 +40,7 @@ $(VENV)/quality: $(VENV)/base
 	$(PIP) --editable ".[quality]"
 	touch $@
 
-demo: $(DEMO)/prediction.json
+demo: $(DEMO)/prediction.jsonl
 
 outputs/encoders/moonshine-tiny-encoder/model.safetensors: | $(VENV)/demo
 	$(BIN)/python -m modeling_emo.demo_encoders --output_dir outputs/encoders
@@ -55,8 +55,9 @@ $(DEMO)/model.safetensors: outputs/data/preparation.json
 $(DEMO)/metrics.json: $(DEMO)/model.safetensors
 	$(BIN)/python examples/evaluate_emotion_recognition.py $(CONFIG)
 
-$(DEMO)/prediction.json: $(DEMO)/metrics.json
+$(DEMO)/prediction.jsonl: $(DEMO)/metrics.json
 	$(BIN)/python examples/predict.py $(CONFIG)
+	@cat $@
 
 # What the tests read that is not ours to commit: Transformers' common test-suites, the rated tweets.
 # Both are kept in the cache, so that later runs find them there.

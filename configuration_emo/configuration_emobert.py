@@ -9,6 +9,7 @@ from transformers.utils import logging
 
 from .configuration_vq_wav2vec import VqWav2VecConfig
 from .hub_code import SelfContained, is_remote_copy
+from .token_positions import max_token_positions
 
 
 logger = logging.get_logger(__name__)
@@ -213,6 +214,14 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     def num_logits(self) -> int:
         """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
         return self.num_labels * (2 if self.problem_type == "one_vs_rest_classification" else 1)
+
+    @property
+    def max_speech_seconds(self) -> float | None:
+        """The longest sound, in seconds, of which the speech encoder takes all token ids that the speech tokenizer
+        makes; None without a speech tokenizer."""
+        if self.speech_tokenizer_config is None:
+            return None
+        return (max_token_positions(self.speech_config) - 2) / self.speech_tokenizer_config.frame_rate
 
     def _check_choices(self):
         """Each option is one of its listed values."""

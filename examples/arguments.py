@@ -255,13 +255,48 @@ class CrossValidationArguments:
 
 @dataclass
 class PredictionArguments:
-    """Files and transcripts to predict."""
+    """Recordings and transcripts to predict."""
 
     model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
-    audio: list[str] = field(default_factory=list, metadata={"help": "Audio or video files."})
+    audio: list[str] = field(
+        default_factory=list, metadata={"help": "Audio or video files, folders of them, or addresses."}
+    )
     text: list[str] = field(default_factory=list, metadata={"help": "Their transcripts, in the same order."})
-    output: str | None = field(default=None, metadata={"help": "JSON file to write."})
-    top_k: int = field(default=1, metadata={"help": "How many labels of each file."})
+    text_files: bool = field(
+        default=False, metadata={"help": "Transcripts are the .txt files beside the recordings, where there are any."}
+    )
+    asr: str | None = field(
+        default=None, metadata={"help": "Folder or Hub id of a speech recognition model, for missing transcripts."}
+    )
+    output: str | None = field(
+        default=None, metadata={"help": "A .jsonl or .csv file; a run that was stopped goes on there."}
+    )
+    explain: str | None = field(
+        default=None, metadata={"help": "A .png file that shows why one recording is predicted as it is."}
+    )
+    top_k: int | None = field(default=None, metadata={"help": "How many labels of each recording; all if left out."})
+    labels: dict | str | None = field(
+        default=None, metadata={"help": "Labels to choose from with the names to report, as a mapping or JSON."}
+    )
+    chunk_length_s: float | None = field(
+        default=None, metadata={"help": "Seconds of a window: recordings are predicted window by window."}
+    )
+    stride_length_s: float | None = field(
+        default=None, metadata={"help": "Seconds that a window shares with its neighbours; a sixth of it if left out."}
+    )
+    batch_size: int = field(default=1, metadata={"help": "Recordings, or windows of them, that are run together."})
+    device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:1; the first GPU if left out."})
+    dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})
+
+    def __post_init__(self):
+        self.labels = as_mapping(self.labels) or None
+        if self.text and self.text_files:
+            raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
+
+    def settings(self) -> dict[str, Any]:
+        """What the predictions depend on."""
+        names = ("model", "asr", "top_k", "labels", "chunk_length_s", "stride_length_s", "dtype")
+        return {name: getattr(self, name) for name in names}
 
 
 def as_mapping(value: dict | str | None) -> dict[str, Any]:

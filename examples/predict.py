@@ -1,46 +1,81 @@
 """Predict one or many recordings with a trained model.
 
     python examples/predict.py --model outputs/demo --audio call.wav --text "Thank you so much!"
-    python examples/predict.py --model outputs/demo --audio a.mp3 b.mp4 --output predictions.json
+    python examples/predict.py --model outputs/demo --audio hour.mp3 --chunk_length_s 10 --output hour.csv
+    python examples/predict.py --model outputs/demo --audio recordings/ --text_files --output predictions.jsonl
 
-Audio files and transcripts belong together by their order; either may be left out.
+Recordings and transcripts belong together by their order; either may be left out. A folder's run can be stopped and
+goes on where it was; what cannot be read is listed in `predictions_skipped.jsonl`.
 """
-
-import json
-from pathlib import Path
 
 from arguments import PredictionArguments, parse_arguments
 from transformers import pipeline
 
 import modeling_emo  # noqa: F401  registers the model and the pipeline
-import preprocess  # noqa: F401  registers the processor
+from modeling_emo.prediction_file_emobert import predict_to_file
+from preprocess.recordings import find_recordings
+
+
+def find_utterances(arguments: PredictionArguments) -> list[dict]:
+    """The recordings with their transcripts."""
+    utterances = find_recordings(arguments.audio, text_files=arguments.text_files)
+    if not arguments.text:
+        return utterances
+    if utterances and len(utterances) != len(arguments.text):
+        raise ValueError(
+            f"Got {len(utterances)} recordings and {len(arguments.text)} texts: give one text per recording, only "
+            "recordings, or only texts."
+        )
+    recordings = [utterance["audio"] for utterance in utterances] or [None] * len(arguments.text)
+    return [{"audio": audio, "text": text} for audio, text in zip(recordings, arguments.text, strict=True)]
+
+
+def describe(predictions: list[dict]) -> str:
+    return ", ".join(f"{entry['label']} {entry['score']:.3f}" for entry in predictions)
+
+
+def print_result(utterance: dict, result: dict) -> None:
+    """One line for an utterance, and one for each window of a timeline."""
+    print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{describe(result['predictions'])}")
+    for chunk in result.get("chunks", []):
+        start, end = chunk["timestamp"]
+        times = "-" if start is None else f"{start:.2f} - {end:.2f} s"
+        print(f"  {times}\t{chunk['text'] or '-'}\t{describe(chunk['predictions'])}")
+
+
+def explain(recognise, utterance: dict, path: str) -> None:
+    """Draws which words and moments a prediction comes from."""
+    from modeling_emo.explanation_emobert import explain_prediction
+    from modeling_emo.plot_explanation_emobert import plot_explanation
+
+    plot_explanation(explain_prediction(recognise.model, recognise.processor, utterance), path)
 
 
 def main():
     (arguments,) = parse_arguments("predict", PredictionArguments)
-    count = max(len(arguments.audio), len(arguments.text))
-    if not count or {len(arguments.audio), len(arguments.text)} - {0, count}:
-        raise ValueError(
-            f"Got {len(arguments.audio)} audio files and {len(arguments.text)} texts: give one text per audio file, "
-            "or only audio, or only texts."
-        )
-    inputs = [
-        {
-            "audio": arguments.audio[index] if arguments.audio else None,
-            "text": arguments.text[index] if arguments.text else None,
-        }
-        for index in range(count)
-    ]
+    utterances = find_utterances(arguments)
+    if not utterances:
+        raise ValueError("There is nothing to predict: give recordings (--audio), texts (--text) or both.")
+    if arguments.explain is not None and len(utterances) != 1:
+        raise ValueError(f"--explain draws one utterance, got {len(utterances)}: predict them one by one.")
 
-    recognise = pipeline("emotion-recognition", model=arguments.model, top_k=arguments.top_k)
-    results = [{**utterance, "predictions": recognise(utterance)} for utterance in inputs]
+    asr = None
+    if arguments.asr is not None:
+        asr = pipeline("automatic-speech-recognition", model=arguments.asr, device=arguments.device)
+    recognise = pipeline(
+        "emotion-recognition", model=arguments.model, device=arguments.device, dtype=arguments.dtype, asr=asr
+    )
+    options = {"top_k": arguments.top_k, "labels": arguments.labels, "batch_size": arguments.batch_size}
+    options |= {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
 
-    for result in results:
-        predictions = ", ".join(f"{entry['label']} {entry['score']:.3f}" for entry in result["predictions"])
-        print(f"{result['audio'] or '-'}\t{result['text'] or '-'}\t{predictions}")
-    if arguments.output is not None:
-        text = json.dumps(results, indent=2, ensure_ascii=False)
-        Path(arguments.output).write_text(text + "\n", encoding="utf-8")
+    if arguments.output is None:
+        for utterance in utterances:
+            print_result(utterance, recognise(utterance, return_text=True, **options))
+    else:
+        counts = predict_to_file(recognise, utterances, arguments.output, settings=arguments.settings(), **options)
+        print(f"{arguments.output}: {counts.predicted} predicted ({counts.resumed} before), {counts.skipped} skipped")
+    if arguments.explain is not None:
+        explain(recognise, utterances[0], arguments.explain)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import soxr
 
-from .audio_decoding import decode_audio, stated_duration
+from .audio_decoding import decode_audio, decode_blocks, stated_duration
 
 
 AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Mapping[str, Any]
@@ -49,13 +49,54 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000) -> np.ndarray:
     name = _name_of(source)
     samples, rate = _read(source, name)
     if samples.size == 0:
-        raise ValueError(
-            f"{name}: the sound has 0 samples. Leave the audio of this utterance out (None) or replace it."
-        )
-    if not np.isfinite(samples).all():
-        count = int(np.count_nonzero(~np.isfinite(samples)))
-        raise ValueError(f"{name}: {count} of its samples are NaN or infinite. Write the file again or leave it out.")
+        raise _no_samples(name)
+    _check_finite(samples, name)
     return _resample(_to_mono(samples), rate, sampling_rate)
+
+
+def stream_audio(
+    source: AudioSource, sampling_rate: int = 16_000, block_seconds: float = 10.0
+) -> Iterator[np.ndarray]:
+    """Reads a sound piece by piece, as `load_audio` would in one: memory does not grow with its length.
+
+    Args:
+        source: as for `load_audio`.
+        sampling_rate (`int`, defaults to 16,000): the rate of the result in Hz.
+        block_seconds (`float`, defaults to 10): about how long a piece is, in seconds.
+
+    Yields:
+        `np.ndarray`: float32, shape `(samples,)`. Joined, the pieces are what `load_audio` returns (but for
+        the last bit of mp3).
+
+    Raises:
+        ValueError: as for `load_audio`; of damage that shows only later in the file, after the pieces before it.
+
+    Example:
+        >>> import numpy as np
+        >>> sound = np.zeros(40_000, dtype=np.float32)
+        >>> [len(piece) for piece in stream_audio((sound, 16_000), block_seconds=1.0)]
+        [16000, 16000, 8000]
+    """
+    if sampling_rate <= 0 or block_seconds <= 0:
+        raise ValueError(f"sampling_rate and block_seconds must be positive, got {sampling_rate} and {block_seconds}.")
+    name = _name_of(source)
+    resampler, rate, read, written = None, sampling_rate, 0, 0
+    for samples, rate in _read_blocks(source, name, block_seconds):
+        _check_finite(samples, name)
+        read += len(samples)
+        if rate != sampling_rate:
+            resampler = resampler or soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32", quality="HQ")
+            samples = resampler.resample_chunk(_to_mono(samples))
+        piece = np.ascontiguousarray(_to_mono(samples))
+        written += len(piece)
+        if len(piece):
+            yield piece
+    if read == 0:
+        raise _no_samples(name)
+    if resampler is not None:
+        rest = resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+        missing = _resampled_length(read, rate, sampling_rate) - written
+        yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
 
 
 def audio_duration(source: AudioSource) -> float:
@@ -86,6 +127,18 @@ def _read(source: AudioSource, name: str) -> tuple[np.ndarray, int]:
     if isinstance(opened, tuple):
         return _checked_array(*opened, name)
     return decode_audio(opened, name)
+
+
+def _read_blocks(source: AudioSource, name: str, block_seconds: float) -> Iterator[tuple[np.ndarray, int]]:
+    """The samples piece by piece, and their rate."""
+    opened = _open(source, name)
+    if not isinstance(opened, tuple):
+        yield from decode_blocks(opened, name, block_seconds)
+        return
+    samples, rate = _checked_array(*opened, name)
+    length = max(1, round(block_seconds * rate))
+    for start in range(0, len(samples), length):
+        yield samples[start : start + length], rate
 
 
 def _open(source: AudioSource, name: str) -> Path | BinaryIO | tuple[Any, Any]:
@@ -146,6 +199,16 @@ def _checked_array(array: Any, rate: Any, name: str) -> tuple[np.ndarray, int]:
     raise ValueError(f"{name}: samples must be floats or integers, got {array.dtype}.")
 
 
+def _check_finite(samples: np.ndarray, name: str) -> None:
+    if not np.isfinite(samples).all():
+        count = int(np.count_nonzero(~np.isfinite(samples)))
+        raise ValueError(f"{name}: {count} of its samples are NaN or infinite. Write the file again or leave it out.")
+
+
+def _no_samples(name: str) -> ValueError:
+    return ValueError(f"{name}: the sound has 0 samples. Leave the audio of this utterance out (None) or replace it.")
+
+
 def _to_mono(samples: np.ndarray) -> np.ndarray:
     """Mean over channels. `(samples, channels)` -> `(samples,)`"""
     if samples.ndim == 1:
@@ -159,9 +222,13 @@ def _resample(samples: np.ndarray, rate: int, sampling_rate: int) -> np.ndarray:
     """`(samples,)` at `rate` -> `(ceil(samples * sampling_rate / rate),)`, the length that librosa gives too."""
     if rate == sampling_rate:
         return np.ascontiguousarray(samples)
-    length = int(np.ceil(len(samples) * (float(sampling_rate) / rate)))
+    length = _resampled_length(len(samples), rate, sampling_rate)
     resampled = soxr.resample(samples, rate, sampling_rate, quality="HQ")[:length]
     return np.pad(resampled, (0, length - len(resampled)))
+
+
+def _resampled_length(samples: int, rate: int, sampling_rate: int) -> int:
+    return int(np.ceil(samples * (float(sampling_rate) / rate)))
 
 
 def _name_of(source: AudioSource) -> str:

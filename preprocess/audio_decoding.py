@@ -52,11 +52,35 @@ def decode_audio(source: str | Path | BinaryIO, name: str) -> tuple[np.ndarray, 
     Raises:
         ValueError: not a sound file, damaged or cut short, without an audio stream, or PyAV is needed and missing.
     """
+    blocks, rates = zip(*decode_blocks(source, name), strict=True)
+    return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks)), rates[0]
+
+
+def decode_blocks(
+    source: str | Path | BinaryIO, name: str, block_seconds: float | None = None
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The samples of a sound or video file piece by piece, so that memory does not grow with its length.
+
+    Args:
+        source (`str`, `Path` or binary file object): as for `decode_audio`.
+        name (`str`): what error messages call it.
+        block_seconds (`float`, *optional*): about how long a piece is; as long as it comes if left out.
+
+    Yields:
+        `tuple[np.ndarray, int]`: one piece or more, each float32 of shape `(samples,)` or `(samples, channels)`, and
+        the rate in Hz. An empty file is one piece of 0 samples.
+
+    Raises:
+        ValueError: as for `decode_audio`; of damage that shows only at the end, after the pieces before it.
+    """
     try:
-        return _decode_with_soundfile(source, name)
+        file = sf.SoundFile(source)
     except (sf.LibsndfileError, TypeError) as error:  # TypeError: a suffix that soundfile takes for headerless samples
         _rewind(source)
-        return _decode_with_pyav(source, name, str(error))
+        yield from _blocks_with_pyav(source, name, str(error), block_seconds)
+        return
+    with file:
+        yield from _blocks_with_soundfile(file, name, block_seconds)
 
 
 def stated_duration(source: str | Path | BinaryIO, name: str) -> float:
@@ -79,24 +103,30 @@ def stated_duration(source: str | Path | BinaryIO, name: str) -> float:
         if end is not None:
             return end - start
         _rewind(source)
-        samples, rate = _decode_with_pyav(source, name, str(error))
-        return len(samples) / rate
+        return sum(len(block) / rate for block, rate in _blocks_with_pyav(source, name, str(error), 10.0))
 
 
-def _decode_with_soundfile(source: str | Path | BinaryIO, name: str) -> tuple[np.ndarray, int]:
-    with sf.SoundFile(source) as file:
-        frames, rate, log = file.frames, file.samplerate, file.extra_info
+def _blocks_with_soundfile(
+    file: sf.SoundFile, name: str, block_seconds: float | None
+) -> Iterator[tuple[np.ndarray, int]]:
+    rate, log = file.samplerate, file.extra_info
+    missing_from_wav = _frames_missing_from_wav(log, file.frames)
+    block_frames = -1 if block_seconds is None else max(1, round(block_seconds * rate))
+    count, is_last = 0, False
+    while not is_last:
         try:
-            samples = file.read(dtype="float32")
+            samples = file.read(block_frames, dtype="float32")
         except sf.LibsndfileError as error:
             raise ValueError(f"{name}: the sound is damaged or cut short ({error}). Get the file again.") from error
-    tolerance = TRUNCATION_TOLERANCE_SECONDS * rate
-    missing = frames - len(samples) + _frames_missing_from_wav(log, frames)
-    if missing > tolerance:
-        raise _truncated(name, (len(samples) + missing) / rate, len(samples) / rate)
+        is_last = len(samples) < block_frames or block_frames == -1
+        if len(samples) or count == 0:
+            count += len(samples)
+            yield samples, rate
+    missing = file.frames - count + missing_from_wav
+    if missing > TRUNCATION_TOLERANCE_SECONDS * rate:
+        raise _truncated(name, (count + missing) / rate, count / rate)
     if "Junk after the last page" in log and "lacks an end-of-stream bit" in log:
         raise ValueError(f"{name}: the Ogg file breaks off in the middle of a page: it was cut short. Get it again.")
-    return samples, rate
 
 
 def _frames_missing_from_wav(log: str, frames: int) -> float:
@@ -133,22 +163,34 @@ def _open_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: s
         ) from error
 
 
-def _decode_with_pyav(source: str | Path | BinaryIO, name: str, soundfile_error: str) -> tuple[np.ndarray, int]:
-    blocks: list[np.ndarray] = []
-    end = 0.0
+def _blocks_with_pyav(
+    source: str | Path | BinaryIO, name: str, soundfile_error: str, block_seconds: float | None
+) -> Iterator[tuple[np.ndarray, int]]:
+    pieces: list[np.ndarray] = []
+    end, is_first = 0.0, True
     with _open_with_pyav(source, name, soundfile_error) as (av, container, stream):
         rate = stream.rate
+        block_frames = float("inf") if block_seconds is None else block_seconds * rate
         stated_end = _stated_span(container.format.name, stream)[1]
         to_float = av.AudioResampler(format="fltp", rate=rate)
         for frame in container.decode(stream):
             if frame.pts is not None:
                 end = float(frame.pts * frame.time_base) + frame.samples / frame.sample_rate
-            blocks.extend(block.to_ndarray() for block in to_float.resample(frame))
-        blocks.extend(block.to_ndarray() for block in to_float.resample(None))
+            pieces.extend(piece.to_ndarray() for piece in to_float.resample(frame))
+            if len(pieces) * frame.samples >= block_frames:
+                yield _joined(pieces), rate
+                pieces, is_first = [], False
+        pieces.extend(piece.to_ndarray() for piece in to_float.resample(None))
+    if pieces or is_first:
+        yield _joined(pieces), rate
     if stated_end is not None and end < stated_end - TRUNCATION_TOLERANCE_SECONDS:
         raise _truncated(name, stated_end, end)
-    samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), dtype=np.float32)  # (channels, samples)
-    return (samples[0] if len(samples) == 1 else samples.T), rate
+
+
+def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+    """Decoded pieces `(channels, samples)` as samples `(samples,)`, or `(samples, channels)` of several channels."""
+    samples = np.concatenate(pieces, axis=1) if pieces else np.zeros((1, 0), dtype=np.float32)
+    return samples[0] if len(samples) == 1 else samples.T
 
 
 def _stated_span(format_name: str, stream: Any) -> tuple[float, float | None]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from transformers import BatchFeature, ProcessorMixin
@@ -15,8 +15,15 @@ from transformers.utils import logging
 from configuration_emo.hub_code import SelfContained
 
 from .audio import AudioSource, load_audio
-from .speech_features import SpeechFeatures, extract_speech_features, pad_speech_features, speech_input_name
-from .text_features import is_text, pad_token_ids
+from .segments import Segment, read_segments
+from .speech_features import (
+    SpeechFeatures,
+    extract_speech_features,
+    max_samples,
+    pad_speech_features,
+    speech_input_name,
+)
+from .text_features import is_text, pad_token_ids, tokenize
 
 
 logger = logging.get_logger(__name__)
@@ -31,6 +38,18 @@ class EmoBertProcessorKwargs(ProcessingKwargs, total=False):
 
     # Ragged batches and long texts are the rule here, so both are on; sound is always padded by the processor.
     _defaults = {"text_kwargs": {"padding": True, "truncation": True}}
+
+
+class UtteranceFeatures(NamedTuple):
+    """One utterance for the two encoders.
+
+    Args:
+        token_ids (`list[int]`, *optional*): of the text encoder.
+        speech ([`SpeechFeatures`], *optional*): for the speech encoder.
+    """
+
+    token_ids: list[int] | None
+    speech: SpeechFeatures | None
 
 
 class EmoBertProcessor(SelfContained, ProcessorMixin):
@@ -149,6 +168,12 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         return extract_speech_features(self.feature_extractor, load_audio(sound, rate), rate, **kwargs)
 
     @property
+    def max_audio_seconds(self) -> float | None:
+        """The longest sound that the extractor keeps whole, in seconds (Whisper: 30); None where it has no limit."""
+        limit = max_samples(self.feature_extractor)
+        return None if limit is None else limit / self.feature_extractor.sampling_rate
+
+    @property
     def max_text_length(self) -> int:
         """Most token ids of a text that `__call__` keeps unless told otherwise; very large where there is no limit."""
         merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
@@ -173,11 +198,63 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         Returns:
             `tuple[list[int], int]`: the token ids, and how many there were before any cut.
         """
-        whole = self.tokenizer(text, truncation=False, verbose=False)["input_ids"]
+        whole = tokenize(self.tokenizer, text, truncation=False, verbose=False)
         limit = self.max_text_length
         if len(whole) <= limit:
             return whole, len(whole)
-        return self.tokenizer(text, truncation=True, max_length=limit)["input_ids"], len(whole)
+        return tokenize(self.tokenizer, text, truncation=True, max_length=limit), len(whole)
+
+    def read_segments(
+        self,
+        audio: AudioSource | None = None,
+        text: str | None = None,
+        words: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        chunk_length_s: float | None = None,
+        stride_length_s: float | tuple[float, float] | None = None,
+    ) -> Iterator[Segment]:
+        """Divides a recording, whole or by sentences or windows, at this processor's rate; see `read_segments`."""
+        return read_segments(
+            audio,
+            text,
+            words,
+            sampling_rate=self.feature_extractor.sampling_rate,
+            chunk_length_s=chunk_length_s,
+            stride_length_s=stride_length_s,
+        )
+
+    def extract_utterance(self, text: str | None, waveform: np.ndarray | None) -> UtteranceFeatures:
+        """One utterance as the model sees it, alone and unpadded; [`~EmoBertProcessor.pad`] makes batches of them.
+
+        Args:
+            text (`str`, *optional*): its text.
+            waveform (`np.ndarray` of shape `(samples,)`, *optional*): its sound at the extractor's rate.
+
+        Raises:
+            ValueError: it has neither, or the sound is too short.
+        """
+        if not is_text(text) and waveform is None:
+            raise ValueError("The utterance has neither text nor audio. Give at least one of them.")
+        return UtteranceFeatures(
+            self.encode_text(str(text))[0] if is_text(text) else None,
+            None if waveform is None else self.extract_features(waveform),
+        )
+
+    def pad(self, utterances: Sequence[UtteranceFeatures], return_tensors: str | None = "pt") -> BatchFeature:
+        """A padded batch: what `__call__` makes of the same texts and sounds.
+
+        Args:
+            utterances (sequence of [`UtteranceFeatures`]): one or more.
+            return_tensors (`str`, defaults to `"pt"`): `"pt"` or `"np"`.
+        """
+        texts, sounds = zip(*utterances, strict=True)
+        data: dict[str, Any] = {}
+        if any(row is not None for row in texts):
+            data["input_ids"], data["attention_mask"] = pad_token_ids(self.tokenizer, texts)
+        if any(row is not None for row in sounds):
+            values, data["speech_attention_mask"] = pad_speech_features(self.feature_extractor, sounds)
+            data[self.speech_input_name] = values
+        return BatchFeature(data, tensor_type=return_tensors)
 
     def _process_text(self, texts: list[str | None], kwargs: dict[str, Any]) -> dict[str, Any]:
         kwargs.pop("return_tensors", None)
@@ -186,7 +263,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             "max_length": kwargs.get("max_length"),
             "pad_to_multiple_of": kwargs.pop("pad_to_multiple_of", None),
         }
-        ids = [None if row is None else self.tokenizer(row, **kwargs)["input_ids"] for row in texts]
+        ids = [None if row is None else tokenize(self.tokenizer, row, **kwargs) for row in texts]
         input_ids, attention_mask = pad_token_ids(self.tokenizer, ids, **layout)
         return {"input_ids": input_ids, "attention_mask": attention_mask}
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
+
+
+# A fast tokenizer keeps its truncation settings in itself while it works: two threads at a time are an error there.
+_tokenizing = threading.Lock()
+
+
+def tokenize(tokenizer: PreTrainedTokenizerBase, text: str, **kwargs: Any) -> list[int]:
+    """The token ids of one text; may be called from several threads.
+
+    Args:
+        tokenizer: the text tokenizer.
+        text (`str`): a text.
+        **kwargs: arguments of the tokenizer.
+    """
+    with _tokenizing:
+        return tokenizer(text, **kwargs)["input_ids"]
 
 
 def is_text(text: Any) -> bool:

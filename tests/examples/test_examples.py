@@ -140,15 +140,18 @@ def test_evaluation_equals_numpy_over_the_whole_ragged_split(evaluated, trained)
 def test_prediction_of_a_file_equals_its_row_in_the_evaluation(evaluated, trained, config_file, recordings, tmp_path):
     files = [recordings / "test_0.wav", recordings / "test_5.wav"]
     texts = ["the day was bad", "the day was great"]
-    output = tmp_path / "out.json"
-    printed = run_script("predict.py", config_file, "--audio", *files, "--text", *texts, "--output", output)
-    results = json.loads(output.read_text())
+    given = ("predict.py", config_file, "--audio", *files, "--text", *texts)
+    output = tmp_path / "out.jsonl"
+    assert run_script(*given, "--output", output).endswith("out.jsonl: 2 predicted (0 before), 0 skipped\n")
+    results = [json.loads(line) for line in output.read_text().splitlines()]
     with (trained / "predictions.csv").open(newline="") as stream:
         expected = {row["id"]: float(row["score_sentiment"]) for row in csv.DictReader(stream)}
     for result, name in zip(results, ["test_0", "test_5"], strict=True):
         assert result["predictions"][0]["label"] == "sentiment"
         assert result["predictions"][0]["score"] == pytest.approx(expected[name], abs=1e-5)
-    assert len(printed.strip().splitlines()) == 2
+    printed = run_script(*given).strip().splitlines()
+    assert [line.split("\t")[:2] for line in printed] == [[str(files[0]), texts[0]], [str(files[1]), texts[1]]]
+    assert float(printed[1].split()[-1]) == pytest.approx(expected["test_5"], abs=1e-3)
 
 
 def test_the_saved_folder_is_all_that_auto_classes_need(evaluated, trained, recordings):

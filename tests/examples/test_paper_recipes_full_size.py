@@ -63,7 +63,6 @@ def test_a_few_steps_fit_in_12_gb(name, encoders, tmp_path):
     options = f'{{"token_dir": "{tmp_path / "tokens"}"}}'
     data = ("--data_dir", tmp_path, "--corpus_options", options, "--output_dir", tmp_path / "data")
     run_script("prepare_dataset.py", config, *both, *data)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     printed = run_script(
         *("run_emotion_recognition.py", config, *both, "--data_dir", tmp_path / "data"),
         *("--output_dir", tmp_path / "model", "--max_steps", 2, "--logging_steps", 1, "--use_cpu"),
@@ -71,6 +70,7 @@ def test_a_few_steps_fit_in_12_gb(name, encoders, tmp_path):
     )
     losses = [line for line in printed.splitlines() if "'loss'" in line]
     assert len(losses) == 2 and "nan" not in " ".join(losses)
+    # Of all processes so far, so an upper bound of this one's; weights, gradients and Adam's state alone are 7 GB.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    assert before * 1024 < peak < LIMIT
-    print(f"paper_{name}: peak {peak / 1e9:.2f} GB")
+    assert 7e9 < peak < LIMIT
+    print(f"paper_{name}: peak {peak / 1e9:.2f} GB at most")

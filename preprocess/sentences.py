@@ -1,0 +1,107 @@
+"""Words with times -> sentences with times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+# After these a full stop ends no sentence.
+_TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e."})
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_UNKNOWN = float("inf")
+_CLOSING_QUOTES = "\"'”’»)]"
+
+
+class TimedText(NamedTuple):
+    """A stretch of a transcript.
+
+    Args:
+        text (`str`): its words.
+        start, end (`float`): when it is said, in seconds from the start of the recording.
+    """
+
+    text: str
+    start: float
+    end: float
+
+
+def split_sentences(
+    words: Sequence[Mapping[str, Any]], *, max_seconds: float = 30.0, max_pause_seconds: float = 1.0
+) -> list[TimedText]:
+    """Divides a transcript at the ends of sentences, at long pauses, and where a sentence grows too long.
+
+    Args:
+        words (sequence of `dict`): `text` and `timestamp` `(start, end)` in seconds, as the `chunks` of Transformers'
+            speech recognition with `return_timestamps="word"`. Words that carry their own spaces are joined as they
+            are, others with a space. An end of None is unknown.
+        max_seconds (`float`, defaults to 30): the longest sentence; a longer one is divided between two words.
+        max_pause_seconds (`float`, defaults to 1): longer silence between two words ends a sentence, as there may be
+            no punctuation.
+
+    Raises:
+        ValueError: there are no words, or one of them lacks its text or time or starts before the one before it.
+
+    Example:
+        >>> split_sentences([
+        ...     {"text": "Thank", "timestamp": (0.1, 0.4)},
+        ...     {"text": "you.", "timestamp": (0.4, 0.6)},
+        ...     {"text": "Bye!", "timestamp": (0.9, 1.2)},
+        ... ])
+        [TimedText(text='Thank you.', start=0.1, end=0.6), TimedText(text='Bye!', start=0.9, end=1.2)]
+    """
+    timed = _checked_words(words)
+    sentences: list[list[TimedText]] = []
+    for index, word in enumerate(timed):
+        begins = index == 0 or _ends_sentence(timed[index - 1].text)
+        if not begins:
+            pause = word.start - timed[index - 1].end
+            end = word.start if word.end == _UNKNOWN else word.end
+            begins = pause > max_pause_seconds or end - sentences[-1][0].start > max_seconds
+        if begins:
+            sentences.append([])
+        sentences[-1].append(word)
+    separator = "" if any(word.text.startswith(" ") for word in timed) else " "
+    return [
+        TimedText(
+            separator.join(word.text for word in sentence).strip(),
+            sentence[0].start,
+            min(max(word.end for word in sentence), sentence[0].start + max_seconds),
+        )
+        for sentence in sentences
+    ]
+
+
+def _ends_sentence(word: str) -> bool:
+    word = word.strip().rstrip(_CLOSING_QUOTES)
+    return word.endswith(_SENTENCE_ENDS) and word.lower() not in _TITLES
+
+
+def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
+    """The words with both times; one without an end lasts until the next."""
+    if isinstance(words, (str, Mapping)) or not len(words):
+        raise ValueError(
+            f"`words` must be a list of one word or more, each with `text` and `timestamp`, got {words!r}."
+        )
+    timed: list[TimedText] = []
+    for index, word in enumerate(words):
+        try:
+            text, (start, end) = word["text"], word["timestamp"]
+            start, end = float(start), _UNKNOWN if end is None else float(end)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"Word {index} must be like {{'text': 'yes', 'timestamp': (1.0, 1.3)}}, got {word!r}."
+            ) from error
+        if not isinstance(text, str) or start < 0 or end < start:
+            raise ValueError(
+                f"Word {index} needs a text, and a time that starts at 0 or later and ends after: {word!r}."
+            )
+        if timed and start < timed[-1].start:
+            raise ValueError(
+                f"Word {index}, {text!r}, starts at {start:g} s, before the word in front of it "
+                f"({timed[-1].start:g} s). Sort the words by their times."
+            )
+        if timed and timed[-1].end == _UNKNOWN:
+            timed[-1] = timed[-1]._replace(end=start)
+        timed.append(TimedText(text, start, end))
+    return timed

@@ -1,0 +1,100 @@
+"""predict.py as a person runs it: folders, long recordings, and being killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from tests.examples.conftest import ROOT, run_script
+from tests.tiny import tiny_processor, tone, write_tone
+from tests.tiny_models import emobert
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    emobert("moonshine", id2label={0: "angry", 1: "happy", 2: "sad"}).save_pretrained(folder)
+    tiny_processor().save_pretrained(folder)
+    return folder
+
+
+def start(*arguments):
+    command = [sys.executable, str(ROOT / "examples" / "predict.py"), *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_killed_run_over_a_folder_goes_on_where_it_was(model, tmp_path):
+    for index in range(60):
+        write_tone(tmp_path / "calls" / f"{index:02}.wav", 0.3)
+    (tmp_path / "calls" / "07.wav").write_bytes(b"RIFF, but no more")
+    (tmp_path / "calls" / "08.txt").write_text("how nice")
+    given = ("--model", model, "--audio", tmp_path / "calls", "--text_files", "--output", tmp_path / "out.jsonl")
+    process = start(*given)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = (tmp_path / "out.jsonl").read_bytes()
+    whole_lines = before[: before.rfind(b"\n") + 1]
+    assert 0 < whole_lines.count(b"\n") < 59, "the run was to be killed on its way"
+
+    printed = run_script("predict.py", *given)
+    assert f"59 predicted ({whole_lines.count(bytes([10]))} before), 1 skipped" in printed
+    assert (tmp_path / "out.jsonl").read_bytes().startswith(whole_lines)
+    rows = lines(tmp_path / "out.jsonl")
+    assert [row["input"]["audio"][-6:] for row in rows] == [f"{index:02}.wav" for index in range(60) if index != 7]
+    assert [row["text"] for row in rows if row["text"]] == ["how nice"]
+    (skipped,) = lines(tmp_path / "out_skipped.jsonl")
+    assert skipped["id"].endswith("07.wav") and "Get the file again" in skipped["reason"]
+
+
+def peak_memory(*arguments):
+    """The most memory that a run of predict.py held, in bytes."""
+    process = start(*arguments)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, process.stderr.read().decode()[-2000:]
+    process.returncode = 0
+    return usage.ru_maxrss * 1024
+
+
+def test_an_hour_needs_hardly_more_memory_than_a_minute(model, tmp_path):
+    peaks = {}
+    for minutes in (1, 60):
+        path = tmp_path / f"{minutes}.wav"
+        with sf.SoundFile(path, "w", 22_050, 2) as file:
+            for minute in range(minutes):
+                file.write(np.roll(tone(60.0, 22_050, 2), minute))
+        output = tmp_path / f"{minutes}.jsonl"
+        peaks[minutes] = peak_memory(
+            *("--model", model, "--audio", path, "--output", output, "--chunk_length_s", 30, "--stride_length_s", 0)
+        )
+        (row,) = lines(output)
+        assert len(row["chunks"]) == 2 * minutes
+        assert row["chunks"][-1]["timestamp"][1] == pytest.approx(60 * minutes, abs=1e-3)
+    # The hour is 635 MB as float samples in stereo, and 230 MB at 16 kHz: neither is ever held.
+    assert peaks[60] - peaks[1] < 100e6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "There is nothing to predict"),
+        (("--text", "a", "b", "--explain", "a.png"), "--explain draws one utterance, got 2"),
+    ],
+)
+def test_wrong_calls_say_so(model, arguments, message):
+    process = start("--model", model, *arguments)
+    _, errors = process.communicate()
+    assert process.returncode == 1 and message in errors.decode().splitlines()[-1]

@@ -1,0 +1,319 @@
+import functools
+import json
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from transformers import (
+    AutomaticSpeechRecognitionPipeline,
+    Wav2Vec2Config,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2ForCTC,
+    pipeline,
+)
+
+import preprocess  # noqa: F401  registers the processor
+from modeling_emo import EmotionRecognitionPipeline
+from tests.tiny import tiny_feature_extractor, tiny_processor, tone, write_tone
+from tests.tiny_models import CONVOLUTIONS, TRANSFORMER, emobert
+
+
+LABELS = {0: "angry", 1: "happy", 2: "sad"}
+
+
+def build(family="moonshine", kind="waveform", **config):
+    model = emobert(family, **{"id2label": LABELS, **config})
+    return EmotionRecognitionPipeline(model=model, processor=tiny_processor(kind), device=-1)
+
+
+@pytest.fixture(scope="module")
+def recognise():
+    return build()
+
+
+def expected_logits(recognise, text=None, audio=None):
+    inputs = recognise.processor(
+        text=None if text is None else [text], audio=None if audio is None else [audio], sampling_rate=16_000
+    )
+    inputs = inputs.convert_to_tensors("pt")
+    with torch.no_grad():
+        return recognise.model(**inputs).logits[0]
+
+
+def by_label(predictions):
+    return {entry["label"]: entry["score"] for entry in predictions}
+
+
+class TestInputs:
+    def test_everything_that_holds_a_sound_gives_the_same(self, recognise, tmp_path):
+        sound = write_tone(tmp_path / "a.wav", 0.5, subtype="FLOAT")
+        content = (tmp_path / "a.wav").read_bytes()
+        expected = expected_logits(recognise, audio=sound).softmax(-1).tolist()
+        path = str(tmp_path / "a.wav")
+        for given in (
+            path,
+            content,
+            sound,
+            {"audio": path},
+            {"audio": tmp_path / "a.wav"},
+            {"audio": content},
+            {"audio": (sound, 16_000)},
+            {"audio": torch.from_numpy(sound)},
+            {"audio": {"array": sound, "sampling_rate": 16_000}},
+            {"array": sound, "sampling_rate": 16_000},
+            {"path": None, "bytes": content},
+        ):
+            scores = by_label(recognise(given))
+            assert [scores[name] for name in LABELS.values()] == pytest.approx(expected, abs=1e-6), given
+
+    def test_an_address(self, recognise, tmp_path):
+        write_tone(tmp_path / "a.wav", 0.5)
+        handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            address = f"http://127.0.0.1:{server.server_port}"
+            assert recognise(f"{address}/a.wav") == recognise(str(tmp_path / "a.wav"))
+            with pytest.raises(ValueError, match="b.wav: cannot be fetched"):
+                recognise({"audio": f"{address}/b.wav"})
+            server.shutdown()
+
+    def test_text_only_and_both(self, recognise):
+        sound = tone(0.4)
+        for inputs in ({"text": "how nice"}, {"text": "how nice", "audio": sound}):
+            expected = expected_logits(recognise, **inputs).softmax(-1)
+            assert recognise(inputs)[0]["score"] == pytest.approx(expected.max().item(), abs=1e-6)
+            assert recognise(inputs)[0]["label"] == LABELS[int(expected.argmax())]
+
+    @pytest.mark.parametrize(
+        ("family", "kind"), [("moonshine", "waveform"), ("whisper", "whisper"), ("wav2vec2-group-norm", "normalized")]
+    )
+    def test_ragged_batches_equal_single_calls(self, family, kind):
+        recognise = build(family, kind)
+        inputs = [
+            {"audio": tone(0.3), "text": "how nice"},
+            {"text": "a bad day"},
+            {"audio": tone(0.9)},
+            {"audio": tone(0.5), "text": " "},
+            {"audio": tone(0.2), "text": "i am so sad !"},
+        ]
+        alone = [by_label(recognise(one)) for one in inputs]
+        for batch_size in (1, 2, 4, 8):
+            together = recognise(list(inputs), batch_size=batch_size)
+            for one, other in zip(alone, map(by_label, together), strict=True):
+                assert other == pytest.approx(one, abs=1e-5)
+        assert [by_label(result) for result in recognise((one for one in inputs), batch_size=2)] == [
+            pytest.approx(one, abs=1e-5) for one in alone
+        ]
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({}, "neither audio nor text"),
+            ({"audio": None, "text": None}, "neither audio nor text"),
+            ({"sound": "a.wav"}, "Unknown input sound: pass a dict with some of audio, text, words"),
+            ("absent.wav", "absent.wav: there is no such file"),
+            ({"audio": np.zeros(5, dtype=np.float32), "text": 3}, "The text must be a string, got 3"),
+        ],
+    )
+    def test_wrong_inputs(self, recognise, given, message):
+        with pytest.raises(ValueError, match=message):
+            recognise(given)
+
+    def test_an_error_can_be_a_result_and_harms_no_neighbour(self, recognise, tmp_path):
+        write_tone(tmp_path / "long.flac", 5.0)
+        content = (tmp_path / "long.flac").read_bytes()
+        (tmp_path / "cut.flac").write_bytes(content[: len(content) // 2])
+        inputs = ["absent.wav", {"text": "how nice"}, str(tmp_path / "cut.flac"), {"audio": tone(0.4)}, {}]
+        for batch_size in (1, 3, 8):
+            options = {"on_error": "return", "batch_size": batch_size}
+            results = recognise(list(inputs), **options)
+            assert "no such file" in results[0]["error"]
+            assert by_label(results[1]) == pytest.approx(by_label(recognise(inputs[1])), abs=1e-5)
+            assert "damaged or cut short" in results[2]["error"]
+            assert by_label(results[3]) == pytest.approx(by_label(recognise(inputs[3])), abs=1e-5)
+            assert "neither audio nor text" in results[4]["error"]
+            assert "cut short" in recognise(inputs[2], chunk_length_s=0.5, **options)["error"]
+
+
+class TestScores:
+    INPUT = {"text": "how nice", "audio": tone(0.4)}
+
+    @pytest.mark.parametrize(
+        ("problem_type", "to_scores"),
+        [
+            ("single_label_classification", lambda logits: logits.softmax(-1)),
+            ("multi_label_classification", lambda logits: logits.sigmoid()),
+            ("one_vs_rest_classification", lambda logits: logits.softmax(-1)[:, 1]),
+        ],
+    )
+    def test_probabilities_are_ranked(self, problem_type, to_scores):
+        recognise = build(problem_type=problem_type)
+        scores = dict(zip(LABELS.values(), to_scores(expected_logits(recognise, **self.INPUT)).tolist(), strict=True))
+        result = recognise(self.INPUT)
+        assert by_label(result) == pytest.approx(scores, abs=1e-6)
+        assert [entry["label"] for entry in result] == sorted(scores, key=lambda name: -scores[name])
+        assert recognise(self.INPUT, top_k=2) == result[:2]
+
+    def test_predicted_values_keep_their_order(self):
+        recognise = build(problem_type="regression", num_labels=2, id2label={0: "valence", 1: "arousal"})
+        expected = expected_logits(recognise, **self.INPUT).tolist()
+        result = recognise(self.INPUT, top_k=1)
+        assert [entry["label"] for entry in result] == ["valence", "arousal"]
+        assert [entry["score"] for entry in result] == pytest.approx(expected, abs=1e-6)
+
+    def test_labels_are_restricted_and_renamed(self, recognise):
+        scores = by_label(recognise(self.INPUT))
+        result = by_label(recognise(self.INPUT, labels={"angry": "negative", "sad": "negative", "happy": "positive"}))
+        assert result == pytest.approx({"negative": scores["angry"] + scores["sad"], "positive": scores["happy"]})
+        kept = by_label(recognise(self.INPUT, labels=["sad", "happy"]))
+        assert kept["sad"] == pytest.approx(scores["sad"] / (scores["sad"] + scores["happy"]))
+        with pytest.raises(ValueError, match="some of angry, happy, sad"):
+            recognise(self.INPUT, labels=["angy"])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"top_k": 0}, "top_k must be at least 1"),
+            ({"topk": 2}, "Unknown option topk"),
+            ({"asr": "whisper"}, "asr must be callable"),
+            ({"on_error": "ignore"}, "on_error must be"),
+        ],
+    )
+    def test_wrong_options(self, recognise, options, message):
+        with pytest.raises(ValueError, match=message):
+            recognise(self.INPUT, **options)
+
+
+class TestTimeline:
+    def test_each_window_is_predicted_with_its_context(self, recognise):
+        sound = tone(3.1)
+        result = recognise({"audio": sound}, chunk_length_s=1.0, stride_length_s=0.2, batch_size=2)
+        spans = [chunk["timestamp"] for chunk in result["chunks"]]
+        assert np.allclose(spans, [(0, 0.8), (0.8, 1.4), (1.4, 2.0), (2.0, 2.6), (2.6, 3.1)])
+        windows = [sound[:16_000], sound[9_600:25_600], sound[19_200:35_200], sound[28_800:44_800], sound[-16_000:]]
+        for chunk, window in zip(result["chunks"], windows, strict=True):
+            scores = expected_logits(recognise, audio=window).softmax(-1).tolist()
+            predictions = by_label(chunk["predictions"])
+            assert [predictions[name] for name in LABELS.values()] == pytest.approx(scores, abs=1e-5)
+            assert chunk["text"] is None
+        for name in LABELS.values():
+            scores = [by_label(chunk["predictions"])[name] for chunk in result["chunks"]]
+            mean = np.average(scores, weights=[end - start for start, end in spans])
+            assert by_label(result["predictions"])[name] == pytest.approx(mean)
+
+    def test_sentences_with_times(self, recognise, tmp_path):
+        sound = write_tone(tmp_path / "a.wav", 2.0, subtype="FLOAT")
+        words = [
+            {"text": " how", "timestamp": (0.1, 0.3)},
+            {"text": " nice!", "timestamp": (0.3, 0.7)},
+            {"text": " bad", "timestamp": (1.2, None)},
+        ]
+        result = recognise({"audio": str(tmp_path / "a.wav"), "words": words}, top_k=1)
+        assert [(chunk["text"], chunk["timestamp"]) for chunk in result["chunks"]] == [
+            ("how nice!", (0.1, 0.7)),
+            ("bad", (1.2, 2.0)),
+        ]
+        for chunk, piece in zip(result["chunks"], [sound[1_600:11_200], sound[19_200:]], strict=True):
+            scores = expected_logits(recognise, text=chunk["text"], audio=piece).softmax(-1)
+            (prediction,) = chunk["predictions"]
+            assert prediction["score"] == pytest.approx(scores.max().item(), abs=1e-5)
+        assert json.loads(json.dumps(result))["chunks"][0]["timestamp"] == [0.1, 0.7]
+
+    def test_several_recordings_in_one_batch(self, recognise):
+        inputs = [{"audio": tone(2.3)}, {"audio": tone(0.4)}, {"audio": tone(1.2)}]
+        together = recognise(list(inputs), chunk_length_s=0.5, batch_size=4)
+        for one, result in zip(inputs, together, strict=True):
+            alone = recognise(one, chunk_length_s=0.5)
+            assert [chunk["timestamp"] for chunk in result["chunks"]] == [
+                chunk["timestamp"] for chunk in alone["chunks"]
+            ]
+            assert by_label(result["predictions"]) == pytest.approx(by_label(alone["predictions"]), abs=1e-5)
+
+
+class TestSpeechRecognition:
+    def test_a_missing_transcript_is_recognised(self, recognise):
+        heard = []
+
+        def asr(sound):
+            heard.append((len(sound["raw"]), sound["sampling_rate"]))
+            return {"text": " how nice "}
+
+        result = recognise([tone(0.4), {"audio": tone(0.3), "text": "so sad"}], asr=asr, return_text=True)
+        assert heard == [(6_400, 16_000)]
+        assert [entry["text"] for entry in result] == ["how nice", "so sad"]
+        assert result[0]["predictions"] == recognise({"audio": tone(0.4), "text": "how nice"})
+
+    def test_each_window_hears_for_itself_and_silence_has_no_text(self, recognise):
+        answers = iter(["how nice", "  ", "bad"])
+        result = recognise(
+            tone(1.5), asr=lambda sound: next(answers), chunk_length_s=0.5, stride_length_s=0, return_text=True
+        )
+        assert [chunk["text"] for chunk in result["chunks"]] == ["how nice", None, "bad"]
+        assert result["text"] == "how nice bad"
+        middle = recognise({"audio": tone(1.5)[8_000:16_000]})
+        assert by_label(result["chunks"][1]["predictions"]) == pytest.approx(by_label(middle), abs=1e-5)
+
+    def test_a_transformers_pipeline(self, recognise, tmp_path):
+        """A real one over a tiny model that always hears the same."""
+        letters = {"<pad>": 0, "|": 1, "<unk>": 2, "a": 3}
+        (tmp_path / "vocab.json").write_text(json.dumps(letters))
+        tokenizer = Wav2Vec2CTCTokenizer(str(tmp_path / "vocab.json"))
+        model = Wav2Vec2ForCTC(Wav2Vec2Config(**{**TRANSFORMER, **CONVOLUTIONS, "vocab_size": 4})).eval()
+        with torch.no_grad():
+            model.lm_head.bias[3] = 100.0
+        asr = AutomaticSpeechRecognitionPipeline(
+            model=model, tokenizer=tokenizer, feature_extractor=tiny_feature_extractor(), device=-1
+        )
+        result = recognise({"audio": tone(0.4)}, asr=asr, return_text=True)
+        assert result["text"] == "a"
+        assert result["predictions"] == recognise({"audio": tone(0.4), "text": "a"})
+
+    def test_an_answer_that_is_no_text_is_named(self, recognise):
+        with pytest.raises(ValueError, match="asr must return a text, or a dict with `text`, got 3"):
+            recognise(tone(0.4), asr=lambda sound: 3)
+
+
+def test_device_and_dtype(tmp_path):
+    emobert("moonshine", id2label=LABELS).save_pretrained(tmp_path)
+    tiny_processor().save_pretrained(tmp_path)
+    half = pipeline("emotion-recognition", model=str(tmp_path), dtype=torch.bfloat16, device="cpu")
+    assert half.model.dtype == torch.bfloat16
+    full = pipeline("emotion-recognition", model=str(tmp_path), top_k=2)
+    given = {"text": "how nice", "audio": tone(0.4)}
+    assert len(full(given)) == 2
+    assert by_label(half(given, top_k=2)) == pytest.approx(by_label(full(given)), abs=0.1)
+
+
+def test_a_sound_that_is_longer_than_the_model_hears_is_warned_of(caplog):
+    recognise = build("whisper", "whisper")
+    with caplog.at_level("WARNING"):
+        recognise({"audio": tone(1.6)})
+    assert "Of a sound of 1.6 s this model hears the first 1 s. Pass chunk_length_s=1" in caplog.text
+    caplog.clear()
+    recognise({"audio": tone(1.6)}, chunk_length_s=1.0)
+    assert not caplog.text
+
+
+def test_memory_does_not_grow_with_the_length_of_the_recording(recognise, tmp_path):
+    """What is kept of a segment is its scores: the windows are read and dropped one after the other."""
+    with sf.SoundFile(tmp_path / "long.wav", "w", 16_000, 1) as file:
+        for _ in range(120):
+            file.write(tone(1.0))
+    alive = []
+    read = recognise.processor.read_segments
+
+    def counting(*args, **kwargs):
+        for segment in read(*args, **kwargs):
+            alive.append(np.shares_memory(segment.waveform, segment.waveform) and segment.waveform.base.nbytes)
+            yield segment
+
+    recognise.processor.read_segments = counting
+    try:
+        result = recognise(str(tmp_path / "long.wav"), chunk_length_s=2.0, batch_size=4)
+    finally:
+        del recognise.processor.read_segments
+    assert len(result["chunks"]) == 90
+    assert max(alive) < 20 * 16_000 * 4
