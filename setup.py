@@ -40,6 +40,7 @@ setup(
         "datasets>=4.0",
         "evaluate>=0.4.6",
         "filelock>=3.16",
+        "httpx>=0.28",
         "librosa>=0.11",
         "matplotlib>=3.9",
         "numpy>=2.0",

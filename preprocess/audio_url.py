@@ -10,8 +10,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 
 MAX_DOWNLOAD_BYTES = 2 * 1024**3
 TIMEOUT_SECONDS = 30.0
@@ -55,6 +53,10 @@ def local_copy(
 
 
 def _fetch(url: str, file: Any, max_bytes: int, timeout_seconds: float) -> None:
+    try:
+        import httpx
+    except ImportError as error:
+        raise ValueError(f"{url}: addresses need HTTPX: pip install 'httpx>=0.28', or give a file.") from error
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=timeout_seconds) as response:
             response.raise_for_status()
