@@ -209,18 +209,6 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
 
-
-def remote_pipelines() -> dict[str, dict[str, Any]]:
-    """What `config.json` says of this pipeline, for `pipeline()` where EmoBERT is not installed."""
-    module = __name__.rpartition(".")[2]
-    return {
-        TASK: {
-            "impl": f"{module}.{EmotionRecognitionPipeline.__name__}",
-            "pt": ["AutoModelForSequenceClassification"],
-            "type": "multimodal",
-        }
-    }
-
     def _checked_input(self, inputs: Any) -> dict[str, Any]:
         """One input as the arguments of the processor's `read_segments`."""
         utterance = dict(inputs) if isinstance(inputs, Mapping) and not _is_audio(inputs) else {"audio": inputs}
@@ -267,6 +255,18 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 def _is_audio(inputs: Mapping[str, Any]) -> bool:
     """True for a dict that is a sound itself, as a dataset's audio column gives."""
     return not set(inputs) & set(INPUTS) and bool({"array", "bytes", "path"} & set(inputs))
+
+
+def remote_pipelines() -> dict[str, dict[str, Any]]:
+    """What `config.json` says of this pipeline, for `pipeline()` where EmoBERT is not installed."""
+    module = __name__.rpartition(".")[2]
+    return {
+        TASK: {
+            "impl": f"{module}.{EmotionRecognitionPipeline.__name__}",
+            "pt": ["AutoModelForSequenceClassification"],
+            "type": "multimodal",
+        }
+    }
 
 
 def register_pipeline() -> None:
