@@ -252,7 +252,10 @@ processor = AutoProcessor.from_pretrained("{source}")
 model = AutoModelForSequenceClassification.from_pretrained("{source}")
 inputs = processor(text=["what is said in it"], audio=["recording.wav"], return_tensors="pt")
 print(model(**inputs).logits{to_scores})
-```"""
+```
+
+Where the package is not installed, leave its import out and pass `trust_remote_code=True` to `pipeline` and
+`from_pretrained`: the code lies beside the weights."""
 
 
 def _results_section(result: EvaluationResult) -> str:
