@@ -73,11 +73,13 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
         model ([`EmoBertForSequenceClassification`]): any encoders, poolings, fusion and problem type. It is exported
             as in evaluation, and comes back in the mode that it was in. A speech tokenizer inside it is left out: the
             program then takes `speech_input_ids`.
-        modalities (sequence of `str`, defaults to both): `("text",)` or `("speech",)` for a program of one modality,
-            which has no weights of the other encoder's.
+        modalities (sequence of `str`, defaults to both): `("text",)` or `("speech",)` for a program that takes one
+            only.
 
     Returns:
         `torch.export.ExportedProgram`: run it with `program.module()(**inputs)`, save it with `torch.export.save`.
+        With WavLM take `program.module(check_guards=False)`, for the guards that torch notes while it traces its
+        attention refuse a batch of one without need.
 
     Raises:
         ValueError: a modality is unknown, or the inputs of the speech encoder are.

@@ -57,7 +57,8 @@ def export_onnx(
     Args:
         model ([`EmoBertForSequenceClassification`]): the classifier.
         output_dir (`str` or `Path`): receives `model.onnx`, `model.onnx.data`, `config.json` and the processor.
-        modalities (sequence of `str`, defaults to both): `("text",)` or `("speech",)` for a model of one modality.
+        modalities (sequence of `str`, defaults to both): `("text",)` or `("speech",)` for a model that takes one only;
+            the other's encoder is then not in the files.
         processor (`EmoBertProcessor`, *optional*): saved beside, for the folder to be complete.
 
     Returns:
