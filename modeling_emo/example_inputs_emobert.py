@@ -90,8 +90,11 @@ def example_inputs(
         length = speech_length or SPEECH_LENGTHS[name]
         if has_fixed_length(encoder):
             length = 2 * encoder.config.max_source_positions
-        inputs[name] = _speech(encoder, name, batch_size, length, generator)
-        inputs["speech_attention_mask"] = _mask((batch_size, length), ragged, generator)
+        speech = _speech(encoder, name, batch_size, length, generator)
+        mask = _mask((batch_size, length), ragged, generator)
+        # As a processor pads: with silence, which the only frame of a very short clip reaches into.
+        inputs[name] = speech * mask if name == "input_values" else speech
+        inputs["speech_attention_mask"] = mask
     if ragged and len(modalities) == len(MODALITIES) and batch_size > 2:
         inputs["attention_mask"][-2] = 0
         inputs["speech_attention_mask"][-1] = 0

@@ -43,6 +43,12 @@ def test_ragged_rows_are_padded_on_the_right_and_the_last_two_lack_a_modality():
     assert len(set(text)) > 3 and len(set(speech)) > 3
 
 
+def test_waveforms_are_padded_with_silence():
+    inputs = example_inputs(emobert("moonshine"), batch_size=5, speech_length=40, ragged=True)
+    values, mask = inputs["input_values"][:4], inputs["speech_attention_mask"][:4].bool()
+    assert (~mask).any() and (values[~mask] == 0).all() and (values[mask] != 0).all()
+
+
 def test_one_modality_of_full_rows_and_a_seed():
     model = emobert()
     inputs = example_inputs(model, ("text",), batch_size=2)
