@@ -46,7 +46,8 @@ class StandIn(nn.Module):
         first = torch.arange(length, device=mask.device) == 0
         replacement = torch.where(first[:, None], self.embedding, 0)
         hidden_states = torch.where(present[:, None, None], hidden_states, replacement.to(hidden_states.dtype))
-        return hidden_states, torch.where(present[:, None], mask, first)
+        # Not `torch.where`: ONNX Runtime has none for booleans.
+        return hidden_states, (present[:, None] & mask) | (~present[:, None] & first)
 
 
 class Pooling(nn.Module):

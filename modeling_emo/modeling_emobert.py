@@ -358,10 +358,10 @@ class EmoBertModel(EmoBertPreTrainedModel):
                 of the modality.
             output_attentions, output_hidden_states: what of the encoders' outputs to hand on.
         """
-        text_states, text_mask = self.text_stand_in.sequence(len(has_text))
+        text_states, text_mask = self.text_stand_in.sequence(has_text.shape[0])
         if text is not None:
             text_states, text_mask = self.text_stand_in(text.hidden_states, text.mask, has_text)
-        speech_states, speech_mask = self.speech_stand_in.sequence(len(has_speech))
+        speech_states, speech_mask = self.speech_stand_in.sequence(has_speech.shape[0])
         if speech is not None:
             sequence = self._speech_sequence(speech.hidden_states)
             speech_states, speech_mask = self.speech_stand_in(sequence, speech.mask, has_speech)

@@ -1,0 +1,97 @@
+"""int8: what is quantised, how close it stays, what is refused; by PyTorch and by ONNX Runtime."""
+
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from modeling_emo.example_inputs_emobert import example_inputs
+from modeling_emo.export_onnx_emobert import export_onnx
+from modeling_emo.onnx_model_emobert import EmoBertOnnxModel
+from modeling_emo.quantization_emobert import quantize_int8
+from modeling_emo.quantization_onnx_emobert import encoder_products, quantize_onnx_int8
+from tests.tiny_models import SPEECH_FAMILIES, emobert
+
+
+def quantized_names(model):
+    return {name for name, module in model.named_modules() if type(module) is torch.ao.nn.quantized.dynamic.Linear}
+
+
+@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@torch.no_grad()
+def test_int8_predictions_are_close_to_float_s(family):
+    model = emobert(family, speech_pooling="mean_std")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    quantized = quantize_int8(model)
+    inputs = example_inputs(model, batch_size=6, text_length=12, ragged=True)
+    expected, logits = model(**inputs).logits, quantized(**inputs).logits
+    difference = (logits - expected).abs().max()
+    assert 0 < difference < 0.05 * expected.std(), "int8 must change something, and little"
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("family", ["moonshine", "wavlm"])
+def test_the_linear_layers_of_the_encoders_are_quantised_and_nothing_else(family):
+    model = emobert(family)
+    linear = {name for name, module in model.named_modules() if type(module) is nn.Linear and "_encoder." in name}
+    expected = {name for name in linear if family != "wavlm" or not name.endswith(("_proj",))}
+    if family == "wavlm":
+        expected |= {name for name in linear if "text_encoder" in name}
+    quantized = quantize_int8(model)
+    assert quantized_names(quantized) == expected
+    assert type(quantized.classifier) is nn.Linear and not quantized.training
+    weight = quantized.emobert.text_encoder.encoder.layer[0].output.dense.weight()
+    assert weight.dtype == torch.qint8 and weight.qscheme() == torch.per_channel_affine
+    scale = model.emobert.text_encoder.encoder.layer[0].output.dense.weight.abs().amax(1) / 127
+    torch.testing.assert_close(weight.q_per_channel_scales().float(), scale, atol=0, rtol=0.01)
+
+
+def test_other_precisions_are_refused():
+    with pytest.raises(ValueError, match="float32 model on the CPU, got torch.bfloat16 on cpu"):
+        quantize_int8(emobert().to(torch.bfloat16))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return emobert()
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    return export_onnx(model, tmp_path_factory.mktemp("onnx"))
+
+
+@torch.no_grad()
+def test_onnx_int8_quantises_the_encoders_and_stays_close(model, exported):
+    path = quantize_onnx_int8(exported)
+    path = quantize_onnx_int8(exported)  # again, over the files that are there
+    assert path == exported.with_name("model_int8.onnx")
+    linear = [name for name, module in model.named_modules() if type(module) is nn.Linear and "_encoder." in name]
+    graph = onnx.load(path).graph
+    products = [node for node in graph.node if node.op_type == "MatMulInteger"]
+    assert len(products) == len(linear) == 24
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    assert {weights[node.input[1]].data_type for node in products} == {onnx.TensorProto.INT8}
+    int8_bytes, float_bytes = (file.with_name(f"{file.name}.data").stat().st_size for file in (path, exported))
+    quantised = sum(module.weight.numel() for name, module in model.named_modules() if name in linear)
+    assert float_bytes - int8_bytes > 2 * quantised, (
+        "each quantised weight saves three of its four bytes, less padding"
+    )
+
+    inputs = example_inputs(model, batch_size=6, text_length=12, ragged=True)
+    expected = model(**inputs).logits
+    onnx_model = EmoBertOnnxModel.from_pretrained(path.parent, file_name=path.name, num_threads=1)
+    difference = (onnx_model(**inputs).logits - expected).abs().max()
+    assert 0 < difference < 0.05 * expected.std()
+
+
+def test_a_graph_of_another_origin_is_refused(exported, tmp_path):
+    with pytest.raises(ValueError, match="There is no ONNX model .*absent.onnx"):
+        quantize_onnx_int8(tmp_path / "absent.onnx")
+    stranger = onnx.load(exported, load_external_data=False)
+    assert len(encoder_products(stranger)) == 24
+    for node in stranger.graph.node:
+        del node.metadata_props[:]
+    onnx.save(stranger, tmp_path / "stranger.onnx")
+    with pytest.raises(ValueError, match="stranger.onnx has no weights of an encoder"):
+        quantize_onnx_int8(tmp_path / "stranger.onnx")
