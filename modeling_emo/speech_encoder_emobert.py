@@ -259,7 +259,7 @@ def encode_speech(
 
 def waveform_frames(encoder: PreTrainedModel, lengths: torch.Tensor) -> torch.Tensor:
     """Frames `(batch,)` that the encoder makes of clips of `lengths` samples `(batch,)`."""
-    for kernel_size, stride in _convolutions(encoder):
+    for kernel_size, stride in convolutions(encoder):
         lengths = (lengths - kernel_size) // stride + 1
     return lengths
 
@@ -267,12 +267,12 @@ def waveform_frames(encoder: PreTrainedModel, lengths: torch.Tensor) -> torch.Te
 def min_samples(encoder: PreTrainedModel) -> int:
     """Samples that a waveform encoder needs for one frame."""
     samples = 1
-    for kernel_size, stride in reversed(_convolutions(encoder)):
+    for kernel_size, stride in reversed(convolutions(encoder)):
         samples = (samples - 1) * stride + kernel_size
     return samples
 
 
-def _convolutions(encoder: PreTrainedModel) -> list[tuple[int, int]]:
+def convolutions(encoder: PreTrainedModel) -> list[tuple[int, int]]:
     """Kernel size and stride of each convolution between samples and frames."""
     if encoder.config.model_type == "moonshine":
         layers = [encoder.conv1, encoder.conv2, encoder.conv3]
