@@ -142,8 +142,8 @@ def _path(path: str | None) -> Path | None:
 
 @contextmanager
 def _readable_errors() -> Iterator[None]:
-    """Shows a ValueError, which says what is wrong and what to do, as a message on the page."""
+    """Shows an error of ours, which says what is wrong and what to do, as a message on the page."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         raise gr.Error(str(error), duration=None, print_exception=False) from error
