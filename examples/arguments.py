@@ -6,6 +6,7 @@ takes the section `train` of the file (or the whole file if it has no such secti
 """
 
 import json
+import os
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -297,6 +298,43 @@ class PredictionArguments:
         """What the predictions depend on."""
         names = ("model", "asr", "top_k", "labels", "chunk_length_s", "stride_length_s", "dtype")
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass
+class DemoArguments:
+    """The page and the interface for programs, see gradio_demo/app.py."""
+
+    model: str = field(
+        default_factory=lambda: os.environ.get("EMOBERT_MODEL", "outputs/demo"),
+        metadata={"help": "Folder or Hub id of the trained model; the variable EMOBERT_MODEL if left out."},
+    )
+    asr: str | None = field(
+        default_factory=lambda: os.environ.get("EMOBERT_ASR"),
+        metadata={"help": "Folder or Hub id of a speech recogniser for sound without transcript; EMOBERT_ASR."},
+    )
+    chunk_length_s: float = field(
+        default=10.0, metadata={"help": "Longer recordings get a timeline of windows of so many seconds."}
+    )
+    max_audio_seconds: float = field(default=600.0, metadata={"help": "Longer recordings are refused."})
+    max_file_mb: float = field(default=50.0, metadata={"help": "Larger files are refused, in millions of bytes."})
+    max_text_length: int = field(default=5000, metadata={"help": "Longer texts are refused, in characters."})
+    max_batch_size: int = field(default=16, metadata={"help": "Most requests of programs predicted at a time."})
+    max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
+    keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
+    server_name: str | None = field(
+        default=None, metadata={"help": "Address to listen on; GRADIO_SERVER_NAME or 127.0.0.1 if left out."}
+    )
+    server_port: int | None = field(
+        default=None, metadata={"help": "Port; GRADIO_SERVER_PORT or the first free one from 7860 on if left out."}
+    )
+
+    def __post_init__(self):
+        for name in (
+            *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
+            *("max_batch_size", "max_queue_size", "keep_files_seconds"),
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
 
 
 def as_mapping(value: dict | str | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soxr
 
-from .audio_decoding import decode_audio, decode_blocks, stated_duration
+from .audio_decoding import decode_audio, decode_blocks, header_duration, stated_duration
 
 
 AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Mapping[str, Any]
@@ -119,6 +119,20 @@ def audio_duration(source: AudioSource) -> float:
         samples, rate = _checked_array(*opened, name)
         return len(samples) / rate
     return stated_duration(opened, name)
+
+
+def header_seconds(source: AudioSource) -> float | None:
+    """Length of a sound in seconds as its header states it, None where it does not; nothing is decoded.
+
+    Args:
+        source: as for `load_audio`.
+
+    Raises:
+        ValueError: as for `load_audio`, as far as the header shows it.
+    """
+    name = _name_of(source)
+    opened = _open(source, name)
+    return audio_duration(source) if isinstance(opened, tuple) else header_duration(opened, name)
 
 
 def _read(source: AudioSource, name: str) -> tuple[np.ndarray, int]:

@@ -32,6 +32,9 @@ TRUNCATION_TOLERANCE_SECONDS = 0.2
 # Sizes from here on are the placeholders that streaming writers leave in a wav header.
 _STREAMED_WAV_SIZE = 0x7FFF0000
 
+# What libsndfile gives as the number of frames where a streaming writer left it open (flac), and cannot read then.
+_UNKNOWN_FRAMES = 0x7FFFFFFFFFFFFFFF
+
 # FFmpeg also opens playlists and text, which would make it read other files: only containers of sound are allowed.
 _FFMPEG_FORMATS = (
     "3gp,3g2,aac,ac3,aiff,amr,asf,avi,caf,flac,flv,m4a,matroska,mj2,mov,mp3,mp4,mpeg,mpegts,ogg,w64,wav,webm"
@@ -80,7 +83,33 @@ def decode_blocks(
         yield from _blocks_with_pyav(source, name, str(error), block_seconds)
         return
     with file:
-        yield from _blocks_with_soundfile(file, name, block_seconds)
+        if file.frames != _UNKNOWN_FRAMES:
+            yield from _blocks_with_soundfile(file, name, block_seconds)
+            return
+    _rewind(source)
+    yield from _blocks_with_pyav(source, name, "it does not state its length.", block_seconds)
+
+
+def header_duration(source: str | Path | BinaryIO, name: str) -> float | None:
+    """Length in seconds by the file's own header, None where it does not state it; nothing is decoded.
+
+    Args:
+        source (`str`, `Path` or binary file object): as for `decode_audio`; a stream is rewound.
+        name (`str`): what error messages call it.
+
+    Raises:
+        ValueError: as for `decode_audio`, as far as the header shows it.
+    """
+    try:
+        with sf.SoundFile(source) as file:
+            seconds = None if file.frames == _UNKNOWN_FRAMES else file.frames / file.samplerate
+    except (sf.LibsndfileError, TypeError) as error:
+        _rewind(source)
+        with _open_with_pyav(source, name, str(error)) as (_, container, stream):
+            start, end = _stated_span(container.format.name, stream)
+            seconds = None if end is None else end - start
+    _rewind(source)
+    return seconds
 
 
 def stated_duration(source: str | Path | BinaryIO, name: str) -> float:
@@ -93,17 +122,10 @@ def stated_duration(source: str | Path | BinaryIO, name: str) -> float:
     Raises:
         ValueError: as for `decode_audio`, as far as the header shows it.
     """
-    try:
-        with sf.SoundFile(source) as file:
-            return file.frames / file.samplerate
-    except (sf.LibsndfileError, TypeError) as error:
-        _rewind(source)
-        with _open_with_pyav(source, name, str(error)) as (_, container, stream):
-            start, end = _stated_span(container.format.name, stream)
-        if end is not None:
-            return end - start
-        _rewind(source)
-        return sum(len(block) / rate for block, rate in _blocks_with_pyav(source, name, str(error), 10.0))
+    seconds = header_duration(source, name)
+    if seconds is not None:
+        return seconds
+    return sum(len(block) / rate for block, rate in decode_blocks(source, name, 10.0))
 
 
 def _blocks_with_soundfile(

@@ -68,3 +68,13 @@ def recordings(tmp_path_factory):
             writer.writeheader()
             writer.writerows(rows)
     return folder
+
+
+@pytest.fixture(scope="session")
+def gradio_demo():
+    """Makes the modules of `examples/gradio_demo` importable, as they are for the script itself."""
+    folders = [str(ROOT / "examples" / "gradio_demo"), str(ROOT / "examples")]
+    sys.path[:0] = folders
+    yield
+    for folder in folders:
+        sys.path.remove(folder)

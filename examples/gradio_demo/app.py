@@ -1,0 +1,80 @@
+"""A page in the browser, and an interface for programs, for a trained model.
+
+    python examples/gradio_demo/app.py                                      # the model of `make demo`
+    python examples/gradio_demo/app.py --model my/model --asr openai/whisper-tiny --server_name 0.0.0.0
+
+See docs/serving.md. It works offline: the page loads nothing from other hosts, and nothing is reported to anybody.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by Gradio when it is imported
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # the arguments of all examples lie one folder up
+
+import gradio as gr
+from arguments import DemoArguments, parse_arguments
+from endpoints import add_endpoints
+from page import STYLE, TITLE, add_page
+from service import EmotionService
+from transformers import pipeline
+from uploads import refuse_addresses
+
+import modeling_emo  # noqa: F401  registers the model and the pipeline
+import preprocess  # noqa: F401  registers the processor
+
+
+# Fonts that every system has: nothing is fetched.
+THEME = gr.themes.Default(
+    primary_hue="blue", font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")
+)
+
+
+def load_service(arguments: DemoArguments) -> EmotionService:
+    """The trained model, with speech recognition where it is wanted, behind the limits."""
+    if arguments.model == "outputs/demo" and not Path(arguments.model).is_dir():
+        raise ValueError("There is no model in outputs/demo: run `make demo`, or give --model.")
+    return EmotionService(
+        pipeline("emotion-recognition", model=arguments.model),
+        None if arguments.asr is None else pipeline("automatic-speech-recognition", model=arguments.asr),
+        chunk_length_s=arguments.chunk_length_s,
+        max_audio_seconds=arguments.max_audio_seconds,
+        max_text_length=arguments.max_text_length,
+    )
+
+
+def build_app(service: EmotionService, arguments: DemoArguments) -> gr.Blocks:
+    """The page and the endpoints, to be started with `launch(**launch_options(arguments))`."""
+    keep = arguments.keep_files_seconds
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(keep, 60), keep)) as app:
+        add_page(service, arguments)
+        add_endpoints(service, arguments)
+    refuse_addresses(app)
+    return app.queue(max_size=arguments.max_queue_size)
+
+
+def launch_options(arguments: DemoArguments) -> dict[str, Any]:
+    """How the server is started."""
+    return {
+        "server_name": arguments.server_name,
+        "server_port": arguments.server_port,
+        "max_file_size": round(arguments.max_file_mb * 1e6),
+        "theme": THEME,
+        "css": STYLE,
+        "footer_links": ["api"],
+        "run_history": False,
+        "ssr_mode": False,
+        "share": False,
+    }
+
+
+def main():
+    (arguments,) = parse_arguments("demo", DemoArguments)
+    build_app(load_service(arguments), arguments).launch(**launch_options(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""What the app does with a recording and a text: one for the page, batches for programs."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from uploads import uploaded_file
+
+from modeling_emo import EmotionRecognitionPipeline
+from preprocess.bounded_audio import load_bounded_audio
+from preprocess.segments import MAX_SENTENCE_SECONDS
+from preprocess.text_features import is_text
+
+
+Transcriber = Callable[[dict[str, Any]], Any]
+# What a transcript without times can belong to, and one segment of what programs send.
+UTTERANCE_SECONDS = MAX_SENTENCE_SECONDS
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the page shows of one input.
+
+    Args:
+        predictions (`list[dict]`): `label` and `score`, of the whole.
+        text (`str`, *optional*): the transcript, typed or recognised.
+        timeline (`dict`, *optional*): the pipeline's result with `chunks`, of a recording longer than one window.
+        notes (`list[str]`): what the reader should know of how it was done.
+    """
+
+    predictions: list[dict[str, Any]]
+    text: str | None
+    timeline: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+class EmotionService:
+    """The pipeline behind the limits of a server that anybody may call; several threads may call it at a time.
+
+    Args:
+        recognise ([`EmotionRecognitionPipeline`]): the trained model.
+        asr (callable, *optional*): transcribes sound that comes without text, see the pipeline's `asr`.
+        chunk_length_s (`float`): windows of the page's timeline, in seconds.
+        max_audio_seconds (`float`): longer recordings are refused.
+        max_text_length (`int`): longer texts are refused, in characters.
+    """
+
+    def __init__(
+        self,
+        recognise: EmotionRecognitionPipeline,
+        asr: Transcriber | None = None,
+        *,
+        chunk_length_s: float = 10.0,
+        max_audio_seconds: float = 600.0,
+        max_text_length: int = 5000,
+    ):
+        self.recognise = recognise
+        self.asr = None if asr is None else _one_at_a_time(asr)
+        self.chunk_length_s = chunk_length_s
+        self.max_audio_seconds = max_audio_seconds
+        self.max_text_length = max_text_length
+        self._counting = threading.Lock()
+        self._counts = {"requests": 0, "batches": 0, "errors": 0}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many `requests` of programs were answered, in how many `batches`, how many of them with `errors`."""
+        with self._counting:
+            return dict(self._counts)
+
+    def read_utterance(self, path: Path | None, text: str | None) -> dict[str, Any]:
+        """A recording and its text within the limits, as the pipeline takes them.
+
+        Args:
+            path (`Path`, *optional*): the uploaded file.
+            text (`str`, *optional*): the transcript.
+
+        Raises:
+            ValueError: both are missing, one is beyond its limit, or the sound cannot be read.
+        """
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"`text` must be a text, got {type(text).__name__}.")
+        text = text.strip() if is_text(text) else None
+        if path is None and text is None:
+            raise ValueError("There is neither sound nor text. Record or upload something, or type a text.")
+        if text is not None and len(text) > self.max_text_length:
+            raise ValueError(f"The text has {len(text):,} characters, the limit is {self.max_text_length:,}.")
+        return {"audio": None if path is None else self._sound(path), "text": text}
+
+    def read_single_utterance(self, path: Path | None, text: str | None) -> dict[str, Any]:
+        """`read_utterance`, of what is not longer than one utterance.
+
+        Raises:
+            ValueError: the recording is longer than 30 s, or as for `read_utterance`.
+        """
+        utterance = self.read_utterance(path, text)
+        seconds = _seconds(utterance["audio"])
+        if seconds > UTTERANCE_SECONDS:
+            raise ValueError(
+                f"Recordings of up to {UTTERANCE_SECONDS:g} s can be explained, this one has {seconds:.1f} s. "
+                "Give a part of it."
+            )
+        return utterance
+
+    def analyse(
+        self, path: Path | None, text: str | None, on_progress: Callable[[float], None] = lambda share: None
+    ) -> Analysis:
+        """One input for a person to look at.
+
+        Args:
+            path (`Path`, *optional*): the uploaded file.
+            text (`str`, *optional*): the transcript.
+            on_progress (callable): is told the share that is done, window by window.
+
+        Raises:
+            ValueError: as for `read_utterance`.
+        """
+        utterance = self.read_utterance(path, text)
+        seconds = _seconds(utterance["audio"])
+        if seconds <= self.chunk_length_s:
+            whole = self.recognise(utterance, asr=self.asr, return_text=True)
+            return Analysis(whole["predictions"], whole["text"])
+        windows = self.recognise(
+            {"audio": utterance["audio"]},
+            chunk_length_s=self.chunk_length_s,
+            asr=_Reporting(self.asr, on_progress, seconds / (self.chunk_length_s * 2 / 3)),
+            return_text=True,
+        )
+        text = utterance["text"]
+        if text is None:
+            return Analysis(windows["predictions"], windows["text"], windows)
+        if seconds <= UTTERANCE_SECONDS:
+            note = "The transcript has no times: the scores are of sound and text, the timeline of the sound alone."
+            return Analysis(self.recognise(utterance), text, windows, [note])
+        note = (
+            f"The transcript has no times, and the recording is longer than {UTTERANCE_SECONDS:g} s: "
+            "scores and timeline are of the sound alone."
+        )
+        return Analysis(windows["predictions"], None, windows, [note])
+
+    def predict_batch(self, requests: Sequence[Any]) -> list[dict[str, Any]]:
+        """Several requests of programs in one call of the pipeline.
+
+        Args:
+            requests (sequence of `dict`): each with some of `audio` (an uploaded file), `text` and `words`.
+
+        Returns:
+            One `dict` each, in order: the pipeline's result with `predictions` and `chunks` of at most 30 s, or
+            `{"error": message}`. It does not depend on the other requests.
+        """
+        inputs: list[dict[str, Any] | None] = []
+        results: list[dict[str, Any]] = []
+        for request in requests:
+            try:
+                inputs.append(self._read_request(request))
+                results.append({})
+            except ValueError as error:
+                inputs.append(None)
+                results.append({"error": str(error)})
+        readable = [given for given in inputs if given is not None]
+        predicted = iter(
+            self.recognise(
+                readable,
+                batch_size=len(readable),
+                chunk_length_s=UTTERANCE_SECONDS,
+                asr=self.asr,
+                return_text=self.asr is not None,
+                on_error="return",
+            )
+            if readable
+            else ()
+        )
+        results = [result if given is None else next(predicted) for given, result in zip(inputs, results, strict=True)]
+        with self._counting:
+            self._counts["requests"] += len(results)
+            self._counts["batches"] += 1
+            self._counts["errors"] += sum("error" in result for result in results)
+        return results
+
+    def _read_request(self, request: Any) -> dict[str, Any]:
+        if not isinstance(request, Mapping):
+            raise ValueError(f"A request is a dict with some of audio, text and words, got {type(request).__name__}.")
+        unknown = sorted(set(request) - {"audio", "text", "words"})
+        if unknown:
+            raise ValueError(f"Unknown input {', '.join(unknown)}: send a dict with some of audio, text and words.")
+        path = None if request.get("audio") is None else uploaded_file(request["audio"])
+        words = request.get("words")
+        if words is None:
+            return self.read_utterance(path, request.get("text"))
+        if request.get("text") is not None:
+            raise ValueError("Give `text`, or `words` with their times, not both.")
+        if len(str(words)) > 20 * self.max_text_length:
+            raise ValueError(f"There are too many words; the limit is {self.max_text_length:,} characters.")
+        return {"audio": None if path is None else self._sound(path), "words": words}
+
+    def _sound(self, path: Path) -> tuple[np.ndarray, int]:
+        rate = self.recognise.processor.feature_extractor.sampling_rate
+        try:
+            return load_bounded_audio(path, rate, max_seconds=self.max_audio_seconds), rate
+        except ValueError as error:
+            # The name that its sender gave the file, not where the server keeps it.
+            raise ValueError(str(error).replace(str(path), path.name)) from error
+
+
+class _Reporting:
+    """A transcriber that also tells how far the recording is: the pipeline asks it about each window in turn.
+
+    Args:
+        asr (callable, *optional*): what transcribes; without one every window is without text.
+        on_progress (callable): is told the share that is done.
+        num_windows (`float`): about how many there are.
+    """
+
+    def __init__(self, asr: Transcriber | None, on_progress: Callable[[float], None], num_windows: float):
+        self.asr = asr
+        self.on_progress = on_progress
+        self.num_windows = num_windows
+        self.done = 0
+
+    def __call__(self, heard: dict[str, Any]) -> Any:
+        self.on_progress(min(self.done / self.num_windows, 1.0))
+        self.done += 1
+        return "" if self.asr is None else self.asr(heard)
+
+
+def _one_at_a_time(asr: Transcriber) -> Transcriber:
+    """Speech recognisers need not be made for several threads."""
+    lock = threading.Lock()
+
+    def transcribe(heard: dict[str, Any]) -> Any:
+        with lock:
+            return asr(heard)
+
+    return transcribe
+
+
+def _seconds(sound: tuple[np.ndarray, int] | None) -> float:
+    return 0.0 if sound is None else len(sound[0]) / sound[1]

@@ -1,0 +1,144 @@
+"""What the page is told of a recording and a text: limits, timeline, recognised text, progress."""
+
+import numpy as np
+import pytest
+
+from modeling_emo import EmotionRecognitionPipeline
+from tests.tiny import tiny_processor, write_tone
+from tests.tiny_models import emobert
+
+
+pytest.importorskip("gradio", reason="needs gradio: pip install 'emobert[test]'")
+
+
+@pytest.fixture(scope="module")
+def recognise():
+    return EmotionRecognitionPipeline(model=emobert("moonshine"), processor=tiny_processor(), device=-1)
+
+
+@pytest.fixture
+def build(gradio_demo, recognise):
+    from service import EmotionService
+
+    return lambda asr=None, **limits: EmotionService(recognise, asr, **{"chunk_length_s": 1.0, **limits})
+
+
+@pytest.fixture
+def short(tmp_path):
+    write_tone(tmp_path / "short.wav", 0.7, rate=22_050, channels=2)
+    return tmp_path / "short.wav"
+
+
+@pytest.fixture
+def long(tmp_path):
+    write_tone(tmp_path / "long.wav", 4.0)
+    return tmp_path / "long.wav"
+
+
+def values(predictions):
+    return {entry["label"]: pytest.approx(entry["score"], abs=1e-5) for entry in predictions}
+
+
+def as_dict(predictions):
+    return {entry["label"]: entry["score"] for entry in predictions}
+
+
+class TestAnalysis:
+    def test_of_an_utterance(self, build, recognise, short):
+        analysis = build().analyse(short, " so happy ")
+        assert as_dict(analysis.predictions) == values(recognise({"audio": str(short), "text": "so happy"}))
+        assert (analysis.text, analysis.timeline, analysis.notes) == ("so happy", None, [])
+
+    def test_of_a_text(self, build, recognise):
+        assert as_dict(build().analyse(None, "so sad").predictions) == values(recognise({"text": "so sad"}))
+
+    def test_of_a_recording_is_a_timeline(self, build, recognise, long):
+        analysis = build().analyse(long, "  ")
+        expected = recognise({"audio": str(long)}, chunk_length_s=1.0)
+        assert as_dict(analysis.predictions) == values(expected["predictions"])
+        spans = [chunk["timestamp"] for chunk in analysis.timeline["chunks"]]
+        assert spans == [chunk["timestamp"] for chunk in expected["chunks"]] and len(spans) == 6
+        assert analysis.notes == []
+
+    def test_a_text_counts_for_the_scores_but_has_no_place_in_the_timeline(self, build, recognise, long):
+        analysis = build().analyse(long, "so happy")
+        assert as_dict(analysis.predictions) == values(recognise({"audio": str(long), "text": "so happy"}))
+        assert all(chunk["text"] is None for chunk in analysis.timeline["chunks"])
+        assert analysis.notes == [
+            "The transcript has no times: the scores are of sound and text, the timeline of the sound alone."
+        ]
+
+    def test_beyond_an_utterance_a_text_is_left_out_and_that_is_said(self, build, recognise, long, monkeypatch):
+        monkeypatch.setattr("service.UTTERANCE_SECONDS", 3.0)
+        analysis = build().analyse(long, "so happy")
+        expected = recognise({"audio": str(long)}, chunk_length_s=1.0)["predictions"]
+        assert as_dict(analysis.predictions) == values(expected) and analysis.text is None
+        assert "longer than 3 s: scores and timeline are of the sound alone." in analysis.notes[0]
+
+    def test_progress_grows_window_by_window(self, build, long):
+        shares = []
+        build().analyse(long, None, shares.append)
+        np.testing.assert_allclose(shares, np.arange(6) / 6, atol=1e-9)
+
+    def test_recognised_text_counts_and_is_shown(self, build, recognise, short, long):
+        service = build(asr=lambda heard: {"text": " so sad "})
+        analysis = service.analyse(short, None)
+        assert as_dict(analysis.predictions) == values(recognise({"audio": str(short), "text": "so sad"}))
+        assert analysis.text == "so sad"
+        assert service.analyse(short, "so happy").text == "so happy"
+        timeline = service.analyse(long, None).timeline
+        assert [chunk["text"] for chunk in timeline["chunks"]] == ["so sad"] * 6
+
+
+class TestLimits:
+    def test_of_length_of_text_and_of_nothing(self, build, short):
+        service = build(max_audio_seconds=0.5, max_text_length=5)
+        with pytest.raises(ValueError, match=r"The recording is 0\.7 s long, the limit is 0\.5 s"):
+            service.analyse(short, None)
+        with pytest.raises(ValueError, match="The text has 6 characters, the limit is 5"):
+            service.analyse(None, "so sad")
+        with pytest.raises(ValueError, match="There is neither sound nor text. Record or upload"):
+            service.analyse(None, " \n")
+
+    def test_what_can_be_explained(self, build, long, monkeypatch):
+        service = build()
+        sound, rate = service.read_single_utterance(long, "x")["audio"]
+        assert len(sound) / rate == 4.0
+        monkeypatch.setattr("service.UTTERANCE_SECONDS", 3.0)
+        with pytest.raises(ValueError, match=r"Recordings of up to 3 s can be explained, this one has 4\.0 s"):
+            service.read_single_utterance(long, None)
+
+    def test_an_error_names_the_file_and_not_its_place(self, build, tmp_path):
+        (tmp_path / "broken.wav").write_bytes(b"RIFF")
+        with pytest.raises(ValueError) as caught:
+            build().analyse(tmp_path / "broken.wav", None)
+        assert str(caught.value).startswith("broken.wav: ") and str(tmp_path) not in str(caught.value)
+
+    def test_arguments(self, gradio_demo, monkeypatch):
+        from arguments import DemoArguments
+
+        monkeypatch.setenv("EMOBERT_MODEL", "my/model")
+        assert (DemoArguments().model, DemoArguments().asr) == ("my/model", None)
+        with pytest.raises(ValueError, match=r"max_audio_seconds must be positive, got -1\."):
+            DemoArguments(max_audio_seconds=-1)
+
+
+class TestGauge:
+    def test_puts_the_mark_on_the_scale(self, gradio_demo):
+        from gauge import gauge_html
+
+        html = gauge_html([{"label": "sentiment", "score": 2.0}], (-4, 4))
+        assert "+2.00" in html and "left: 75.0%" in html
+        assert ">-4<" in html and ">0<" in html and ">+4<" in html
+
+    def test_stays_on_the_scale_and_does_without_one(self, gradio_demo):
+        from gauge import gauge_html
+
+        assert "left: 100.0%" in gauge_html([{"label": "valence", "score": 9.0}], (-4, 4))
+        html = gauge_html([{"label": "a", "score": -1.0}, {"label": "b", "score": 1.0}], None)
+        assert html.count("gauge-value") == 2 and "left:" not in html
+
+    def test_a_label_is_text(self, gradio_demo):
+        from gauge import gauge_html
+
+        assert "<script>" not in gauge_html([{"label": "<script>", "score": 0.0}], None)
