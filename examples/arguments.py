@@ -319,6 +319,9 @@ class DemoArguments:
     max_file_mb: float = field(default=50.0, metadata={"help": "Larger files are refused, in millions of bytes."})
     max_text_length: int = field(default=5000, metadata={"help": "Longer texts are refused, in characters."})
     max_batch_size: int = field(default=16, metadata={"help": "Most requests of programs predicted at a time."})
+    forward_batch_size: int | None = field(
+        default=None, metadata={"help": "How many of these the model sees in one pass; 4 on a CPU, all on a GPU."}
+    )
     max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
     keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
     server_name: str | None = field(

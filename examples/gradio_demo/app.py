@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by Gradio when it is imported
+# Both are read by Gradio when it is imported: no telemetry, and the table of all past calls, for an admin page that is
+# not served, is built anew after so many calls and not after each.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "10000")
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # the arguments of all examples lie one folder up
 
 import gradio as gr
@@ -37,12 +40,15 @@ def load_service(arguments: DemoArguments) -> EmotionService:
     """The trained model, with speech recognition where it is wanted, behind the limits."""
     if arguments.model == "outputs/demo" and not Path(arguments.model).is_dir():
         raise ValueError("There is no model in outputs/demo: run `make demo`, or give --model.")
+    recognise = pipeline("emotion-recognition", model=arguments.model)
     return EmotionService(
-        pipeline("emotion-recognition", model=arguments.model),
+        recognise,
         None if arguments.asr is None else pipeline("automatic-speech-recognition", model=arguments.asr),
         chunk_length_s=arguments.chunk_length_s,
         max_audio_seconds=arguments.max_audio_seconds,
         max_text_length=arguments.max_text_length,
+        forward_batch_size=arguments.forward_batch_size
+        or (4 if recognise.device.type == "cpu" else arguments.max_batch_size),
     )
 
 

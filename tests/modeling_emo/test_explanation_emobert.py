@@ -39,6 +39,33 @@ def model_and_processor(family):
     return EmoBertForSequenceClassification(config).eval(), tiny_processor(FAMILIES[family])
 
 
+def model_with_speech_tokenizer():
+    """A random model that turns waveforms into token ids: 20 samples a token, each of which sees 45."""
+    tokenizer_config = VqWav2VecConfig(
+        conv_dim=[8, 8],
+        conv_kernel=[10, 8],
+        conv_stride=[5, 4],
+        agg_dim=[8],
+        agg_kernel=[2],
+        agg_stride=[1],
+        num_codevectors_per_group=8,
+    )
+    torch.manual_seed(0)
+    model = EmoBertForSequenceClassification(
+        EmoBertConfig(
+            text_config=text_config(),
+            speech_config=speech_config("roberta", max_position_embeddings=300),
+            speech_tokenizer_config=tokenizer_config,
+            num_labels=3,
+            speech_pooling="mean",
+            initializer_range=0.3,
+        )
+    ).eval()
+    table = model.emobert.speech_tokenizer.codes_to_ids.code_to_id
+    table.copy_(4 + torch.arange(table.numel()).reshape(table.shape) % 50)
+    return model
+
+
 def value_of(model, label=0, **batch):
     with torch.no_grad():
         return float(explained_value(model(**batch).logits, label, model.config))
@@ -220,28 +247,7 @@ class TestSpeechTokens:
             explain_prediction(model, tiny_processor(), {"speech_input_ids": [0, 2]})
 
     def test_a_speech_tokenizer_hears_silence_itself(self):
-        tokenizer_config = VqWav2VecConfig(
-            conv_dim=[8, 8],
-            conv_kernel=[10, 8],
-            conv_stride=[5, 4],
-            agg_dim=[8],
-            agg_kernel=[2],
-            agg_stride=[1],
-            num_codevectors_per_group=8,
-        )
-        torch.manual_seed(0)
-        model = EmoBertForSequenceClassification(
-            EmoBertConfig(
-                text_config=text_config(),
-                speech_config=speech_config("roberta", max_position_embeddings=300),
-                speech_tokenizer_config=tokenizer_config,
-                num_labels=3,
-                speech_pooling="mean",
-                initializer_range=0.3,
-            )
-        ).eval()
-        table = model.emobert.speech_tokenizer.codes_to_ids.code_to_id
-        table.copy_(4 + torch.arange(table.numel()).reshape(table.shape) % 50)
+        model = model_with_speech_tokenizer()
         sound, processor = tone(0.2), tiny_processor()
         explanation = explain_prediction(model, processor, {"audio": sound, "text": TEXT}, label=0, num_steps=2)
         silenced = sound.copy()
@@ -402,3 +408,17 @@ def test_frames_are_where_they_were_heard(family):
     scale = frame_scale(model.emobert, timed, num_frames)
     middle = scale.seconds(int(change.argmax()) + 0.5)
     assert middle == pytest.approx(click_s, abs=1.5 / scale.rate)
+
+
+def test_a_frame_s_time_is_the_middle_of_what_it_sees():
+    sound = {"audio": tone(0.2)}
+    cases = [
+        # samples from one frame to the next, samples that one sees, frames before the first sound
+        (model_with_speech_tokenizer(), 20, 45, 1),
+        (model_and_processor("moonshine")[0], 384, 127 + 6 * 64 + 2 * 192, 0),
+        (model_and_processor("wav2vec2-layer-norm")[0], 10, 10 + 2 * 5, 0),
+    ]
+    for model, hop, field, leading in cases:
+        scale = frame_scale(model.emobert, read_speech(model, tiny_processor(), sound, 100.0), num_frames=9)
+        middles = scale.seconds(np.array([leading, leading + 1]) + 0.5) * RATE
+        assert middles.tolist() == pytest.approx([field / 2, field / 2 + hop])

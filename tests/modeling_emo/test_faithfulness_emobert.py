@@ -67,11 +67,14 @@ def test_what_is_deleted_is_what_the_numbers_say(rows):
         - explained_values(model, processor, [{"text": " ".join(words[:index] + words[index + 1 :])}], label=label)[0]
         for index in range(len(words))
     ]
-    result = deletion_faithfulness(
-        model, processor, [{"text": row["text"]}], modality="text", share=0.05, num_draws=400
+    many, one = (
+        deletion_faithfulness(model, processor, [{"text": row["text"]}], modality="text", share=0.05, num_draws=draws)
+        for draws in (400, 1)
     )
-    assert result.top == pytest.approx(falls[row["word"]], abs=1e-4)
-    assert result.random == pytest.approx(np.mean(falls), abs=0.4)
+    assert many.top == pytest.approx(falls[row["word"]], abs=1e-4)
+    assert many.random == pytest.approx(np.mean(falls), abs=0.4)
+    assert one.random != pytest.approx(one.top)
+    assert np.abs(np.array(falls) - one.random).min() < 1e-4  # a single random word
 
 
 def test_a_cut_recording_is_shorter_and_a_silenced_one_is_not(rows):
@@ -103,10 +106,11 @@ def test_a_cut_recording_is_shorter_and_a_silenced_one_is_not(rows):
         assert lengths == [[16_000], [expected] * 3]
 
 
-def test_a_regression_is_tested_in_the_direction_of_its_words():
-    """Removing words that pull the score down must raise it, and counts as a fall."""
-    model = emobert(problem_type="regression", num_labels=1, text_pooling="mean")
-    processor = tiny_processor()
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_regression_is_tested_in_the_direction_of_its_words(sign):
+    """Where all words together pull the score down, the top ones are those whose removal raises it."""
+    model, processor = emobert(problem_type="regression", num_labels=1, text_pooling="mean"), tiny_processor()
+    model.classifier.weight.data *= sign
     text = "how nice bad day what happy sad angry"
     explanation = explain_prediction(model, processor, {"text": text}, num_steps=100)
     values = np.array([word.attribution for word in explanation.words])

@@ -1,0 +1,211 @@
+"""Load on the interface for programs of examples/gradio_demo: batches against one by one, and every answer checked.
+
+    python benchmarks/serving.py --model outputs/demo --audio_dir outputs/corpora/spoken_sentiment \\
+        --output outputs/benchmarks/serving.json
+
+The app runs as a process of its own on 127.0.0.1, once with batches and once with `--max_batch_size 1`. Clients are
+threads that each send one request after the other, all with different inputs: a recording with a text, a recording, a
+text, in turn. Each answer is compared with a single call of the pipeline.
+"""
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import soundfile as sf
+import torch
+from gradio_client import Client, handle_file
+from transformers import pipeline
+
+import modeling_emo  # noqa: F401  registers the model and the pipeline
+import preprocess  # noqa: F401  registers the processor
+
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = ROOT / "examples" / "gradio_demo" / "app.py"
+START_SECONDS = 300
+TOLERANCE = 1e-5
+WORDS = ("thank", "you", "so", "much", "this", "was", "really", "bad", "day", "love", "not", "at", "all", "never")
+
+
+def make_utterances(count: int, audio_dir: Path | None, folder: Path) -> list[dict]:
+    """Utterances that all differ: a recording with a text, a recording, a text, in turn.
+
+    Args:
+        count (`int`): how many.
+        audio_dir (`Path`, *optional*): a folder with wav files, taken in order; noise of 1 to 6 s if left out.
+        folder (`Path`): where the noise is written.
+    """
+    random = np.random.default_rng(0)
+    recordings = [] if audio_dir is None else sorted(audio_dir.rglob("*.wav"))
+    utterances = []
+    for index in range(count):
+        path = recordings[index % len(recordings)] if recordings else folder / f"{index}.wav"
+        if not recordings:
+            sf.write(path, random.uniform(-0.3, 0.3, int(16_000 * random.uniform(1, 6))), 16_000)
+        text = f"{index} {' '.join(random.choice(WORDS, random.integers(2, 25)))}"
+        kept = (("audio", "text"), ("audio",), ("text",))[index % 3]
+        utterances.append({name: value for name, value in (("audio", str(path)), ("text", text)) if name in kept})
+    return utterances
+
+
+@contextmanager
+def running_app(model: str, max_batch_size: int, folder: Path):
+    """The app in a process of its own; gives its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [sys.executable, str(APP), "--model", model, "--server_port", str(port)]
+    command += ["--max_batch_size", str(max_batch_size), "--max_queue_size", "100000"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"The app did not start:\n{(folder / 'server.log').read_text()[-2000:]}")
+            try:
+                httpx.get(url, timeout=5)
+                break
+            except httpx.TransportError:
+                time.sleep(0.5)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def load(url: str, utterances: list[dict], num_clients: int) -> tuple[list[dict], list[float], float]:
+    """Sends all utterances, as many at a time as there are clients.
+
+    Returns:
+        The answers in the order of the utterances, the seconds that each took (upload included), and the seconds
+        of all.
+    """
+    answers: list[dict] = [{} for _ in utterances]
+    seconds = [float("nan")] * len(utterances)
+    # Without certificates, whose loading for every request would cost the clients more than the server's work.
+    clients = [Client(url, verbose=False, ssl_verify=False) for _ in range(num_clients)]
+    start = threading.Barrier(num_clients + 1)
+
+    def work(number: int) -> None:
+        start.wait()
+        for index in range(number, len(utterances), num_clients):
+            began = time.perf_counter()
+            request = dict(utterances[index])
+            if "audio" in request:
+                request["audio"] = handle_file(request["audio"])
+            answers[index] = clients[number].predict(request, api_name="/predict")
+            seconds[index] = time.perf_counter() - began
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(num_clients)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return answers, seconds, time.perf_counter() - began
+
+
+def largest_difference(answers: list[dict], expected: list[dict]) -> float:
+    """Between what was answered and single calls.
+
+    Raises:
+        RuntimeError: an answer is missing or an error.
+    """
+    lost = [index for index, answer in enumerate(answers) if "predictions" not in answer]
+    if lost:
+        raise RuntimeError(f"{len(lost)} of {len(answers)} answers are missing, the first: {answers[lost[0]]}.")
+    differences = [0.0]
+    for answer, alone in zip(answers, expected, strict=True):
+        scores = {entry["label"]: entry["score"] for entry in answer["predictions"]}
+        differences += [abs(scores[entry["label"]] - entry["score"]) for entry in alone["predictions"]]
+    return max(differences)
+
+
+def measure(
+    model: str, max_batch_size: int, utterances: list[dict], expected: list[dict], num_clients: int, folder: Path
+) -> dict:
+    """One run of the app under load."""
+    with running_app(model, max_batch_size, folder) as url:
+        load(url, utterances[:num_clients], num_clients)  # what is slow only once
+        before = Client(url, verbose=False).predict(api_name="/statistics")
+        answers, seconds, total = load(url, utterances, num_clients)
+        after = Client(url, verbose=False).predict(api_name="/statistics")
+    requests, batches = (after[name] - before[name] for name in ("requests", "batches"))
+    if requests != len(utterances):
+        raise RuntimeError(f"{len(utterances)} requests were sent, {requests} were answered.")
+    difference = largest_difference(answers, expected)
+    if not difference <= TOLERANCE:
+        raise RuntimeError(f"Answers differ from single calls by up to {difference:.1e}.")
+    p50, p95, p99 = np.percentile(seconds, [50, 95, 99])
+    return {
+        "max_batch_size": max_batch_size,
+        "requests": requests,
+        "mean_batch_size": requests / batches,
+        "requests_per_second": requests / total,
+        "latency_p50_s": p50,
+        "latency_p95_s": p95,
+        "latency_p99_s": p99,
+        "latency_mean_s": statistics.fmean(seconds),
+        "largest_difference": difference,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="folder or Hub id of a trained model")
+    parser.add_argument("--audio_dir", type=Path, help="folder with wav files; noise of 1 to 6 s if left out")
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--requests", type=int, default=10, help="of each client")
+    parser.add_argument("--max_batch_size", type=int, default=16)
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    arguments = parser.parse_args()
+
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        utterances = make_utterances(arguments.clients * arguments.requests, arguments.audio_dir, Path(folder))
+        recognise = pipeline("emotion-recognition", model=arguments.model, chunk_length_s=30)
+        began = time.perf_counter()
+        expected = [recognise(utterance) for utterance in utterances]
+        alone = len(utterances) / (time.perf_counter() - began)
+        print(f"{len(utterances)} different requests of {arguments.clients} clients; without a server {alone:.1f} / s")
+        print("| max batch | mean batch | requests / s | p50, s | p95, s | p99, s | largest difference |")
+        print("|---|---|---|---|---|---|---|")
+        for max_batch_size in (arguments.max_batch_size, 1):
+            result = measure(arguments.model, max_batch_size, utterances, expected, arguments.clients, Path(folder))
+            results.append(result)
+            print(
+                f"| {max_batch_size} | {result['mean_batch_size']:.1f} | {result['requests_per_second']:.1f} | "
+                f"{result['latency_p50_s']:.2f} | {result['latency_p95_s']:.2f} | {result['latency_p99_s']:.2f} | "
+                f"{result['largest_difference']:.0e} |",
+                flush=True,
+            )
+    if arguments.output is not None:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        about = {
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "model": arguments.model,
+            "clients": arguments.clients,
+            "pipeline_requests_per_second": alone,
+        }
+        arguments.output.write_text(json.dumps({**about, "results": results}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
