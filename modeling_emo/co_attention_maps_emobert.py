@@ -59,7 +59,7 @@ def co_attention_maps(
         weights = model.fuse(text, speech, present, present, output_attentions=True)["co_attentions"]
     # The text's weights of all layers come first; each is (1, heads, positions).
     to_speech, to_text = (
-        np.stack([layer[0].double().cpu().numpy() for layer in layers])
+        np.stack([layer[0].cpu().double().numpy() for layer in layers])
         for layers in (weights[: len(weights) // 2], weights[len(weights) // 2 :])
     )
     num_frames = int(speech.mask.sum())

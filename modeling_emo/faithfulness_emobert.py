@@ -178,7 +178,7 @@ def explained_values(
     )
     with torch.no_grad():
         logits = model(**{name: tensor.to(model.device) for name, tensor in batch.items()}).logits
-    return explained_value(logits, label, model.config).double().cpu().numpy()
+    return explained_value(logits, label, model.config).cpu().double().numpy()
 
 
 def _difference(top: np.ndarray, random: np.ndarray) -> dict[str, float]:

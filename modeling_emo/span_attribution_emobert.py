@@ -56,7 +56,7 @@ def attribute_spans(
         with torch.no_grad():
             encoded = model.emobert.encode_speech(values, mask)
             without = explained_value(fused_logits(model, text, encoded), label, model.config)
-        changes += (value - without.double()).tolist()
+        changes += (value - without.cpu().double()).tolist()
     return np.array(changes)
 
 

@@ -95,7 +95,7 @@ def attribute_tokens(
     )
     with torch.no_grad():
         baseline_value = float(values_of(baseline))
-    values = contributions.double().sum(-1)[0].cpu().numpy()
+    values = contributions.float().cpu().double().sum(-1)[0].numpy()
     return TokenAttributions(values, baseline_value, float(values.sum()) - (value - baseline_value))
 
 

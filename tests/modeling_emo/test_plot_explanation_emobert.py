@@ -97,7 +97,7 @@ def test_a_title_of_one_s_own(tmp_path):
         explanation("one two three", 0),
         explanation("word " * 80, 10.0),
         explanation("hm", 0.1, waveform=False, attention=False),
-        explanation("$5 and $6 _{x} \\frac <b>&amp;</b>", 0.2),
+        explanation("$5 and $_{$ _{x} \\frac <b>&amp;</b>", 0.2),
         explanation("今天天气很好 😀 👍🏽 हिन्दी العربية \x07 \ufe0f", 0.2),
         explanation("a" * 400, 0),
         dataclasses.replace(explanation(), waveform=np.zeros(1)),
