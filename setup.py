@@ -13,15 +13,19 @@ EXTRAS = {
     "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
     # Integrated gradients over a text's words: explain_prediction.
     "explain": ["captum>=0.9"],
+    # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
+    "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31"],
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
     "test": [
         "av>=14.0",
         "captum>=0.9",
+        "gradio>=6.31",
         "h5py>=3.10",
         "parameterized>=0.9",
         "peft>=0.21.2",
+        "playwright>=1.50",
         "psutil>=5.9",
         "pytest>=8.0",
         "pytest-xdist>=3.5",
