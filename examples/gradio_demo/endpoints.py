@@ -16,7 +16,8 @@ def add_endpoints(service: EmotionService, arguments: DemoArguments) -> None:
         service (`EmotionService`): what answers.
         arguments (`DemoArguments`): the size of batches.
     """
-    request, result, counts = (gr.JSON(visible=False) for _ in range(3))
+    request, result, counts = (gr.JSON(label=name, visible=False) for name in ("utterance", "result", "counts"))
+    request.example_payload = lambda: {"text": "Thank you so much!"}  # for the page's documentation of the interface
     trigger = gr.Button(visible=False)
 
     def predict(utterance: list[Any]) -> tuple[list[dict[str, Any]]]:  # Gradio passes a list of each input

@@ -10,9 +10,9 @@ GAUGE_STYLE = """
 .gauge-name { color: var(--body-text-color-subdued); }
 .gauge-value { font-size: 2.4rem; font-weight: 600; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .gauge-track { position: relative; height: 0.7rem; margin: 0.4rem 0.4rem 0.2rem; border-radius: 0.35rem;
-  background: linear-gradient(to right, #d55e00, #d9d9d9 50%, #0072b2); }
+  background: var(--border-color-primary); }
 .gauge-mark { position: absolute; top: -0.25rem; width: 0.5rem; height: 1.2rem; margin-left: -0.25rem;
-  border-radius: 0.25rem; background: var(--body-text-color); box-shadow: 0 0 0 2px var(--background-fill-primary); }
+  border-radius: 0.25rem; background: #0072b2; box-shadow: 0 0 0 2px var(--background-fill-primary); }
 .gauge-ends { display: flex; justify-content: space-between; color: var(--body-text-color-subdued);
   font-size: 0.85rem; }
 """

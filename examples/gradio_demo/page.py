@@ -81,7 +81,7 @@ def add_page(service: EmotionService, arguments: DemoArguments) -> None:
             gr.Button(visible=True),
             gr.Image(picture, visible=picture is not None),
             gr.Image(None, visible=False),
-            (path, text),
+            (path, result.text),
         )
 
     def explain(shown: tuple[str | None, str | None]):
