@@ -18,12 +18,14 @@ from .explained_value_emobert import explained_value, resolve_label
 from .modeling_emobert import EmoBertForSequenceClassification
 from .scores_emobert import label_names, predictions_to_scores
 from .span_attribution_emobert import attribute_spans
+from .span_gradients_emobert import SpanAttributions, integrate_spans
 from .text_words_emobert import TokenizedWords, tokenize_words
 from .time_scale_emobert import span_edges
 from .word_attribution_emobert import attribute_tokens, fused_logits
 
 
 INPUTS = ("audio", "text", "speech_input_ids")
+SPAN_METHODS = ("silencing", "integrated_gradients")
 # One explanation at a time: a model in training mode is switched to evaluation mode for its duration.
 _lock = threading.Lock()
 
@@ -54,7 +56,8 @@ class SpanExplanation:
 
     Args:
         start_s, end_s (`float`): seconds from the start of the recording.
-        attribution (`float`): how much the explained value falls when the span is silenced; below 0 it rises.
+        attribution (`float`): how much the explained value falls when the span is silenced, below 0 it rises; or its
+            contribution by integrated gradients.
         attention (`float`, *optional*): the share, 0 to 1, of the text's co-attention that the span gets, mean over
             layers and heads; None without text or without co-attention.
     """
@@ -81,6 +84,8 @@ class Explanation:
         baseline_value (`float`, *optional*): the explained value if all words were padding, voice and special tokens
             unchanged. The words' contributions add up to `value - baseline_value + convergence_delta`.
         convergence_delta (`float`, *optional*): the error of that sum; more `num_steps` make it smaller.
+        span_baseline_value, span_convergence_delta (`float`, *optional*): the same of the spans and silence, with
+            `span_method="integrated_gradients"`.
         co_attention ([`CoAttentionMaps`], *optional*): the weights of each layer and head.
         duration_s (`float`, *optional*): seconds that the model heard.
         waveform (`array` of shape `(samples,)`, *optional*): for the picture; of log-mel features it is their
@@ -99,6 +104,8 @@ class Explanation:
     co_attention: CoAttentionMaps | None
     duration_s: float | None
     waveform: np.ndarray | None
+    span_baseline_value: float | None = None
+    span_convergence_delta: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All but the waveform, in plain types that JSON can hold."""
@@ -118,6 +125,7 @@ def explain_prediction(
     inputs: Mapping[str, Any],
     *,
     label: str | int | None = None,
+    span_method: str = "silencing",
     span_s: float = 0.1,
     max_spans: int = 100,
     num_steps: int = 32,
@@ -126,9 +134,9 @@ def explain_prediction(
 ) -> Explanation:
     """Explains one prediction: which words and which moments of the voice it rests on.
 
-    Words: integrated gradients from padding to the text, so that contributions add up. Voice: the change when a time
-    span is silenced, which add up to nothing in particular. In each case the other modality stays as it is. The model
-    is left as it was; explanations in several threads wait for each other.
+    Words: integrated gradients from padding to the text, so that contributions add up. Voice: the changes when one
+    time span is silenced, which add up to nothing in particular, or integrated gradients as well. In each case the
+    other modality stays as it is. The model is left as it was; explanations in several threads wait for each other.
 
     Args:
         model ([`EmoBertForSequenceClassification`]): the classifier; its parameters get no gradient.
@@ -136,6 +144,9 @@ def explain_prediction(
         inputs (`dict`): `audio` (whatever the processor takes), `text`, or both; for a model of speech token ids
             without a speech tokenizer, `speech_input_ids` (one id per speech token) in the place of `audio`.
         label (`str` or `int`, *optional*): name or index of the label to explain; by default the most probable one.
+        span_method (`str`, defaults to `"silencing"`): how spans are valued: `"silencing"` one after the other, the
+            more faithful, or `"integrated_gradients"` from silence to the recording, which add up and need as many
+            passes as there are steps; not for speech token ids.
         span_s (`float`, defaults to 0.1): length of a time span in seconds. One pass of the speech encoder per span.
         max_spans (`int`, defaults to 100): most spans; those of longer recordings are longer.
         num_steps (`int`, defaults to 32): steps of the integration; see `convergence_delta`.
@@ -149,7 +160,7 @@ def explain_prediction(
     Raises:
         ValueError: there is neither text nor speech, an input or a label is unknown, the tokenizer is not a fast one,
             the model takes its speech in another form, or an option is out of range.
-        ImportError: there is text, and captum is not installed.
+        ImportError: captum is not installed, and there is text or `span_method` needs it.
 
     Example:
 
@@ -166,6 +177,8 @@ def explain_prediction(
     ```
     """
     _check_inputs(model, inputs)
+    if span_method not in SPAN_METHODS:
+        raise ValueError(f"span_method must be one of {', '.join(SPAN_METHODS)}, got {span_method!r}.")
     with _undisturbed(model):
         base, config = model.emobert, model.config
         tokens = _tokenize(processor, inputs.get("text"))
@@ -174,6 +187,7 @@ def explain_prediction(
             raise ValueError("There is neither text nor speech to explain: pass 'audio', 'text' or both.")
         text = speech = maps = None
         attributions, span_values, edges = None, np.zeros(0), np.zeros(1)
+        gradients: SpanAttributions | None = None
         with torch.no_grad():
             if tokens is not None:
                 ids: Any = torch.tensor([tokens.input_ids], device=model.device)
@@ -197,7 +211,12 @@ def explain_prediction(
             )
         if timed is not None:
             edges = span_edges(timed.duration_s, span_s, max_spans)
-            span_values = attribute_spans(model, timed, edges, text, label=index, value=value, batch_size=batch_size)
+            options: Any = {"label": index, "value": value, "batch_size": batch_size}
+            if span_method == "silencing":
+                span_values = attribute_spans(model, timed, edges, text, **options)
+            else:
+                gradients = integrate_spans(model, timed, edges, text, num_steps=num_steps, **options)
+                span_values = gradients.values
         if text is not None and speech is not None and tokens is not None and timed is not None:
             maps = co_attention_maps(
                 base,
@@ -220,6 +239,8 @@ def explain_prediction(
         spans=_spans(edges, span_values, maps),
         baseline_value=None if attributions is None else attributions.baseline_value,
         convergence_delta=None if attributions is None else attributions.convergence_delta,
+        span_baseline_value=None if gradients is None else gradients.baseline_value,
+        span_convergence_delta=None if gradients is None else gradients.convergence_delta,
         co_attention=maps,
         duration_s=None if timed is None else timed.duration_s,
         waveform=None if timed is None else sound_to_draw(model, timed),

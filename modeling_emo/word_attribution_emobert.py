@@ -65,7 +65,7 @@ def attribute_tokens(
 
     Source: Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", arXiv 1703.01365.
     """
-    integrated_gradients = _captum().IntegratedGradients
+    integrated_gradients = captum_attributions().IntegratedGradients
     base = model.emobert
     if "inputs_embeds" not in inspect.signature(base.text_encoder.forward).parameters:
         raise ValueError(
@@ -129,9 +129,14 @@ def _repeated(sequence: EncodedSequence | None, rows: int) -> EncodedSequence | 
     return EncodedSequence(states.expand(rows, *states.shape[1:]), sequence.mask.expand(rows, -1))
 
 
-def _captum() -> Any:
+def captum_attributions() -> Any:
+    """The module `captum.attr`.
+
+    Raises:
+        ImportError: captum is not installed.
+    """
     try:
         import captum.attr
     except ImportError as error:
-        raise ImportError('Explaining words needs Captum: pip install "emobert[explain]".') from error
+        raise ImportError('Integrated gradients need Captum: pip install "emobert[explain]".') from error
     return captum.attr
