@@ -7,6 +7,7 @@ See docs/serving.md. It works offline: the page loads nothing from other hosts, 
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ def launch_options(arguments: DemoArguments) -> dict[str, Any]:
 
 
 def main():
+    # As Ctrl-C: Gradio then stops in order and deletes the uploads. A container is stopped by this signal.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     (arguments,) = parse_arguments("demo", DemoArguments)
     build_app(load_service(arguments), arguments).launch(**launch_options(arguments))
 

@@ -50,6 +50,8 @@ def server(folder, model):
     limits = {"chunk_length_s": 1, "max_audio_seconds": 5, "max_file_mb": 0.3}
     with running_app(folder, model, **limits) as running:
         yield running
+        assert list(running.uploads.rglob("*.wav"))
+    assert not list(running.uploads.rglob("*.wav"))  # deleted when the server stops
     assert "Traceback" not in running.log.read_text()
     assert running.outside == []
 

@@ -1,11 +1,16 @@
 """What the page is told of a recording and a text: limits, timeline, recognised text, progress."""
 
+import json
+
 import numpy as np
 import pytest
+import torch
+from transformers import Wav2Vec2Config, Wav2Vec2CTCTokenizer, Wav2Vec2ForCTC
 
 from modeling_emo import EmotionRecognitionPipeline
-from tests.tiny import tiny_processor, write_tone
-from tests.tiny_models import emobert
+from tests.examples.gradio_server import save_tiny_model
+from tests.tiny import tiny_feature_extractor, tiny_processor, write_tone
+from tests.tiny_models import CONVOLUTIONS, TRANSFORMER, emobert
 
 
 pytest.importorskip("gradio", reason="needs gradio: pip install 'emobert[test]'")
@@ -88,6 +93,34 @@ class TestAnalysis:
         assert service.analyse(short, "so happy").text == "so happy"
         timeline = service.analyse(long, None).timeline
         assert [chunk["text"] for chunk in timeline["chunks"]] == ["so sad"] * 6
+
+
+def test_loads_a_model_and_a_speech_recogniser(gradio_demo, tmp_path, short):
+    from app import load_service
+    from arguments import DemoArguments
+
+    folder = save_tiny_model(tmp_path / "model")
+    vocabulary = {"<pad>": 0, "<unk>": 1, "|": 2, "a": 3}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    Wav2Vec2CTCTokenizer(str(tmp_path / "vocab.json")).save_pretrained(tmp_path / "asr")
+    tiny_feature_extractor().save_pretrained(tmp_path / "asr")
+    recogniser = Wav2Vec2ForCTC(Wav2Vec2Config(**{**TRANSFORMER, **CONVOLUTIONS, "vocab_size": 4}))
+    with torch.no_grad():
+        recogniser.lm_head.bias[3] = 100.0  # it always hears an a
+    recogniser.save_pretrained(tmp_path / "asr")
+
+    service = load_service(DemoArguments(model=str(folder), asr=str(tmp_path / "asr"), max_text_length=7))
+    assert service.analyse(short, None).text == "a"
+    assert (service.max_text_length, service.forward_batch_size) == (7, 4)
+
+
+def test_without_the_demos_model_it_says_how_to_get_one(gradio_demo, tmp_path, monkeypatch):
+    from app import load_service
+    from arguments import DemoArguments
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no model in outputs/demo: run `make demo`, or give --model"):
+        load_service(DemoArguments(model="outputs/demo"))
 
 
 class TestLimits:
