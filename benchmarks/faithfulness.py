@@ -3,7 +3,7 @@
     python benchmarks/faithfulness.py --model outputs/demo --corpus spoken_sentiment \
         --data_dir outputs/corpora/spoken_sentiment --corpus_options '{"limit": 2000}' --modality text --only_modality
 
-Beside the explanation's own contributions (words: integrated gradients; spans: silencing) it tests other ways to value
+Beside the explanation's own contributions (words: integrated gradients; spans: silencing) it tests other ways to rank
 words and spans: co-attention weights, leaving each word out, integrated gradients over the waveform, loudness.
 """
 
@@ -19,7 +19,7 @@ from transformers import AutoProcessor
 from modeling_emo import EmoBertForSequenceClassification
 from modeling_emo.explained_value_emobert import explained_value
 from modeling_emo.explanation_emobert import explain_prediction
-from modeling_emo.faithfulness_emobert import REMOVALS, deletion_faithfulness, explained_values
+from modeling_emo.faithfulness_emobert import REMOVALS, deletion_faithfulness, direction, explained_values
 from modeling_emo.scores_emobert import label_names
 from modeling_emo.word_attribution_emobert import fused_logits
 from preprocess import load_audio, load_corpus
@@ -48,19 +48,20 @@ def read_utterances(arguments: argparse.Namespace, sampling_rate: int) -> list[d
 
 
 def word_methods(model, processor) -> dict:
-    """Ways to value words; None is the explanation's own."""
+    """Ways to rank words; None is the explanation's own."""
 
     def leave_one_out(explanation, utterance):
         text = utterance["text"]
         without = [{**utterance, "text": text[: w.start] + text[w.end :] or None} for w in explanation.words]
         label = label_names(model.config).index(explanation.label)
-        return explanation.value - explained_values(model, processor, without, label=label)
+        falls = explanation.value - explained_values(model, processor, without, label=label)
+        return direction(explanation, explanation.words) * falls
 
     return {"integrated gradients (explanation)": None, "leave one out": leave_one_out, "co-attention": attention}
 
 
 def span_methods(model, processor) -> dict:
-    """Ways to value time spans; None is the explanation's own."""
+    """Ways to rank time spans; None is the explanation's own."""
     rate = processor.feature_extractor.sampling_rate
 
     def by_span(explanation, samples):
@@ -87,7 +88,7 @@ def span_methods(model, processor) -> dict:
         result = IntegratedGradients(values).attribute(
             batch["input_values"], n_steps=IG_STEPS, internal_batch_size=IG_BATCH
         )
-        return by_span(explanation, result[0].detach().numpy())
+        return direction(explanation, explanation.spans) * by_span(explanation, result[0].detach().numpy())
 
     methods = {"silencing (explanation)": None, "loudness": loudness, "co-attention": attention}
     if model.emobert.speech_input_name == "input_values" and model.emobert.speech_tokenizer is None:
@@ -139,7 +140,7 @@ def main():
                 removal=removal,
                 share=arguments.share,
                 explanations=explanations,
-                attribution=method,
+                ranking=method,
                 seed=arguments.seed,
             )
             results.append({"method": name, **result.to_dict()})

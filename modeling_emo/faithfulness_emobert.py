@@ -23,8 +23,8 @@ from .scores_emobert import label_names
 
 # How the units of each modality are deleted.
 REMOVALS = {"text": ("drop", "mask"), "speech": ("silence", "cut")}
-# Another way to value the units of an explanation: the explanation and its utterance to one value per word or span.
-Attribution = Callable[[Explanation, Mapping[str, Any]], Any]
+# Another way to rank the units of an explanation: the explanation and its utterance to one value per word or span.
+Ranking = Callable[[Explanation, Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def deletion_faithfulness(
     share: float = 0.2,
     num_draws: int = 10,
     explanations: Sequence[Explanation] | None = None,
-    attribution: Attribution | None = None,
+    ranking: Ranking | None = None,
     seed: int = 0,
     n_resamples: int = 1000,
     **options: Any,
@@ -90,8 +90,9 @@ def deletion_faithfulness(
         share (`float`, defaults to 0.2): of the units to delete.
         num_draws (`int`, defaults to 10): random deletions per utterance.
         explanations (`list[Explanation]`, *optional*): of the utterances, if they were made before.
-        attribution (`Callable`, *optional*): other values for the units, from the explanation and the utterance, to
-            compare methods; by default the explanation's own.
+        ranking (`Callable`, *optional*): another method to compare with: takes an explanation and its utterance and
+            returns one value per unit, the highest to be deleted first; by default the explanation's own contributions
+            in their [`direction`].
         seed (`int`, defaults to 0): of the random deletions and of the bootstrap.
         n_resamples (`int`, defaults to 1000): bootstrap resamples.
         options: of [`explain_prediction`].
@@ -127,16 +128,16 @@ def deletion_faithfulness(
         count = len(units)
         if count < 2:
             continue
-        values = np.array([unit.attribution for unit in units])
-        if attribution is not None:
-            values = np.asarray(attribution(explanation, utterance), dtype=np.float64)
-        direction = np.sign(values.sum()) if explanation.unit == "score" else 1.0
+        sign = direction(explanation, units)
+        values = np.array([sign * unit.attribution for unit in units])
+        if ranking is not None:
+            values = np.asarray(ranking(explanation, utterance), dtype=np.float64)
         num_deleted = min(max(1, round(share * count)), count - 1)
-        choices = [np.argsort(-direction * values, kind="stable")[:num_deleted]]
+        choices = [np.argsort(-values, kind="stable")[:num_deleted]]
         choices += [generator.choice(count, num_deleted, replace=False) for _ in range(num_draws)]
         rows = [_without(utterance, [units[place] for place in choice], removal, processor) for choice in choices]
         label = label_names(model.config).index(explanation.label)
-        falls = direction * (explanation.value - explained_values(model, processor, rows, label=label))
+        falls = sign * (explanation.value - explained_values(model, processor, rows, label=label))
         top_falls.append(falls[0])
         random_falls.append(falls[1:].mean())
     if not top_falls:
@@ -154,6 +155,22 @@ def deletion_faithfulness(
         wins=float((top > random).mean()),
         num_utterances=len(top),
     )
+
+
+def direction(explanation: Explanation, units: Sequence[Any]) -> float:
+    """Where an explanation's words or spans pull the explained value all together.
+
+    Args:
+        explanation ([`Explanation`]): of a prediction.
+        units (`list`): its `words` or its `spans`.
+
+    Returns:
+        `float`: for regression the sign of the sum of their contributions; 1 for classification, where the question
+        is always what speaks for the label.
+    """
+    if explanation.unit != "score":
+        return 1.0
+    return -1.0 if sum(unit.attribution for unit in units) < 0 else 1.0
 
 
 def explained_values(

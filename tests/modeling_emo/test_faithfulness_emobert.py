@@ -49,7 +49,7 @@ def test_reversed_values_are_not(rows):
         model,
         processor,
         utterances,
-        attribution=lambda explanation, utterance: [-word.attribution for word in explanation.words],
+        ranking=lambda explanation, utterance: [-word.attribution for word in explanation.words],
         **options,
     )
     assert reversed_values.difference < 0
