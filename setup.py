@@ -16,7 +16,7 @@ EXTRAS = {
     # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
     "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31"],
     # Export to ONNX and int8 there: export_onnx, EmoBertOnnxModel, quantize_onnx_int8.
-    "onnx": ["onnx>=1.23", "onnxruntime>=1.32", "onnxscript>=0.7"],
+    "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
@@ -25,8 +25,8 @@ EXTRAS = {
         "captum>=0.9",
         "gradio>=6.31",
         "h5py>=3.10",
-        "onnx>=1.23",
-        "onnxruntime>=1.32",
+        "onnx>=1.18",
+        "onnxruntime>=1.23",
         "onnxscript>=0.7",
         "parameterized>=0.9",
         "peft>=0.21.2",

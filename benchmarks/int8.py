@@ -49,9 +49,13 @@ def make_backends(model: EmoBertForSequenceClassification, folder: str, num_thre
     """All that is compared, by name; ONNX files are written into the folder."""
     path = export_onnx(model, folder)
     quantize_onnx_int8(path)
-    backends: dict[str, Callable] = {REFERENCE: model, "PyTorch int8 (torch.ao)": quantize_int8(model)}
+    backends: dict[str, Callable] = {
+        REFERENCE: model,
+        "PyTorch int8": quantize_int8(model),
+        "PyTorch int8, text feed-forward too": quantize_int8(model, text_feed_forward=True),
+    }
     try:
-        backends["PyTorch int8 (torchao)"] = torchao_int8(model)
+        backends["torchao int8"] = torchao_int8(model)
     except ImportError:
         print("torchao is not installed: left out.")
     backends["ONNX Runtime float32"] = EmoBertOnnxModel.from_pretrained(folder, num_threads=num_threads)
@@ -113,6 +117,7 @@ def main():
     results = {
         name: {
             "metrics": metric_function(logits[name], labels),
+            "rms_difference": float(np.square(logits[name] - logits[REFERENCE]).mean() ** 0.5),
             "largest_difference": float(np.abs(logits[name] - logits[REFERENCE]).max()),
             "median_ms_per_batch": 1000 * median(seconds[name]),
             "speed": speed(seconds, name, REFERENCE),
@@ -123,12 +128,15 @@ def main():
     columns = list(results[REFERENCE]["metrics"])
     print(f"{len(rows)} rows in batches of {arguments.batch_size}, {arguments.threads} thread(s)")
     print(
-        "| backend | " + " | ".join(columns) + " | largest difference | ms per batch | speed | speed of own float32 |"
+        "| backend | "
+        + " | ".join(columns)
+        + " | rms difference | largest | ms per batch | speed | speed of own float32 |"
     )
-    print("|---" * (len(columns) + 5) + "|")
+    print("|---" * (len(columns) + 6) + "|")
     for name, result in results.items():
         cells = [f"{result['metrics'][column]:.4f}" for column in columns]
-        cells += [f"{result['largest_difference']:.1e}", f"{result['median_ms_per_batch']:.1f}"]
+        cells += [f"{result['rms_difference']:.1e}", f"{result['largest_difference']:.1e}"]
+        cells += [f"{result['median_ms_per_batch']:.1f}"]
         cells += [f"{result['speed']:.2f}", f"{result['speed_of_own_float32']:.2f}"]
         print(f"| {name} | " + " | ".join(cells) + " |")
     if arguments.output is not None:

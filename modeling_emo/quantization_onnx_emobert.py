@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from .onnx_model_emobert import INT8_FILE
@@ -18,7 +20,7 @@ def quantize_onnx_int8(path: str | Path) -> Path:
 
     The weights of all linear layers of both encoders are stored as int8, one scale per output channel; their inputs
     are brought to 8 bits when the model runs (dynamic quantisation, no calibration data). The fusion and the head stay
-    as they are, as in [`quantize_int8`].
+    as they are.
 
     Args:
         path (`str` or `Path`): the graph that [`export_onnx`] wrote.
@@ -38,21 +40,23 @@ def quantize_onnx_int8(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"There is no ONNX model {path}: write it with export_onnx.")
-    nodes = encoder_products(onnx.load(path, load_external_data=False))
+    onnx_model = onnx.load(path, load_external_data=False)
+    nodes = encoder_products(onnx_model)
     if not nodes:
         raise ValueError(f"{path} has no weights of an encoder: was it written by export_onnx?")
     target = path.with_name(INT8_FILE)
     # The writer appends to weights that are there already.
     target.with_name(f"{INT8_FILE}.data").unlink(missing_ok=True)
-    quantize_dynamic(
-        path,
-        target,
-        nodes_to_quantize=nodes,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        use_external_data_format=True,
-        extra_options={"MatMulConstBOnly": True},
-    )
+    with _without_noted_shapes(onnx_model, path) as source:
+        quantize_dynamic(
+            source,
+            target,
+            nodes_to_quantize=nodes,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            use_external_data_format=True,
+            extra_options={"MatMulConstBOnly": True},
+        )
     shutil.copymode(path, target.with_name(f"{INT8_FILE}.data"))  # else only its owner could read it
     return target
 
@@ -71,3 +75,20 @@ def encoder_products(onnx_model) -> list[str]:
         if in_encoder and node.op_type in ("MatMul", "Gemm") and node.input[1] in weights:
             names.append(node.name)
     return names
+
+
+@contextlib.contextmanager
+def _without_noted_shapes(onnx_model, path: Path) -> Iterator[Path]:
+    """A graph beside the original, over the same weights, without the shapes that the export noted of them.
+
+    The quantiser transposes weights and older versions of it (1.23) stumble over the notes.
+    """
+    import onnx
+
+    del onnx_model.graph.value_info[:]
+    source = path.with_name(f".{path.name}.quantising")
+    try:
+        onnx.save(onnx_model, source)
+        yield source
+    finally:
+        source.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ def quantized_names(model):
 def test_int8_predictions_are_close_to_float_s(family):
     model = emobert(family, speech_pooling="mean_std")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    quantized = quantize_int8(model)
+    quantized = quantize_int8(model, text_feed_forward=True)
     inputs = example_inputs(model, batch_size=6, text_length=12, ragged=True)
     expected, logits = model(**inputs).logits, quantized(**inputs).logits
     difference = (logits - expected).abs().max()
@@ -30,19 +30,30 @@ def test_int8_predictions_are_close_to_float_s(family):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("text_feed_forward", [False, True])
 @pytest.mark.parametrize("family", ["moonshine", "wavlm"])
-def test_the_linear_layers_of_the_encoders_are_quantised_and_nothing_else(family):
+def test_the_linear_layers_of_the_encoders_are_quantised_and_nothing_else(family, text_feed_forward):
     model = emobert(family)
-    linear = {name for name, module in model.named_modules() if type(module) is nn.Linear and "_encoder." in name}
-    expected = {name for name in linear if family != "wavlm" or not name.endswith(("_proj",))}
-    if family == "wavlm":
-        expected |= {name for name in linear if "text_encoder" in name}
-    quantized = quantize_int8(model)
-    assert quantized_names(quantized) == expected
+    layers = range(2)
+    attention = ("self.query", "self.key", "self.value", "output.dense")
+    expected = {f"text_encoder.encoder.layer.{i}.attention.{name}" for i in layers for name in attention}
+    if text_feed_forward:
+        expected |= {
+            f"text_encoder.encoder.layer.{i}.{name}.dense" for i in layers for name in ("intermediate", "output")
+        }
+    if family == "moonshine":
+        speech = [f"self_attn.{name}_proj" for name in "qkvo"] + ["mlp.fc1", "mlp.fc2"]
+        expected |= {f"speech_encoder.layers.{i}.{name}" for i in layers for name in speech}
+    else:  # its attention reads the weights of its projections, which has to find floats
+        speech = ["attention.gru_rel_pos_linear", "feed_forward.intermediate_dense", "feed_forward.output_dense"]
+        expected |= {f"speech_encoder.encoder.layers.{i}.{name}" for i in layers for name in speech}
+        expected.add("speech_encoder.feature_projection.projection")
+    quantized = quantize_int8(model, text_feed_forward=text_feed_forward)
+    assert quantized_names(quantized.emobert) == expected
     assert type(quantized.classifier) is nn.Linear and not quantized.training
-    weight = quantized.emobert.text_encoder.encoder.layer[0].output.dense.weight()
+    weight = quantized.emobert.text_encoder.encoder.layer[0].attention.output.dense.weight()
     assert weight.dtype == torch.qint8 and weight.qscheme() == torch.per_channel_affine
-    scale = model.emobert.text_encoder.encoder.layer[0].output.dense.weight.abs().amax(1) / 127
+    scale = model.emobert.text_encoder.encoder.layer[0].attention.output.dense.weight.abs().amax(1) / 127
     torch.testing.assert_close(weight.q_per_channel_scales().float(), scale, atol=0, rtol=0.01)
 
 
@@ -66,6 +77,8 @@ def test_onnx_int8_quantises_the_encoders_and_stays_close(model, exported):
     path = quantize_onnx_int8(exported)
     path = quantize_onnx_int8(exported)  # again, over the files that are there
     assert path == exported.with_name("model_int8.onnx")
+    names = {"model.onnx", "model.onnx.data", "model_int8.onnx", "model_int8.onnx.data", "config.json"}
+    assert {file.name for file in path.parent.iterdir()} == names
     linear = [name for name, module in model.named_modules() if type(module) is nn.Linear and "_encoder." in name]
     graph = onnx.load(path).graph
     products = [node for node in graph.node if node.op_type == "MatMulInteger"]
