@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile as sf
@@ -85,6 +86,17 @@ def test_an_hour_needs_hardly_more_memory_than_a_minute(model, tmp_path):
         assert row["chunks"][-1]["timestamp"][1] == pytest.approx(60 * minutes, abs=1e-3)
     # The hour is 635 MB as float samples in stereo, and 230 MB at 16 kHz: neither is ever held.
     assert peaks[60] - peaks[1] < 100e6
+
+
+def test_a_prediction_is_explained_as_a_picture(model, tmp_path):
+    write_tone(tmp_path / "a.wav", 0.4)
+    picture = tmp_path / "why.png"
+    printed = run_script(
+        *("predict.py", "--model", model, "--audio", tmp_path / "a.wav", "--text", "how nice", "--explain", picture)
+    )
+    assert printed.startswith(f"{tmp_path / 'a.wav'}\thow nice\t")
+    height, width, _ = plt.imread(picture).shape
+    assert width > 800 and height > 400
 
 
 @pytest.mark.parametrize(
