@@ -15,10 +15,11 @@ from torch import nn
 from .co_attention_maps_emobert import CoAttentionMaps, co_attention_maps
 from .explained_speech_emobert import read_speech, sound_to_draw, special_frames
 from .explained_value_emobert import explained_value, resolve_label
+from .integrated_gradients_emobert import Contributions
 from .modeling_emobert import EmoBertForSequenceClassification
 from .scores_emobert import label_names, predictions_to_scores
 from .span_attribution_emobert import attribute_spans
-from .span_gradients_emobert import SpanAttributions, integrate_spans
+from .span_gradients_emobert import integrate_spans
 from .text_words_emobert import TokenizedWords, tokenize_words
 from .time_scale_emobert import span_edges
 from .word_attribution_emobert import attribute_tokens, fused_logits
@@ -187,7 +188,7 @@ def explain_prediction(
             raise ValueError("There is neither text nor speech to explain: pass 'audio', 'text' or both.")
         text = speech = maps = None
         attributions, span_values, edges = None, np.zeros(0), np.zeros(1)
-        gradients: SpanAttributions | None = None
+        gradients: Contributions | None = None
         with torch.no_grad():
             if tokens is not None:
                 ids: Any = torch.tensor([tokens.input_ids], device=model.device)

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
 from .explained_speech_emobert import TimedSpeech
 from .explained_value_emobert import explained_value
+from .integrated_gradients_emobert import Contributions, captum_attributions
 from .modeling_emobert import EmoBertForSequenceClassification, EncodedSequence
 from .span_attribution_emobert import has_bins_first, silence_of, span_positions
-from .word_attribution_emobert import captum_attributions, fused_logits
-
-
-@dataclass(frozen=True)
-class SpanAttributions:
-    """Contributions of the time spans of one recording.
-
-    Args:
-        values (`array` of shape `(spans,)`): contributions.
-        baseline_value (`float`): the explained value of silence.
-        convergence_delta (`float`): the sum of `values` minus the true difference between the explained value and
-            `baseline_value`: the error of the integral.
-    """
-
-    values: np.ndarray
-    baseline_value: float
-    convergence_delta: float
+from .word_attribution_emobert import fused_logits
 
 
 def integrate_spans(
@@ -40,7 +23,7 @@ def integrate_spans(
     value: float,
     num_steps: int = 32,
     batch_size: int = 16,
-) -> SpanAttributions:
+) -> Contributions:
     """Integrates the gradient of the explained value from silence to the recording; the text stays as it is.
 
     The contributions add up to the difference that the voice makes (completeness). For speech they are less faithful
@@ -84,4 +67,4 @@ def integrate_spans(
         by_position = by_position.sum(0 if has_bins_first(model) else 1)
     spans = span_positions(speech, edges)
     values = np.array([float(by_position[start:end].sum()) for start, end in spans])
-    return SpanAttributions(values, baseline_value, float(values.sum()) - (value - baseline_value))
+    return Contributions(values, baseline_value, float(values.sum()) - (value - baseline_value))

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 
 from .explained_value_emobert import explained_value
+from .integrated_gradients_emobert import Contributions, captum_attributions
 from .modeling_emobert import EmoBertForSequenceClassification, EncodedSequence
 
 
 # Positions (text tokens and speech frames) that one pass may hold: bounds the memory of long inputs.
 MAX_POSITIONS = 8192
-
-
-@dataclass(frozen=True)
-class TokenAttributions:
-    """Contributions of the tokens of one text.
-
-    Args:
-        values (`array` of shape `(tokens,)`): contributions, special tokens' included.
-        baseline_value (`float`): the explained value where every word is padding.
-        convergence_delta (`float`): the sum of `values` minus the true difference between the explained value and
-            `baseline_value`: the error of the integral.
-    """
-
-    values: np.ndarray
-    baseline_value: float
-    convergence_delta: float
 
 
 def attribute_tokens(
@@ -43,7 +25,7 @@ def attribute_tokens(
     value: float,
     pad_token_id: int,
     num_steps: int = 32,
-) -> TokenAttributions:
+) -> Contributions:
     """Integrates the gradient of the explained value from padding to the text; the voice stays as it is.
 
     Every word embedding moves on a straight line from the padding token's embedding to its own; special tokens do not
@@ -96,7 +78,7 @@ def attribute_tokens(
     with torch.no_grad():
         baseline_value = float(values_of(baseline))
     values = contributions.float().cpu().double().sum(-1)[0].numpy()
-    return TokenAttributions(values, baseline_value, float(values.sum()) - (value - baseline_value))
+    return Contributions(values, baseline_value, float(values.sum()) - (value - baseline_value))
 
 
 def fused_logits(
@@ -127,16 +109,3 @@ def _repeated(sequence: EncodedSequence | None, rows: int) -> EncodedSequence | 
         return sequence
     states = sequence.hidden_states
     return EncodedSequence(states.expand(rows, *states.shape[1:]), sequence.mask.expand(rows, -1))
-
-
-def captum_attributions() -> Any:
-    """The module `captum.attr`.
-
-    Raises:
-        ImportError: captum is not installed.
-    """
-    try:
-        import captum.attr
-    except ImportError as error:
-        raise ImportError('Integrated gradients need Captum: pip install "emobert[explain]".') from error
-    return captum.attr
