@@ -13,15 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients
 from transformers import AutoProcessor
 
 from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.explained_value_emobert import explained_value
 from modeling_emo.explanation_emobert import explain_prediction
 from modeling_emo.faithfulness_emobert import REMOVALS, deletion_faithfulness, direction, explained_values
 from modeling_emo.scores_emobert import label_names
-from modeling_emo.word_attribution_emobert import fused_logits
 from preprocess import load_audio, load_corpus
 
 
@@ -72,23 +69,9 @@ def span_methods(model, processor) -> dict:
         return by_span(explanation, utterance["audio"] ** 2)
 
     def gradients(explanation, utterance):
-        label = label_names(model.config).index(explanation.label)
-        batch = processor(
-            text=None if utterance["text"] is None else [utterance["text"]],
-            audio=[utterance["audio"]],
-            sampling_rate=rate,
-            return_tensors="pt",
-        )
-        text = None if utterance["text"] is None else model.emobert.encode_text(batch["input_ids"])
-
-        def values(waveforms):
-            speech = model.emobert.encode_speech(waveforms)
-            return explained_value(fused_logits(model, text, speech), label, model.config)
-
-        result = IntegratedGradients(values).attribute(
-            batch["input_values"], n_steps=IG_STEPS, internal_batch_size=IG_BATCH
-        )
-        return direction(explanation, explanation.spans) * by_span(explanation, result[0].detach().numpy())
+        options = {"num_steps": IG_STEPS, "batch_size": IG_BATCH, "span_method": "integrated_gradients"}
+        spans = explain_prediction(model, processor, utterance, label=explanation.label, **options).spans
+        return [span.attribution for span in spans]
 
     methods = {"silencing (explanation)": None, "loudness": loudness, "co-attention": attention}
     if model.emobert.speech_input_name == "input_values" and model.emobert.speech_tokenizer is None:
