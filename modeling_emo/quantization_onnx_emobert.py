@@ -72,7 +72,7 @@ def encoder_products(onnx_model) -> list[str]:
     for node in onnx_model.graph.node:
         scopes = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "")
         in_encoder = any(f"emobert.{part}" in scopes for part in QUANTIZED_PARTS)
-        if in_encoder and node.op_type in ("MatMul", "Gemm") and node.input[1] in weights:
+        if in_encoder and node.op_type == "MatMul" and node.input[1] in weights:
             names.append(node.name)
     return names
 

@@ -85,6 +85,9 @@ def test_onnx_int8_quantises_the_encoders_and_stays_close(model, exported):
     assert len(products) == len(linear) == 24
     weights = {tensor.name: tensor for tensor in graph.initializer}
     assert {weights[node.input[1]].data_type for node in products} == {onnx.TensorProto.INT8}
+    for node in products:  # one scale per output channel
+        scale = weights[node.input[1].replace("_quantized", "_scale")]
+        assert list(scale.dims) == [weights[node.input[1]].dims[1]]
     int8_bytes, float_bytes = (file.with_name(f"{file.name}.data").stat().st_size for file in (path, exported))
     quantised = sum(module.weight.numel() for name, module in model.named_modules() if name in linear)
     assert float_bytes - int8_bytes > 2 * quantised, (
