@@ -97,11 +97,11 @@ def test_the_merged_model_is_the_adapter_on_a_fresh_model(trained, encoders):
 
 
 def test_prediction_takes_the_merged_model(trained, tmp_path):
-    output = tmp_path / "out.json"
+    output = tmp_path / "out.jsonl"
     run_script("predict.py", "--model", trained, "--text", "the day was great", "--output", output)
     model = EmoBertForSequenceClassification.from_pretrained(trained)
     inputs = EmoBertProcessor.from_pretrained(trained)(text=["the day was great"], return_tensors="pt")
-    (result,) = json.loads(output.read_text())
+    result = json.loads(output.read_text())
     assert result["predictions"][0]["score"] == pytest.approx(model(**inputs).logits.item(), abs=1e-5)
 
 

@@ -113,9 +113,9 @@ def test_the_command_exports_checks_and_completes_the_folder(folder, tmp_path):
     assert int8_line.startswith(f"{tmp_path}/model_int8.onnx: largest difference to PyTorch ")
     assert float(float_line.split()[5]) < float(int8_line.split()[5]) < 0.5
     files = {"model.onnx", "model.onnx.data", "model_int8.onnx", "model_int8.onnx.data", "config.json"}
-    assert {path.name for path in tmp_path.iterdir()} == files | {path.name for path in folder.iterdir()} - {
-        "model.safetensors"
-    }
+    # The code beside a saved model is for machines without EmoBERT, which have no EmoBertOnnxModel either.
+    written, given = ({path.name for path in place.iterdir() if path.suffix != ".py"} for place in (tmp_path, folder))
+    assert written == files | given - {"model.safetensors"}
 
     processor = EmoBertProcessor.from_pretrained(tmp_path)
     batch = processor(text=["how nice", "so sad"], audio=[torch.randn(3000).numpy(), None], return_tensors="pt")
