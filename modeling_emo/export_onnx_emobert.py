@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from transformers import ProcessorMixin
+from transformers.utils import CONFIG_NAME
 
 from configuration_emo.token_positions import max_token_positions
 
@@ -93,7 +94,7 @@ def export_onnx(
     output_dir.mkdir(parents=True, exist_ok=True)
     path = output_dir / ONNX_FILE
     onnx_program.save(path, external_data=True)
-    model.config.save_pretrained(output_dir)
+    model.config.to_json_file(output_dir / CONFIG_NAME)  # without the code that `save_pretrained` adds
     if processor is not None:
         processor.save_pretrained(output_dir)
     return path
