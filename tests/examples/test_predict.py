@@ -43,7 +43,10 @@ def test_a_killed_run_over_a_folder_goes_on_where_it_was(model, tmp_path):
     given = ("--model", model, "--audio", tmp_path / "calls", "--text_files", "--output", tmp_path / "out.jsonl")
     process = start(*given)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "out.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+    output = tmp_path / "out.jsonl"
+    while process.poll() is None and time.monotonic() < deadline:
+        if output.exists() and b"\n" in output.read_bytes():
+            break
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate()

@@ -18,6 +18,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoProcessor,
     RobertaConfig,
+    TrainerCallback,
     pipeline,
 )
 
@@ -131,6 +132,16 @@ def push_pipeline(folder) -> list[dict]:
     return recognise({**UTTERANCE, "audio": str(folder / UTTERANCE["audio"])})
 
 
+class WaitForPush(TrainerCallback):
+    """Lets each push end before training goes on: a later checkpoint would replace the files that it uploads."""
+
+    def __init__(self, trainer: EmoBertTrainer):
+        self.trainer = trainer
+
+    def on_save(self, args, state, control, **kwargs):
+        self.trainer.push_in_progress.wait_until_done()
+
+
 def train_and_push(folder, expected, inputs) -> None:
     """Two steps with a checkpoint and a push after each, then a card, then the last push, and once more by hand."""
     torch.manual_seed(0)
@@ -155,6 +166,7 @@ def train_and_push(folder, expected, inputs) -> None:
         data_collator=EmoBertDataCollator(processor, problem_type=model.config.problem_type),
         processing_class=processor,
     )
+    trainer.add_callback(WaitForPush(trainer))
     trainer.train()
     write_model_card(
         folder,
