@@ -307,7 +307,7 @@ def test_memory_does_not_grow_with_the_length_of_the_recording(recognise, tmp_pa
 
     def counting(*args, **kwargs):
         for segment in read(*args, **kwargs):
-            alive.append(np.shares_memory(segment.waveform, segment.waveform) and segment.waveform.base.nbytes)
+            alive.append(segment.waveform.base.nbytes)  # the piece of the sound that the window is a view of
             yield segment
 
     recognise.processor.read_segments = counting
