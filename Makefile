@@ -51,7 +51,7 @@ app: $(VENV)/gradio $(DEMO)/model.safetensors
 	$(BIN)/python examples/gradio_demo/app.py
 
 outputs/encoders/moonshine-tiny-encoder/model.safetensors: | $(VENV)/demo
-	$(BIN)/python -m modeling_emo.demo_encoders --output_dir outputs/encoders
+	$(BIN)/python -m modeling_emo.conversion.demo_encoders --output_dir outputs/encoders
 
 outputs/data/preparation.json: $(CONFIG) outputs/encoders/moonshine-tiny-encoder/model.safetensors
 	$(BIN)/python examples/prepare_dataset.py $(CONFIG)
@@ -71,7 +71,7 @@ $(DEMO)/prediction.jsonl: $(DEMO)/metrics.json
 # Both are kept in the cache, so that later runs find them there.
 fetch: $(VENV)/test
 	$(BIN)/python -m tests.transformers_common.fetch
-	$(BIN)/python -m preprocess.corpora.vader_tweets --data_dir $(CACHE)/spoken_sentiment
+	$(BIN)/python -m preprocess.corpora.spoken.vader_tweets --data_dir $(CACHE)/spoken_sentiment
 
 test: fetch
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"

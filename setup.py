@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 
 EXTRAS = {
@@ -45,7 +45,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=["configuration_emo", "modeling_emo", "preprocess", "preprocess.corpora"],
+    packages=find_packages(include=["configuration_emo*", "modeling_emo*", "preprocess*"]),
     package_data={"configuration_emo": ["py.typed"], "modeling_emo": ["py.typed"], "preprocess": ["py.typed"]},
     install_requires=[
         "accelerate>=1.15",

@@ -16,9 +16,9 @@ import torch
 from transformers import AutoProcessor
 
 from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.explanation_emobert import explain_prediction
-from modeling_emo.faithfulness_emobert import REMOVALS, deletion_faithfulness, direction, explained_values
-from modeling_emo.scores_emobert import label_names
+from modeling_emo.explanation.explain import explain_prediction
+from modeling_emo.explanation.faithfulness import REMOVALS, deletion_faithfulness, direction, explained_values
+from modeling_emo.metrics.scores import label_names
 from preprocess import load_audio, load_corpus
 
 

@@ -21,11 +21,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.compute_metrics_emobert import metric_function_for
-from modeling_emo.export_onnx_emobert import export_onnx
-from modeling_emo.onnx_model_emobert import INT8_FILE, EmoBertOnnxModel
-from modeling_emo.quantization_emobert import QUANTIZED_PARTS, quantize_int8
-from modeling_emo.quantization_onnx_emobert import quantize_onnx_int8
+from modeling_emo.export.int8 import QUANTIZED_PARTS, quantize_int8
+from modeling_emo.export.onnx_int8 import quantize_onnx_int8
+from modeling_emo.export.onnx_model import INT8_FILE, EmoBertOnnxModel
+from modeling_emo.export.to_onnx import export_onnx
+from modeling_emo.metrics.compute_metrics import metric_function_for
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared
 
 

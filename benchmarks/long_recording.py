@@ -23,7 +23,7 @@ import soundfile as sf
 import soxr
 
 from preprocess import load_audio
-from preprocess.recordings import find_recordings
+from preprocess.recordings.find_recordings import find_recordings
 
 
 RATE = 44_100

@@ -161,7 +161,9 @@ class DataArguments(FoldArguments):
     )
     augmentation: dict | str | None = field(
         default=None,
-        metadata={"help": "Random changes to training speech, see preprocess/augmentation.py; a mapping or JSON."},
+        metadata={
+            "help": "Random changes to training speech, see preprocess.make_augmentation; a mapping or JSON."
+        },
     )
 
     def __post_init__(self):
@@ -223,7 +225,7 @@ class CrossValidationArguments:
     """Folds x seeds of a protocol; how each is prepared, trained and evaluated stands in the file's other sections."""
 
     output_dir: str = field(metadata={"help": "Where runs and results are written."})
-    protocol: str = field(metadata={"help": "One of preprocess.protocols.PROTOCOLS."})
+    protocol: str = field(metadata={"help": "One of preprocess.protocols.folds.PROTOCOLS."})
     protocol_options: dict | str | None = field(
         default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
     )

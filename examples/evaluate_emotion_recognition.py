@@ -12,9 +12,14 @@ from training_setup import select_splits
 from transformers import Trainer, TrainingArguments
 
 from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.evaluation_emobert import evaluate_logits, evaluation_result, format_evaluations, write_evaluations
-from modeling_emo.model_card_emobert import write_model_card
-from modeling_emo.training_record_emobert import check_evaluated_data, read_training_record, training_run
+from modeling_emo.evaluation.evaluation import (
+    evaluate_logits,
+    evaluation_result,
+    format_evaluations,
+    write_evaluations,
+)
+from modeling_emo.evaluation.model_card import write_model_card
+from modeling_emo.training.record import check_evaluated_data, read_training_record, training_run
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
 
 

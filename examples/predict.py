@@ -12,8 +12,8 @@ from arguments import PredictionArguments, parse_arguments
 from transformers import pipeline
 
 import modeling_emo  # noqa: F401  registers the model and the pipeline
-from modeling_emo.prediction_file_emobert import predict_to_file
-from preprocess.recordings import find_recordings
+from modeling_emo.inference.prediction_file import predict_to_file
+from preprocess.recordings.find_recordings import find_recordings
 
 
 def find_utterances(arguments: PredictionArguments) -> list[dict]:
@@ -45,8 +45,8 @@ def print_result(utterance: dict, result: dict) -> None:
 
 def explain(recognise, utterance: dict, path: str) -> None:
     """Draws which words and moments a prediction comes from."""
-    from modeling_emo.explanation_emobert import explain_prediction
-    from modeling_emo.plot_explanation_emobert import plot_explanation
+    from modeling_emo.explanation.explain import explain_prediction
+    from modeling_emo.plots.explanation import plot_explanation
 
     plot_explanation(explain_prediction(recognise.model, recognise.processor, utterance), path)
 

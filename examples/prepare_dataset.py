@@ -25,7 +25,7 @@ from preprocess import (
     tokenize_speech,
     write_data_report,
 )
-from preprocess.data_report_text import format_report
+from preprocess.data_report.data_report_text import format_report
 
 
 def main():

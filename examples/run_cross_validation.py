@@ -32,10 +32,10 @@ from training_setup import check_validation
 from transformers import AutoConfig
 
 from modeling_emo import EmoBertTrainingArguments
-from modeling_emo.cross_validation_emobert import read_fold_run, summarize_runs
-from modeling_emo.cross_validation_report_emobert import write_cross_validation
+from modeling_emo.evaluation.cross_validation import read_fold_run, summarize_runs
+from modeling_emo.evaluation.cross_validation_report import write_cross_validation
 from preprocess import PreparedDataset, load_prepared, prepared_folds
-from preprocess.protocols import pooled
+from preprocess.protocols.folds import pooled
 
 
 PREPARE_SCRIPT = Path(__file__).resolve().parent / "prepare_dataset.py"

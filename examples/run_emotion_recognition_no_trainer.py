@@ -16,14 +16,14 @@ from training_setup import set_up_training
 from transformers import get_scheduler, set_seed
 
 from modeling_emo import EmoBertTrainingArguments, compute_metrics_for
-from modeling_emo.batch_weighting_emobert import count_items
-from modeling_emo.data_order_emobert import train_sampler
-from modeling_emo.optimizer_emobert import create_optimizer
-from modeling_emo.plots_emobert import plot_learning_curves
-from modeling_emo.training_checkpoint_emobert import load_checkpoint, save_checkpoint, save_final_model
-from modeling_emo.training_loop_emobert import create_accelerator, evaluate, optimizer_steps
-from modeling_emo.training_progress_emobert import TrainingProgress
-from modeling_emo.training_record_emobert import HYPER_PARAMETERS, write_training_record
+from modeling_emo.plots.evaluation import plot_learning_curves
+from modeling_emo.resuming.data_order import train_sampler
+from modeling_emo.training.batch_weighting import count_items
+from modeling_emo.training.optimizer import create_optimizer
+from modeling_emo.training.record import HYPER_PARAMETERS, write_training_record
+from modeling_emo.training.training_checkpoint import load_checkpoint, save_checkpoint, save_final_model
+from modeling_emo.training.training_loop import create_accelerator, evaluate, optimizer_steps
+from modeling_emo.training.training_progress import TrainingProgress
 
 
 def main():

@@ -8,8 +8,8 @@ from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
 
 from modeling_emo import EmoBertForSequenceClassification, add_lora, fit_speech_standardization
-from modeling_emo.sampling_emobert import balanced_class_weights
-from modeling_emo.training_arguments_emobert import EmoBertTrainingArguments
+from modeling_emo.training.arguments import EmoBertTrainingArguments
+from modeling_emo.training.batch_sampling import balanced_class_weights
 from preprocess import (
     EmoBertDataCollator,
     EmoBertProcessor,

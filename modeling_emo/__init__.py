@@ -4,9 +4,10 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from configuration_emo import EmoBertConfig, VqWav2VecConfig
 
-from .checkpoint_emobert import last_whole_checkpoint, seal, writing_checkpoint
-from .compute_metrics_emobert import compute_metrics_for
-from .lora_emobert import add_lora
+from .finetuning.lora import add_lora
+from .finetuning.standardization import fit_speech_standardization
+from .inference.pipeline import EmotionRecognitionPipeline, register_pipeline
+from .metrics.compute_metrics import compute_metrics_for
 from .modeling_emobert import (
     EmoBertForSequenceClassification,
     EmoBertModel,
@@ -15,10 +16,9 @@ from .modeling_emobert import (
     EmoBertSequenceClassifierOutput,
 )
 from .modeling_vq_wav2vec import VqWav2VecModel
-from .pipeline_emobert import EmotionRecognitionPipeline, register_pipeline
-from .standardization_emobert import fit_speech_standardization
-from .trainer_emobert import EmoBertTrainer
-from .training_arguments_emobert import EmoBertTrainingArguments
+from .resuming.checkpoint import last_whole_checkpoint, seal, writing_checkpoint
+from .training.arguments import EmoBertTrainingArguments
+from .training.trainer import EmoBertTrainer
 
 
 AutoConfig.register("emobert", EmoBertConfig, exist_ok=True)

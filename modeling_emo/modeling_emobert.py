@@ -10,10 +10,7 @@ from transformers.utils import ModelOutput, can_return_tuple, logging
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
-from .fusion_emobert import CoAttentionStack, Pooling, Standardization, StandIn, WeightedLayerSum
-from .hub_emobert import SelfContainedModel
-from .loss_emobert import emotion_loss
-from .speech_encoder_emobert import (
+from .encoders.speech import (
     SPEECH_INPUTS,
     build_encoder,
     drop_layers_above,
@@ -25,7 +22,10 @@ from .speech_encoder_emobert import (
     speech_input_name,
     switch_off_layer_drop,
 )
-from .speech_tokenizer_emobert import SpeechTokenizerModule, load_speech_tokenizer
+from .fusion import CoAttentionStack, Pooling, Standardization, StandIn, WeightedLayerSum
+from .hub import SelfContainedModel
+from .loss import emotion_loss
+from .speech_tokenizer_module import SpeechTokenizerModule, load_speech_tokenizer
 
 
 logger = logging.get_logger(__name__)
@@ -150,7 +150,7 @@ class EmoBertPreTrainedModel(SelfContainedModel, PreTrainedModel):
 
     def _name_code(self):
         # Imported here, since the pipeline imports this file, and so that its file goes wherever this one goes.
-        from .pipeline_emobert import remote_pipelines
+        from .inference.pipeline import remote_pipelines
 
         super()._name_code()
         has_pipeline = self._is_own() and isinstance(self, EmoBertForSequenceClassification)

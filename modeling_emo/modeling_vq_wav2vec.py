@@ -14,7 +14,7 @@ from transformers.utils import ModelOutput
 
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
 
-from .hub_emobert import SelfContainedModel
+from .hub import SelfContainedModel
 from .vector_quantizer import VqWav2VecGumbelQuantizer, VqWav2VecKmeansQuantizer, codes_to_codevectors
 
 

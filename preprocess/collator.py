@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from .augmentation import SpectrogramAugmentation, WaveformAugmentation, row_generator
-from .processing_emobert import EmoBertProcessor
-from .speech_features import (
+from .features.augmentation import SpectrogramAugmentation, WaveformAugmentation, row_generator
+from .features.speech_features import (
     SPEECH_INPUT_NAMES,
     SpeechFeatures,
     has_fixed_length,
     normalize_waveform,
     pad_speech_features,
 )
-from .text_features import pad_token_ids
+from .features.text_features import pad_token_ids
+from .processing_emobert import EmoBertProcessor
 
 
 MODALITIES = ("text", "speech")

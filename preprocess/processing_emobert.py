@@ -14,16 +14,16 @@ from transformers.utils import logging
 
 from configuration_emo.hub_code import SelfContained
 
-from .audio import AudioSource, load_audio
-from .segments import Segment, read_segments
-from .speech_features import (
+from .audio.load_audio import AudioSource, load_audio
+from .features.speech_features import (
     SpeechFeatures,
     extract_speech_features,
     max_samples,
     pad_speech_features,
     speech_input_name,
 )
-from .text_features import is_text, pad_token_ids, tokenize
+from .features.text_features import is_text, pad_token_ids, tokenize
+from .recordings.segments import Segment, read_segments
 
 
 logger = logging.get_logger(__name__)

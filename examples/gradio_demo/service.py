@@ -10,9 +10,9 @@ import numpy as np
 from uploads import uploaded_file
 
 from modeling_emo import EmotionRecognitionPipeline
-from preprocess.bounded_audio import load_bounded_audio
-from preprocess.segments import MAX_SENTENCE_SECONDS
-from preprocess.text_features import is_text
+from preprocess.audio.bounded_audio import load_bounded_audio
+from preprocess.features.text_features import is_text
+from preprocess.recordings.segments import MAX_SENTENCE_SECONDS
 
 
 Transcriber = Callable[[dict[str, Any]], Any]

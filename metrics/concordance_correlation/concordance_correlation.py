@@ -3,11 +3,11 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics_emobert import dimensional_metrics
+from modeling_emo.metrics.task_metrics import dimensional_metrics
 
 
 class ConcordanceCorrelation(evaluate.Metric):
-    """`evaluate.load("./metrics/concordance_correlation")`; see `modeling_emo.metrics_emobert.dimensional_metrics`."""
+    """`evaluate.load("./metrics/concordance_correlation")`; see `modeling_emo.dimensional_metrics`."""
 
     def _info(self):
         score, scores = datasets.Value("float64"), datasets.Sequence(datasets.Value("float64"))

@@ -3,11 +3,11 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics_emobert import emotion_metrics
+from modeling_emo.metrics.task_metrics import emotion_metrics
 
 
 class EmotionAccuracy(evaluate.Metric):
-    """`evaluate.load("./metrics/emotion_accuracy")`; see `modeling_emo.metrics_emobert.emotion_metrics`."""
+    """`evaluate.load("./metrics/emotion_accuracy")`; see `modeling_emo.emotion_metrics`."""
 
     def _info(self):
         return evaluate.MetricInfo(

@@ -3,11 +3,11 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics_emobert import multi_label_metrics
+from modeling_emo.metrics.task_metrics import multi_label_metrics
 
 
 class MultiLabelEmotions(evaluate.Metric):
-    """`evaluate.load("./metrics/multi_label_emotions")`; see `modeling_emo.metrics_emobert.multi_label_metrics`."""
+    """`evaluate.load("./metrics/multi_label_emotions")`; see `modeling_emo.multi_label_metrics`."""
 
     def _info(self):
         return evaluate.MetricInfo(

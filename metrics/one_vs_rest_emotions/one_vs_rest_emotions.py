@@ -4,11 +4,11 @@ import datasets
 import evaluate
 import numpy as np
 
-from modeling_emo.metrics_emobert import one_vs_rest_metrics
+from modeling_emo.metrics.task_metrics import one_vs_rest_metrics
 
 
 class OneVsRestEmotions(evaluate.Metric):
-    """`evaluate.load("./metrics/one_vs_rest_emotions")`; see `modeling_emo.metrics_emobert.one_vs_rest_metrics`."""
+    """`evaluate.load("./metrics/one_vs_rest_emotions")`; see `modeling_emo.one_vs_rest_metrics`."""
 
     def _info(self):
         logits = datasets.Sequence(datasets.Sequence(datasets.Value("float64")))

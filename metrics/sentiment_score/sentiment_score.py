@@ -3,11 +3,11 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics_emobert import sentiment_metrics
+from modeling_emo.metrics.task_metrics import sentiment_metrics
 
 
 class SentimentScore(evaluate.Metric):
-    """`evaluate.load("./metrics/sentiment_score")`; see `modeling_emo.metrics_emobert.sentiment_metrics`."""
+    """`evaluate.load("./metrics/sentiment_score")`; see `modeling_emo.sentiment_metrics`."""
 
     def _info(self):
         return evaluate.MetricInfo(

@@ -9,11 +9,11 @@ from typing import Any
 
 from datasets import DatasetDict
 
-from ..data_report import write_data_report
-from ..label_maps import AnyLabelMap, apply_label_map
+from ..data_report.report import write_data_report
+from ..labels.label_maps import AnyLabelMap, apply_label_map
+from ..protocols.validation_split import validation_from_train as _take_validation
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
-from ..validation_split import validation_from_train as _take_validation
 
 
 CORPORA = ("csv", "emodb", "iemocap", "manifest", "meld", "mosei", "mosi", "spoken_sentiment")
@@ -34,11 +34,11 @@ def read_corpus(
         name (`str`): one of `CORPORA`.
         data_dir (`str` or `Path`): where the corpus is.
         label_map (*optional*): new names for labels, such as `{"exc": "hap"}` or `"iemocap-4-class"`; a label mapped
-            to None takes its utterances out of the corpus. See `preprocess.label_maps`.
+            to None takes its utterances out of the corpus. See `preprocess.labels.label_maps`.
         only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
             validation part out of `train`, and the corpus's own one becomes the split `dev`, see
-            `preprocess.validation_split`.
+            `preprocess.protocols.validation_split`.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:

@@ -15,13 +15,13 @@ from typing import Any
 
 from datasets import Dataset
 
+from ..audio.audio_check import AUDIO_CHECKS, check_audio_file
+from ..recordings.text_files import Line, read_lines
 from ..schema import CorpusReading, Problem, Utterance
-from .audio_check import AUDIO_CHECKS, check_audio_file
-from .collector import check_option
-from .delimited_rows import read_rows
-from .hub_dataset import dataset_utterances, load_hub_splits
-from .table_columns import SPLIT_NAMES, TableColumns
-from .text_files import Line, read_lines
+from .reading.collector import check_option
+from .reading.delimited_rows import read_rows
+from .reading.hub_dataset import dataset_utterances, load_hub_splits
+from .reading.table_columns import SPLIT_NAMES, TableColumns
 
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")

@@ -11,11 +11,11 @@ import re
 from pathlib import Path
 from types import MappingProxyType
 
-from ..label_maps import LABEL_MAPS
+from ..audio.audio_check import audio_files
+from ..labels.label_maps import LABEL_MAPS
 from ..schema import CorpusReading, Utterance
-from .audio_check import audio_files
-from .collector import UtteranceCollector, check_option, corpus_folder
-from .known_counts import note_known_counts
+from .reading.collector import UtteranceCollector, check_option, corpus_folder
+from .reading.known_counts import note_known_counts
 
 
 LABEL_SETS = ("7-class", "all")
@@ -47,7 +47,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool = False,
 ) -> CorpusReading:
-    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.protocols`.
+    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.protocols.folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with the wav files or with `wav/`.

@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..label_maps import LABEL_MAPS
+from ..audio.audio_check import recordings_by_name
+from ..labels.label_maps import LABEL_MAPS
+from ..recordings.text_files import Line, files_with_suffix, read_lines
 from ..schema import CorpusReading, Label, Utterance
-from .audio_check import recordings_by_name
-from .collector import UtteranceCollector, check_option, corpus_folder
-from .known_counts import note_known_counts
-from .text_files import Line, files_with_suffix, read_lines
+from .reading.collector import UtteranceCollector, check_option, corpus_folder
+from .reading.known_counts import note_known_counts
 
 
 LABEL_SETS = ("4-class", "6-class", "all", "vad")
@@ -62,7 +62,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool = True,
 ) -> CorpusReading:
-    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.protocols`.
+    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.protocols.folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with `Session1` to `Session5` (fewer are read too).

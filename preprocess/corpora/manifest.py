@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..recordings.text_files import normalise_header, read_lines
 from ..schema import CorpusReading, Label, Problem, Utterance
-from ..token_files import read_token_file
-from .collector import corpus_folder
-from .text_files import normalise_header, read_lines
+from .reading.collector import corpus_folder
+from .token_files import read_token_file
 
 
 # The original's name of each split, and ours.

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..token_files import write_token_file
 from .manifest import SPEECH_FOLDER, SPLIT_NAMES, TEXT_FOLDER
+from .token_files import write_token_file
 
 
 def write_manifests(

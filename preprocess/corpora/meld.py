@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..label_maps import LABEL_MAPS
+from ..audio.audio_check import audio_files
+from ..labels.label_maps import LABEL_MAPS
+from ..recordings.text_files import TableRow, clean_text, read_table
 from ..schema import CorpusReading, Utterance
-from .audio_check import audio_files
-from .collector import UtteranceCollector, check_option, corpus_folder
-from .known_counts import note_known_counts
-from .text_files import TableRow, clean_text, read_table
+from .reading.collector import UtteranceCollector, check_option, corpus_folder
+from .reading.known_counts import note_known_counts
 
 
 LABEL_SETS = {"emotion": "meld-7-class", "sentiment": "meld-sentiment"}

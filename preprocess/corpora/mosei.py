@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..schema import CorpusReading
-from .cmu_multimodal import SENTIMENT_LABEL_SETS, read_cmu_corpus
+from .cmu.cmu_multimodal import SENTIMENT_LABEL_SETS, read_cmu_corpus
 
 
 LABEL_SETS = (*SENTIMENT_LABEL_SETS, "emotions")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..schema import CorpusReading
-from .cmu_multimodal import SENTIMENT_LABEL_SETS, read_cmu_corpus
+from .cmu.cmu_multimodal import SENTIMENT_LABEL_SETS, read_cmu_corpus
 
 
 # The videos of the CMU-MultimodalSDK's standard folds.

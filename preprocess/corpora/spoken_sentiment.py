@@ -37,10 +37,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 
-from ..espeak import SpeechRequest, synthesize_files
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
-from .spoken_form import content_words, spoken_form
-from .vader_tweets import RATING_RANGE, SDIST_SHA256, TWEETS_FILE, RatedTweet, fetch_sdist, read_tweets
+from .spoken.espeak import SpeechRequest, synthesize_files
+from .spoken.spoken_form import content_words, spoken_form
+from .spoken.vader_tweets import RATING_RANGE, SDIST_SHA256, TWEETS_FILE, RatedTweet, fetch_sdist, read_tweets
 
 
 VOICES = (

@@ -59,13 +59,11 @@ class TestOurPackages:
         files = write_code(tmp_path, EmoBertForSequenceClassification)
         followed = get_relative_import_files(tmp_path / "modeling_emobert.py")
         assert sorted(set(followed)) == sorted(map(str, files))
-        assert str(tmp_path / "pipeline_emobert.py") in followed
+        assert str(tmp_path / "pipeline.py") in followed
 
     def test_a_class_brings_no_more_than_it_needs(self, tmp_path):
         names = {file.stem for file in write_code(tmp_path, VqWav2VecModel)}
-        assert names == {
-            *("configuration_vq_wav2vec", "hub_code", "hub_emobert", "modeling_vq_wav2vec", "vector_quantizer")
-        }
+        assert names == {*("configuration_vq_wav2vec", "hub_code", "hub", "modeling_vq_wav2vec", "vector_quantizer")}
 
     def test_what_was_written_is_written_again_the_same(self, tmp_path):
         first = {file.name: file.read_text() for file in write_code(tmp_path, EmoBertForSequenceClassification)}
@@ -182,9 +180,7 @@ class TestSaving:
         sys.modules.pop("their_module")
 
     def test_pipelines_stay_in_the_file_and_out_of_transformers_sight(self, tmp_path):
-        pipelines = {
-            "emotion-recognition": {"impl": "pipeline_emobert.EmotionRecognitionPipeline", "pt": ["AutoModel"]}
-        }
+        pipelines = {"emotion-recognition": {"impl": "pipeline.EmotionRecognitionPipeline", "pt": ["AutoModel"]}}
         config = EmoBertConfig(custom_pipelines=pipelines)
         assert not hasattr(config, "custom_pipelines")  # by which `pipeline()` would insist on remote code
         for folder in ("first", "second"):

@@ -12,7 +12,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
-from modeling_emo.sharding_emobert import full_state_dict, load_full_state_dict, shard_model
+from modeling_emo.training.sharding import full_state_dict, load_full_state_dict, shard_model
 from tests.distributed.trainer_worker import model_without_dropout
 from tests.tiny_models import ragged_batch
 

@@ -12,7 +12,7 @@ from torch import distributed
 
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments
 from preprocess import EmoBertDataCollator
-from preprocess.row_stream import RowStream
+from preprocess.preparation.row_stream import RowStream
 from tests.distributed.trainer_worker import model_without_dropout
 from tests.tiny import tiny_processor
 

@@ -9,7 +9,7 @@ import pytest
 
 from preprocess import load_prepared
 from tests.examples.conftest import ROOT
-from tests.preprocess.corpus_trees import emodb_tree, iemocap_tree, meld_tree, mmsa_tree, mosei_raw_tree
+from tests.preprocess.corpora.corpus_trees import emodb_tree, iemocap_tree, meld_tree, mmsa_tree, mosei_raw_tree
 
 
 TREES = {

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import RobertaConfig, RobertaModel, RobertaTokenizer, Wav2Vec2FeatureExtractor
 
-from preprocess.token_files import write_token_file
+from preprocess.corpora.token_files import write_token_file
 from tests.examples.conftest import run_script
 
 

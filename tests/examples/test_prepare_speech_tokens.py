@@ -14,7 +14,7 @@ import soundfile
 from datasets import load_from_disk
 
 from examples.arguments import PreparationArguments
-from modeling_emo import convert_speech_bert_fairseq_to_hf, convert_vq_wav2vec_fairseq_to_hf
+from modeling_emo.conversion import convert_speech_bert_fairseq_to_hf, convert_vq_wav2vec_fairseq_to_hf
 from tests.examples.conftest import ROOT
 from tests.fairseq_fixtures import REFERENCE, reference_waves
 

@@ -9,7 +9,7 @@ from transformers import AutoFeatureExtractor, AutoTokenizer
 
 from examples.arguments import DataArguments, ModelArguments, parse_arguments
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments
-from modeling_emo.data_order_emobert import set_epoch
+from modeling_emo.resuming.data_order import set_epoch
 from preprocess import EmoBertProcessor, LabelEncoder, WaveformAugmentation, prepare_dataset
 from tests.examples.conftest import ROOT
 

@@ -31,10 +31,10 @@ from modeling_emo import (
     EmotionRecognitionPipeline,
     VqWav2VecModel,
 )
-from modeling_emo.convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
-from modeling_emo.fairseq_checkpoint import load_fairseq_checkpoint
-from modeling_emo.model_card_emobert import EvaluationResult, TrainingRun, write_model_card
-from modeling_emo.speech_tokenizer_emobert import SpeechTokenizerModule
+from modeling_emo.conversion.convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
+from modeling_emo.conversion.fairseq_checkpoint import load_fairseq_checkpoint
+from modeling_emo.evaluation.model_card import EvaluationResult, TrainingRun, write_model_card
+from modeling_emo.speech_tokenizer_module import SpeechTokenizerModule
 from preprocess import EmoBertDataCollator
 from tests.fairseq_fixtures import REFERENCE
 from tests.tiny import tiny_processor, write_tone

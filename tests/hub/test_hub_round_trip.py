@@ -91,7 +91,7 @@ class TestWithoutThePackages:
         files = list(tmp_path.iterdir())
         assert {package for file in files for package in get_imports(file)} - set(sys.stdlib_module_names) == REQUIRED
         assert {"modeling_emobert.py", "processing_emobert.py", "audio.py"} <= {file.name for file in files}
-        assert not {"trainer_emobert.py", "load_corpus.py", "prepare.py"} & {file.name for file in files}
+        assert not {"trainer.py", "load_corpus.py", "prepare.py"} & {file.name for file in files}
 
 
 class TestWithThePackages:
@@ -103,7 +103,7 @@ class TestWithThePackages:
             "preprocess.processing_emobert.EmoBertProcessor",
             "modeling_emo.modeling_vq_wav2vec.VqWav2VecModel",
             "modeling_emo.modeling_emobert.EmoBertModel",
-            "modeling_emo.pipeline_emobert.EmotionRecognitionPipeline",
+            "modeling_emo.inference.pipeline.EmotionRecognitionPipeline",
         ]
 
     def test_the_pipeline_s_scores_are_equal(self, round_trip):
@@ -139,7 +139,7 @@ class TestTrainer:
         assert len(pushes) == 3  # after each of two checkpoints, and at the end
         for files in pushes:
             config = json.loads(files["config.json"].content)
-            named = {reference.split(".")[0] for reference in config["auto_map"].values()} | {"pipeline_emobert"}
+            named = {reference.split(".")[0] for reference in config["auto_map"].values()} | {"pipeline"}
             assert {f"{module}.py" for module in named} | {"processing_emobert.py", "model.safetensors"} <= set(files)
 
     def test_checkpoints_are_whole_with_their_code(self, round_trip):

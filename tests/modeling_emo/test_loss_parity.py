@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from configuration_emo import EmoBertConfig
-from modeling_emo.loss_emobert import emotion_loss
+from modeling_emo.loss import emotion_loss
 from tests.fairseq_fixtures import REFERENCE
 
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
-from modeling_emo.convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
-from modeling_emo.fairseq_checkpoint import load_fairseq_checkpoint
+from modeling_emo.conversion.convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
+from modeling_emo.conversion.fairseq_checkpoint import load_fairseq_checkpoint
 from modeling_emo.modeling_vq_wav2vec import VqWav2VecModel
 from tests.fairseq_fixtures import REFERENCE, VQ_VARIANTS, padded_batch, reference_waves
 

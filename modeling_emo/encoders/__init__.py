@@ -1,0 +1,1 @@
+"""Encoders: one table of families, loading, their layers, and running them on speech."""

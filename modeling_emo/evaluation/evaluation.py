@@ -1,0 +1,205 @@
+"""An evaluation over a whole split, under one or several input conditions, and the files it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from configuration_emo.configuration_emobert import EmoBertConfig
+
+from ..metrics.compute_metrics import metric_function_for
+from ..metrics.intervals import bootstrap_intervals
+from ..metrics.scores import confidences_and_outcomes, label_names, predictions_to_scores
+from ..plots.evaluation import (
+    plot_confusion_matrix,
+    plot_modality_comparison,
+    plot_predicted_against_rated,
+    plot_reliability,
+)
+from .metrics_file import write_metrics
+from .model_card import EvaluationResult
+from .predictions_csv import prediction_rows, write_predictions
+
+
+# The metric of each problem type that a plot of conditions compares, and what guessing reaches.
+HEADLINES = {
+    "regression": ("corr", 0.0),
+    "single_label_classification": ("ua", None),
+    "one_vs_rest_classification": ("mean_wf1", None),
+    "multi_label_classification": ("macro_f1", None),
+}
+
+
+@dataclass
+class Evaluation:
+    """Predictions and metrics over one split under one condition.
+
+    Args:
+        ids (`list[str]`): utterances, in the order of the rows.
+        logits (`array` of shape `(utterances, num_labels[, 2])`).
+        labels (`array`): as the model's loss takes them.
+        metrics (`dict[str, float]`): over the whole split.
+        intervals (`dict[str, tuple[float, float]]`): 95 % bootstrap intervals over utterances.
+    """
+
+    ids: list[str]
+    logits: NDArray
+    labels: NDArray
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+
+def evaluate_logits(
+    ids: Sequence[str],
+    logits: ArrayLike,
+    labels: ArrayLike,
+    config: EmoBertConfig,
+    *,
+    task: str | None = None,
+    num_resamples: int = 1000,
+) -> Evaluation:
+    """Metrics with intervals of predictions over a whole split.
+
+    Args:
+        ids (`list[str]`): of the utterances.
+        logits (`array` of shape `(utterances, num_labels[, 2])`): the model's.
+        labels (`array`): class indices, 0/1 rows or scores.
+        config ([`EmoBertConfig`]): problem type and labels.
+        task (`str`, *optional*): set of metrics, see [`compute_metrics_for`].
+        num_resamples (`int`): bootstrap resamples.
+    """
+    metric_function = metric_function_for(config, task)
+    logits, labels = np.asarray(logits), np.asarray(labels)
+    return Evaluation(
+        ids=list(ids),
+        logits=logits,
+        labels=labels,
+        metrics=metric_function(logits, labels),
+        intervals=bootstrap_intervals(metric_function, logits, labels, n_resamples=num_resamples),
+    )
+
+
+def format_evaluations(evaluations: Mapping[str, Evaluation]) -> str:
+    """A Markdown table: one row per condition, one column per metric, intervals in brackets."""
+    columns = list(next(iter(evaluations.values())).metrics)
+    lines = ["| input | n | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
+    for name, evaluation in evaluations.items():
+        cells = [
+            f"{evaluation.metrics[column]:.3f} [{evaluation.intervals[column][0]:.3f}, "
+            f"{evaluation.intervals[column][1]:.3f}]"
+            for column in columns
+        ]
+        lines.append(f"| {name} | {len(evaluation.ids)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_evaluations(
+    output_dir: str | Path,
+    evaluations: Mapping[str, Evaluation],
+    config: EmoBertConfig,
+    *,
+    corpus: str,
+    protocol: str,
+    training: Mapping[str, Any],
+    split: str = "test",
+    fold: str | None = None,
+) -> dict[str, Path]:
+    """Writes `metrics.json`, `predictions.csv` (of the first condition), `predictions_<condition>.csv` and the plots.
+
+    Args:
+        output_dir (`str` or `Path`): the folder.
+        evaluations (`dict[str, Evaluation]`): by condition (`both`, `text`, `speech`); the first is the main one.
+        config ([`EmoBertConfig`]): of the evaluated model.
+        corpus, protocol (`str`): what was evaluated, for the record.
+        training (`dict`): of [`read_training_record`].
+        split (`str`): the evaluated split.
+        fold (`str`, *optional*): the fold of the protocol.
+
+    Returns:
+        `dict[str, Path]`: the plots by caption.
+    """
+    output_dir = Path(output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    main = next(iter(evaluations.values()))
+    write_metrics(
+        output_dir / "metrics.json",
+        corpus=corpus,
+        protocol=protocol,
+        split=split,
+        fold=fold,
+        seed=training.get("seed"),
+        n=len(main.ids),
+        label_order=label_names(config),
+        checkpoint_selection=training["checkpoint_selection"],
+        metrics={name: evaluation.metrics for name, evaluation in evaluations.items()},
+        intervals={name: evaluation.intervals for name, evaluation in evaluations.items()},
+        extra={
+            "n_by_input": {name: len(evaluation.ids) for name, evaluation in evaluations.items()},
+            "training": dict(training),
+        },
+    )
+    for index, (name, evaluation) in enumerate(evaluations.items()):
+        rows = prediction_rows(evaluation.ids, evaluation.logits, config, evaluation.labels)
+        write_predictions(output_dir / (f"predictions_{name}.csv" if index else "predictions.csv"), rows)
+    return {**_plot_main(output_dir, main, config), **_plot_conditions(output_dir, evaluations, config)}
+
+
+def evaluation_result(
+    evaluations: Mapping[str, Evaluation], *, corpus: str, protocol: str, split: str, fold: str | None = None
+) -> EvaluationResult:
+    """The evaluations as a model card tells them; arguments as in [`write_evaluations`]."""
+    (_, main), *others = evaluations.items()
+    return EvaluationResult(
+        corpus=corpus,
+        protocol=protocol if fold is None else f"{protocol}, {fold}",
+        split=split,
+        n=len(main.ids),
+        metrics=main.metrics,
+        intervals=main.intervals,
+        by_modality={f"{name} only": evaluation.metrics for name, evaluation in others},
+    )
+
+
+def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> dict[str, Path]:
+    scores = predictions_to_scores(evaluation.logits, config)
+    names = label_names(config)
+    if config.problem_type == "regression":
+        labels = evaluation.labels.reshape(len(scores), -1)
+        return {
+            f"Predicted against rated: {name}": plot_predicted_against_rated(
+                scores[:, index],
+                labels[:, index],
+                output_dir / ("predicted_against_rated.png" if len(names) == 1 else f"rated_{name}.png"),
+                score_range=config.label_range,
+                score_name=name,
+            )
+            for index, name in enumerate(names)
+        }
+    confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
+    plots = {"Reliability": plot_reliability(confidences, outcomes, output_dir / "reliability.png")}
+    if config.problem_type == "single_label_classification":
+        confusion = output_dir / "confusion_matrix.png"
+        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
+    return plots
+
+
+def _plot_conditions(
+    output_dir: Path, evaluations: Mapping[str, Evaluation], config: EmoBertConfig
+) -> dict[str, Path]:
+    metric, chance = HEADLINES[str(config.problem_type)]
+    main = next(iter(evaluations.values()))
+    if len(evaluations) < 2 or metric not in main.metrics:
+        return {}
+    plot = plot_modality_comparison(
+        {name: evaluation.metrics[metric] for name, evaluation in evaluations.items()},
+        output_dir / "modalities.png",
+        metric=metric,
+        intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
+        chance=chance,
+    )
+    return {"The same model with both inputs and with one": plot}

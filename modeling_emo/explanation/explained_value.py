@@ -1,0 +1,66 @@
+"""The one number of a prediction that an explanation takes apart: a label's log-odds, or a predicted score."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import logsigmoid
+
+from configuration_emo.configuration_emobert import EmoBertConfig
+
+from ..metrics.scores import label_names, predictions_to_scores
+
+
+def resolve_label(label: str | int | None, logits: torch.Tensor, config: EmoBertConfig) -> int:
+    """The index of the label to explain.
+
+    Args:
+        label (`str` or `int`, *optional*): a name of `config.id2label`, or an index; by default the most probable
+            label, for regression the only score.
+        logits (`torch.Tensor` of shape `(1, num_labels[, 2])`): of the prediction.
+        config ([`EmoBertConfig`]): its `problem_type` and labels.
+
+    Raises:
+        ValueError: there is no such label, or a regression has several scores and none is named.
+    """
+    names = label_names(config)
+    if isinstance(label, str) and label in names:
+        return names.index(label)
+    if isinstance(label, int) and 0 <= label < len(names):
+        return label
+    if label is not None:
+        raise ValueError(f"There is no label {label!r} to explain; the model has {', '.join(names)}.")
+    if config.problem_type == "regression":
+        if len(names) > 1:
+            raise ValueError(f"The model predicts {len(names)} scores: pass label= one of {', '.join(names)}.")
+        return 0
+    return int(predictions_to_scores(logits.float().cpu().numpy(), config)[0].argmax())
+
+
+def explained_value(logits: torch.Tensor, label: int, config: EmoBertConfig) -> torch.Tensor:
+    """What is explained, in a unit in which contributions can be added.
+
+    Args:
+        logits (`torch.Tensor` of shape `(batch, num_labels)`, or `(batch, num_labels, 2)` for one-vs-rest).
+        label (`int`): index of the label.
+        config ([`EmoBertConfig`]): its `problem_type`.
+
+    Returns:
+        `torch.Tensor` of shape `(batch,)`, float32: the log-odds `ln(p / (1 - p))` of the label's probability p, for
+        every kind of classification; for `regression` the score itself.
+
+    Example:
+        >>> import torch
+        >>> from configuration_emo import EmoBertConfig
+        >>> config = EmoBertConfig(problem_type="single_label_classification", num_labels=2)
+        >>> explained_value(torch.tensor([[3.0, 1.0]]), 0, config)
+        tensor([2.])
+    """
+    logits = logits.float()
+    if config.problem_type == "one_vs_rest_classification":
+        return logits[:, label, 1] - logits[:, label, 0]
+    if config.problem_type != "single_label_classification":
+        return logits[:, label]
+    if logits.shape[1] == 1:  # nothing to compare with
+        return logsigmoid(logits[:, label])
+    others = torch.cat([logits[:, :label], logits[:, label + 1 :]], dim=1)
+    return logits[:, label] - others.logsumexp(dim=1)

@@ -1,0 +1,1 @@
+"""torch.export, ONNX and 8 bits."""

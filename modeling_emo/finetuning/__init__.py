@@ -1,0 +1,1 @@
+"""What is trained and how: adapters, groups of parameters, unfreezing, standardised speech states."""

@@ -1,0 +1,64 @@
+"""Some of a model's labels, under other names: what a user of a trained model restricts and renames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from configuration_emo.configuration_emobert import EmoBertConfig
+
+from ..metrics.scores import label_names
+from ..metrics.values import Floats
+
+
+class LabelChoice:
+    """Which labels are reported, and how they are called.
+
+    Args:
+        config ([`EmoBertConfig`]): the model's labels and `problem_type`.
+        labels (sequence of `str` or mapping of `str` to `str`, *optional*): the labels to keep, or the labels to keep
+            with their new names; all of them if left out. Several labels may get one name: of classes that exclude
+            each other the probabilities are added, of independent ones the largest is taken.
+
+    Raises:
+        ValueError: there is no such label, none is kept, or predicted values (`regression`) would be merged.
+
+    Example:
+        >>> from configuration_emo import EmoBertConfig
+        >>> config = EmoBertConfig(id2label={0: "ang", 1: "exc", 2: "hap", 3: "xxx"})
+        >>> choice = LabelChoice(config, {"ang": "anger", "exc": "joy", "hap": "joy"})
+        >>> choice.names, choice.apply([0.2, 0.1, 0.1, 0.6]).tolist()
+        (['anger', 'joy'], [0.5, 0.5])
+    """
+
+    def __init__(self, config: EmoBertConfig, labels: Sequence[str] | Mapping[str, str] | None = None):
+        known = label_names(config)
+        if labels is None:
+            labels = known
+        renamed = dict(labels) if isinstance(labels, Mapping) else {label: label for label in labels}
+        unknown = [label for label in renamed if label not in known]
+        if unknown or not renamed or isinstance(labels, str):
+            raise ValueError(f"labels must be some of {', '.join(known)}, or a mapping from them, got {labels!r}.")
+        self.problem_type = config.problem_type
+        self.names = list(dict.fromkeys(renamed.values()))
+        if self.problem_type == "regression" and len(self.names) < len(renamed):
+            raise ValueError(f"Predicted values cannot be merged: give each a name of its own, got {labels!r}.")
+        # The indices of the labels behind each name.
+        self.members = [[known.index(label) for label in renamed if renamed[label] == name] for name in self.names]
+
+    def apply(self, scores: Sequence[float] | Floats) -> Floats:
+        """The scores of the kept labels.
+
+        Args:
+            scores (`array` of shape `(..., num_labels)`): of [`predictions_to_scores`].
+
+        Returns:
+            `array` of shape `(..., names)`: of classes that exclude each other probabilities that sum to 1 again, as
+            if the others were known to be impossible.
+        """
+        values = np.asarray(scores, dtype=np.float64)
+        if self.problem_type != "single_label_classification":
+            return np.stack([values[..., members].max(-1) for members in self.members], axis=-1)
+        kept = np.stack([values[..., members].sum(-1) for members in self.members], axis=-1)
+        return kept / np.maximum(kept.sum(-1, keepdims=True), np.finfo(np.float64).tiny)

@@ -1,0 +1,1 @@
+"""Pictures of evaluations, training, folds, timelines and explanations."""

@@ -1,0 +1,1 @@
+"""Training with Trainer: its arguments, batches, optimiser and record."""

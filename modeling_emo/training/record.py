@@ -1,0 +1,141 @@
+"""`training_record.json` beside a trained model: seed, hyper-parameters and how the checkpoint was chosen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from transformers import TrainerState, TrainingArguments
+
+from ..evaluation.model_card import TrainingRun
+
+
+RECORD_FILE = "training_record.json"
+HYPER_PARAMETERS = (
+    "learning_rate",
+    "text_encoder_learning_rate",
+    "speech_encoder_learning_rate",
+    "new_weights_learning_rate",
+    "layerwise_lr_decay",
+    "lr_scheduler_type",
+    "warmup_steps",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "max_grad_norm",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "bf16",
+    "fp16",
+    "train_sampling_strategy",
+    "max_padded_length",
+    "max_batch_rows",
+    "class_balanced_sampling",
+    "gradual_unfreezing_epochs",
+    "early_stopping_patience",
+    "freeze_text_encoder",
+    "freeze_speech_encoder",
+)
+
+
+class TrainedRun(Protocol):
+    """A `Trainer`, or a [`TrainingProgress`], after training."""
+
+    args: TrainingArguments
+    state: TrainerState
+
+
+def training_record(
+    trainer: TrainedRun, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What has to be known to repeat a training run, after `trainer.train()`.
+
+    Args:
+        trainer (`Trainer` or [`TrainingProgress`]): after training.
+        data (`dict`, *optional*): what it was trained on: `corpus`, `fingerprint` of the prepared dataset, `protocol`,
+            `fold` and `protocol_options`, in plain types.
+        hyper_parameters (mapping, *optional*): those that are not among Trainer's arguments.
+
+    Returns:
+        `dict`: `seed`, `checkpoint_selection`, `best_metric`, `epochs` trained, `processes`, `duration_s` (seconds,
+        None where Trainer did not log it), `hyper_parameters` and `data`; plain types.
+    """
+    arguments = trainer.args.to_dict()
+    runtimes = [entry["train_runtime"] for entry in trainer.state.log_history if "train_runtime" in entry]
+    return {
+        "seed": arguments["seed"],
+        "checkpoint_selection": checkpoint_selection(trainer),
+        "best_metric": trainer.state.best_metric,
+        "epochs": trainer.state.epoch,
+        "processes": trainer.args.world_size,
+        "duration_s": runtimes[-1] if runtimes else None,
+        "hyper_parameters": {
+            **{name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+            **(hyper_parameters or {}),
+        },
+        "data": None if data is None else dict(data),
+    }
+
+
+def checkpoint_selection(trainer: TrainedRun) -> str:
+    """How the model that Trainer holds after training was chosen, in plain words."""
+    arguments = trainer.args
+    if not arguments.load_best_model_at_end:
+        return "last step of training"
+    name = str(arguments.metric_for_best_model).removeprefix("eval_")
+    return f"{'highest' if arguments.greater_is_better else 'lowest'} {name} on validation, once per evaluation"
+
+
+def write_training_record(
+    trainer: TrainedRun, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+) -> Path:
+    """Writes [`training_record`] into the training's output folder and returns the path."""
+    path = Path(str(trainer.args.output_dir)) / RECORD_FILE
+    record = training_record(trainer, data=data, hyper_parameters=hyper_parameters)
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def read_training_record(folder: str | Path) -> dict[str, Any]:
+    """The record beside a model; an empty one with an honest `checkpoint_selection` where there is none."""
+    path = Path(folder) / RECORD_FILE
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))
+    return {"seed": None, "checkpoint_selection": "unknown: the model has no training record"}
+
+
+def training_run(record: Mapping[str, Any]) -> TrainingRun:
+    """The record as a model card tells it."""
+    return TrainingRun(
+        hyperparameters={**record.get("hyper_parameters", {}), "epochs trained": record.get("epochs")},
+        checkpoint_selection=record["checkpoint_selection"],
+        seed=record.get("seed"),
+        duration_seconds=record.get("duration_s"),
+    )
+
+
+def check_evaluated_data(record: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Refuses to evaluate a model on another fold of the very rows that it was trained on.
+
+    Args:
+        record (`dict`): of [`read_training_record`].
+        data (`dict`): what the model is to be evaluated on, as in [`training_record`].
+
+    Raises:
+        ValueError: both are of one prepared dataset, but not of one fold of one protocol: rows or speakers that were
+            trained on could be tested.
+    """
+    trained = record.get("data") or {}
+    if trained.get("fingerprint") != data["fingerprint"]:
+        return
+    for name in ("protocol", "fold", "protocol_options"):
+        if trained.get(name) != data[name]:
+            raise ValueError(
+                f"The model was trained with {name}={trained.get(name)!r} and would be evaluated with "
+                f"{name}={data[name]!r} of the same prepared dataset, so that what it was trained on could be tested. "
+                "Evaluate it on its own fold."
+            )

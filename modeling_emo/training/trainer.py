@@ -1,0 +1,139 @@
+"""Trainer for EmoBERT: encoders and new weights learn at their own rates."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from accelerate.data_loader import prepare_data_loader
+from huggingface_hub import ModelCard
+from torch.utils.data import DataLoader, IterableDataset, Sampler
+from transformers import EarlyStoppingCallback, PreTrainedModel
+from transformers.trainer_utils import EvalLoopOutput
+
+from ..finetuning.gradual_unfreezing import GradualUnfreezingCallback
+from ..loss import split_loss
+from ..resuming.data_order import set_epoch
+from ..resuming.resumable_trainer import ResumableTrainer
+from .arguments import EmoBertTrainingArguments
+from .batch_sampling import training_sampler
+from .batch_weighting import ignore_repeated_rows
+from .optimizer import create_optimizer
+
+
+# By which Transformers marks the cards that Trainer writes.
+_DRAFT_TAG = "generated_from_trainer"
+
+
+class EmoBertTrainer(ResumableTrainer):
+    """Transformers' `Trainer` with exact resumption and the options of [`EmoBertTrainingArguments`].
+
+    Args:
+        args ([`EmoBertTrainingArguments`]): the recipe.
+        train_data_collator (callable, *optional*): for training batches, such as one with augmentation;
+            `data_collator` makes all others. Its `set_epoch`, if it has one, is called before each epoch.
+        kwargs: as for `Trainer`: `model`, `data_collator`, `train_dataset`, `eval_dataset`, `processing_class`,
+            `compute_metrics`, `callbacks`, ...
+
+    Example:
+
+    ```python
+    >>> trainer = EmoBertTrainer(  # doctest: +SKIP
+    ...     model=model, args=args, data_collator=collator, train_dataset=train, eval_dataset=validation
+    ... )
+    >>> trainer.train()  # doctest: +SKIP
+    ```
+    """
+
+    args: EmoBertTrainingArguments
+
+    def __init__(self, *, args: EmoBertTrainingArguments, train_data_collator: Callable | None = None, **kwargs: Any):
+        super().__init__(args=args, **kwargs)
+        self.train_data_collator = self.data_collator if train_data_collator is None else train_data_collator
+        if args.early_stopping_patience is not None:
+            self.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
+        if args.gradual_unfreezing_epochs is not None:
+            self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
+
+    def create_optimizer(self, model=None) -> torch.optim.Optimizer:
+        """The optimiser that `args.optim` names, over [`parameter_groups`]."""
+        if self.optimizer is None:
+            self.optimizer = create_optimizer(cast(PreTrainedModel, self.model if model is None else model), self.args)
+        return self.optimizer
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Trainer's own, with `train_data_collator`; a stream of ready batches, such as `RowStream`, as it is."""
+        if getattr(self.train_dataset, "yields_batches_of_its_process", False):
+            return self._stream_dataloader()
+        with self._training_collator():
+            return super().get_train_dataloader()
+
+    def _stream_dataloader(self) -> DataLoader:
+        """The stream's batches on this process's device; they are shared out already."""
+        dataset = cast(IterableDataset, self.train_dataset)
+        loader: DataLoader = DataLoader(
+            dataset, batch_size=None, num_workers=self.args.dataloader_num_workers, pin_memory=False
+        )
+        options = {"num_processes": 1, "process_index": 0, "put_on_device": True, "dispatch_batches": False}
+        return prepare_data_loader(loader, self.accelerator.device, **options)
+
+    @contextlib.contextmanager
+    def _training_collator(self):
+        evaluating, self.data_collator = self.data_collator, self.train_data_collator
+        try:
+            yield
+        finally:
+            self.data_collator = evaluating
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """Trainer's draft of a card; a `README.md` in `output_dir` that is no such draft stays as it is."""
+        card = Path(str(self.args.output_dir)) / "README.md"
+        if card.is_file() and _DRAFT_TAG not in (ModelCard.load(card, ignore_metadata_errors=True).data.tags or []):
+            return
+        super().create_model_card(*args, **kwargs)
+
+    def _get_train_sampler(self, train_dataset=None) -> Sampler | None:
+        sampler = training_sampler(
+            self.train_dataset if train_dataset is None else train_dataset,
+            self.args,
+            num_labels=self.accelerator.unwrap_model(self.model).config.num_labels,
+        )
+        return super()._get_train_sampler(train_dataset) if sampler is None else sampler
+
+    def _run_epoch(self, *args, **kwargs):
+        set_epoch(kwargs["train_dataloader"], kwargs["epoch"], self.train_data_collator)
+        return super()._run_epoch(*args, **kwargs)
+
+    def _data_order(self) -> dict[str, Any]:
+        options = ("length_column_name", "max_padded_length", "max_batch_rows", "class_balanced_sampling")
+        return {**super()._data_order(), **{name: getattr(self.args, name) for name in options}}
+
+    def get_batch_samples(self, epoch_iterator, num_batches, device):
+        """The micro-batches of one step; rows that fill up the last batches of an epoch count nothing."""
+
+        def without_repeats(batch):
+            loader = self.accelerator.gradient_state.active_dataloader
+            return ignore_repeated_rows(batch, loader, self.accelerator)
+
+        return super().get_batch_samples(map(without_repeats, epoch_iterator), num_batches, device)
+
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """Trainer's, with the loss over the whole split: its own averages over batches, ragged ones included."""
+        output = super().evaluation_loop(
+            dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix=metric_key_prefix
+        )
+        name = f"{metric_key_prefix}_loss"
+        if output.metrics is not None and name in output.metrics and output.predictions is not None:
+            config = self.accelerator.unwrap_model(self.model).config
+            output.metrics[name] = split_loss(cast(Any, output.predictions), cast(Any, output.label_ids), config)
+        return output

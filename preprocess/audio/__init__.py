@@ -1,0 +1,1 @@
+"""Sound from files, addresses and bytes."""

@@ -1,0 +1,1 @@
+"""What CMU-MOSI and CMU-MOSEI share."""

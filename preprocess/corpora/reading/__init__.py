@@ -1,0 +1,1 @@
+"""What the readers share: rows, columns, collected utterances, known counts."""

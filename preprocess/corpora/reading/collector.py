@@ -1,0 +1,117 @@
+"""What all corpus readers do alike: collect utterances and problems, check recordings, refuse duplicated ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...audio.audio_check import AUDIO_CHECKS, check_audio_file
+from ...recordings.text_files import Line, clean_text
+from ...schema import SPLITS, CorpusReading, Problem, Utterance
+
+
+class UtteranceCollector:
+    """Collects one corpus's utterances; whatever cannot be used becomes a `Problem`.
+
+    An utterance without a usable recording stays as text only, and one without a transcript as speech only, each with
+    a `Problem` that says `kept`. One with neither is left out.
+
+    Args:
+        check_audio (`str`, defaults to `"header"`): how closely recordings are looked at, see `check_audio_file`.
+        keep_without_audio (`bool`, defaults to `True`): False leaves utterances without a usable recording out.
+        expects_text (`bool`, defaults to `True`): whether an utterance without a transcript is a problem.
+
+    Example:
+        >>> collector = UtteranceCollector()
+        >>> collector.add(Utterance("a", text="Hello.", label="joy"), place="list.csv, line 2")
+        >>> collector.add(Utterance("a", text="Hello?", label="joy"), place="list.csv, line 3")
+        >>> [problem.reason for problem in collector.reading().problems]
+        ['duplicated id: it was already used at list.csv, line 2']
+    """
+
+    def __init__(self, check_audio: str = "header", *, keep_without_audio: bool = True, expects_text: bool = True):
+        check_option("check_audio", check_audio, AUDIO_CHECKS)
+        self.check_audio = check_audio
+        self.keep_without_audio = keep_without_audio
+        self.expects_text = expects_text
+        self.splits: dict[str, list[Utterance]] = {}
+        self.problems: list[Problem] = []
+        self._places: dict[str, str] = {}
+
+    def add(self, utterance: Utterance, place: str, split: str = "train", *, remark: str | None = None) -> None:
+        """Takes one labelled utterance, after checking its id, its recording and its transcript.
+
+        Args:
+            utterance (`Utterance`): as read; `audio` may be a path where nothing is. Its `extra` may state a
+                `duration`, which is otherwise filled from the recording's header.
+            place (`str`): where it is listed, for the problems.
+            split (`str`, defaults to `"train"`).
+            remark (`str`, *optional*): what the reader found about the recording; becomes a problem that says `kept`.
+        """
+        if utterance.id in self._places:
+            self.problem(
+                utterance.id, place, f"duplicated id: it was already used at {self._places[utterance.id]}", split
+            )
+            return
+        self._places[utterance.id] = place
+        problems = len(self.problems)
+        if remark is not None:
+            self.problem(utterance.id, place, remark, split, kept=True)
+        utterance = self._with_checked_text(self._with_checked_audio(utterance, place, split), place, split)
+        if utterance.audio is None and (utterance.text is None or not self.keep_without_audio):
+            found = self.problems[problems:]
+            reason = "; ".join(problem.reason for problem in found) or "nothing usable: no recording and no transcript"
+            self.problems[problems:] = [Problem(utterance.id, place, reason, split)]
+            return
+        self.splits.setdefault(split, []).append(utterance)
+
+    def problem(self, id: str, place: str, reason: str, split: str | None = None, *, kept: bool = False) -> None:
+        """Notes one item that cannot be used, or (`kept`) only in part."""
+        self.problems.append(Problem(id, place, reason, split, kept))
+
+    def note_encoding(self, id: str, place: str, line: Line, split: str | None = None) -> None:
+        """Notes a line whose bytes are not UTF-8."""
+        if not line.is_utf8:
+            self.problem(id, place, "undecodable bytes: not UTF-8, read as Windows-1252", split, kept=True)
+
+    def reading(self) -> CorpusReading:
+        """What was collected, the splits in the order train, validation, test, others."""
+        names = sorted(self.splits, key=lambda name: SPLITS.index(name) if name in SPLITS else len(SPLITS))
+        return CorpusReading({name: self.splits[name] for name in names}, self.problems)
+
+    def _with_checked_audio(self, utterance: Utterance, place: str, split: str) -> Utterance:
+        seconds, reason = utterance.extra.get("duration"), None
+        if utterance.audio is not None:
+            header_seconds, reason = check_audio_file(utterance.audio, self.check_audio)
+            seconds = header_seconds if seconds is None else seconds
+        if reason is not None:
+            self.problem(utterance.id, place, reason, split, kept=True)
+        audio = None if reason is not None else utterance.audio
+        return utterance.replace(
+            audio=audio, extra={**utterance.extra, "duration": None if audio is None else seconds}
+        )
+
+    def _with_checked_text(self, utterance: Utterance, place: str, split: str) -> Utterance:
+        text = None if utterance.text is None else clean_text(utterance.text) or None
+        if text is None and self.expects_text:
+            reason = "no transcript" if utterance.text is None else "empty transcript"
+            self.problem(utterance.id, place, reason, split, kept=True)
+        return utterance.replace(text=text)
+
+
+def corpus_folder(data_dir: str | Path, layout: str) -> Path:
+    """The folder of a corpus.
+
+    Raises:
+        ValueError: it is not a folder; the message says what is expected there.
+    """
+    folder = Path(data_dir).expanduser()
+    if not folder.is_dir():
+        raise ValueError(f"data_dir={str(data_dir)!r} is not a folder. Expected: {layout}.")
+    return folder
+
+
+def check_option(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raises a ValueError where an option's value is not one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is unknown. Choose one of: {', '.join(choices)}.")

@@ -1,0 +1,1 @@
+"""The making of spoken_sentiment: rated tweets, read aloud."""

@@ -1,0 +1,1 @@
+"""What is in a corpus, as numbers, tables and a plot."""

@@ -1,0 +1,1 @@
+"""What encoders read: speech features, token ids, augmented sounds."""

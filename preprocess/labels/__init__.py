@@ -1,0 +1,1 @@
+"""Labels: their numbers, and maps between label sets."""

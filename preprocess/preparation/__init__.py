@@ -1,0 +1,1 @@
+"""A corpus as prepared rows: made once, checked, loaded, streamed."""

@@ -1,0 +1,83 @@
+"""The folds of a protocol over a prepared dataset, checked for leaks like those of a corpus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets import Dataset, DatasetDict, Features, Value
+from transformers import PreTrainedTokenizerBase
+
+from ..processing_emobert import EmoBertProcessor
+from ..protocols.folds import Fold, make_folds
+from .prepared import PreparedDataset
+
+
+# What protocols and the overlap check look at, beside the text.
+_PLACE_COLUMNS = ("id", "speaker", "session")
+
+
+def prepared_folds(prepared: PreparedDataset, protocol: str, **options: Any) -> list[Fold]:
+    """The folds of a protocol over the rows of a prepared dataset; a fold that leaks is refused.
+
+    A prepared dataset holds no text, so texts are compared as their token ids say them: texts that differ only in
+    what the tokenizer does not see (or behind `max_text_length`) count as the same.
+
+    Args:
+        prepared (`PreparedDataset`): of `load_prepared`.
+        protocol (`str`): one of `preprocess.protocols.folds.PROTOCOLS`.
+        **options: of `make_folds`: `by`, `allow` (`("text",)` for EmoDB, whose actors all speak the same sentences)
+            and those of the protocol, for example `validation_fraction`.
+
+    Returns:
+        `list[Fold]`: with the row numbers of `pooled(prepared.datasets)`.
+
+    Raises:
+        ValueError: as `make_folds`.
+
+    Example:
+        >>> prepared = load_prepared("outputs/emodb/data")  # doctest: +SKIP
+        >>> folds = prepared_folds(prepared, "leave-one-speaker-out", allow=("text",))  # doctest: +SKIP
+        >>> folds[0].name  # doctest: +SKIP
+        'speaker=03'
+    """
+    tokenizer = EmoBertProcessor.from_pretrained(prepared.processor_dir).tokenizer
+    places = DatasetDict({name: _places(split, tokenizer) for name, split in prepared.datasets.items()})
+    return make_folds(places, protocol, **options)
+
+
+def select_fold(prepared: PreparedDataset, protocol: str, fold: str | None = None, **options: Any) -> DatasetDict:
+    """One fold's rows of a prepared dataset as `train`, `validation` (where the fold has one) and `test`.
+
+    Args:
+        prepared (`PreparedDataset`): of `load_prepared`.
+        protocol (`str`): one of `preprocess.protocols.folds.PROTOCOLS`.
+        fold (`str`, *optional*): its name, for example `"speaker=03"`; may be left out where there is only one.
+        **options: as for `prepared_folds`.
+
+    Raises:
+        ValueError: the protocol has no such fold (those there are are listed), or as `make_folds`.
+
+    Example:
+        >>> splits = select_fold(  # doctest: +SKIP
+        ...     prepared, "leave-one-speaker-out", "speaker=03", allow=("text",), validation_fraction=0
+        ... )
+        >>> sorted(splits)  # doctest: +SKIP
+        ['test', 'train']
+    """
+    folds = {candidate.name: candidate for candidate in prepared_folds(prepared, protocol, **options)}
+    if fold is None and len(folds) == 1:
+        (fold,) = folds
+    if fold not in folds:
+        asked = "No fold is named" if fold is None else f"There is no fold {fold!r}"
+        raise ValueError(f"{asked}: {protocol} has the folds {', '.join(folds)} here. Choose one of them.")
+    return folds[fold].select(prepared.datasets)
+
+
+def _places(split: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    """Id, speaker, session and text of each row; a row without text has None."""
+    rows = split.with_format(None)
+    # Special tokens stay in: a text of nothing but unknown words is not an empty one.
+    texts = [tokenizer.decode(ids) if len(ids) else None for ids in rows["input_ids"][:]]
+    columns = {**{name: rows[name][:] for name in _PLACE_COLUMNS}, "text": texts}
+    # Without types, a column of None only could not be pooled with the same column of another split.
+    return Dataset.from_dict(columns, features=Features(dict.fromkeys(columns, Value("string"))))

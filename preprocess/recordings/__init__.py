@@ -1,0 +1,1 @@
+"""Recordings of any length: found in folders, cut into windows or sentences."""

@@ -1,0 +1,1 @@
+"""Speech as discrete codes, in many processes and after a kill."""

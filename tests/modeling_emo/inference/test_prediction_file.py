@@ -1,0 +1,101 @@
+import csv
+import json
+
+import pytest
+
+from modeling_emo import EmotionRecognitionPipeline
+from modeling_emo.inference.prediction_file import PredictionCounts, PredictionFile, predict_to_file
+from tests.tiny import tiny_processor, write_tone
+from tests.tiny_models import emobert
+
+
+LABELS = {0: "angry", 1: "happy", 2: "sad"}
+SETTINGS = {"model": "tiny", "chunk_length_s": None}
+
+
+@pytest.fixture(scope="module")
+def recognise():
+    model = emobert("moonshine", id2label=LABELS)
+    return EmotionRecognitionPipeline(model=model, processor=tiny_processor(), device=-1)
+
+
+@pytest.fixture
+def utterances(tmp_path):
+    """Five recordings, the second of which is not one."""
+    rows = []
+    for index in range(5):
+        write_tone(tmp_path / f"{index}.wav", 0.2 + 0.1 * index)
+        rows.append({"audio": str(tmp_path / f"{index}.wav"), "text": "how nice" if index % 2 else None})
+    (tmp_path / "1.wav").write_bytes(b"no sound")
+    return rows
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_each_utterance_is_a_line_or_listed_as_skipped(recognise, utterances, tmp_path):
+    counts = predict_to_file(recognise, utterances, tmp_path / "out" / "a.jsonl", settings=SETTINGS, batch_size=2)
+    assert counts == PredictionCounts(predicted=4, resumed=0, skipped=1)
+    rows = lines(tmp_path / "out" / "a.jsonl")
+    good = [utterance for index, utterance in enumerate(utterances) if index != 1]
+    for row, utterance in zip(rows, good, strict=True):
+        assert row["input"] == utterance and row["text"] == utterance["text"]
+        expected = recognise(utterance)
+        assert [entry["label"] for entry in row["predictions"]] == [entry["label"] for entry in expected]
+        assert row["predictions"][0]["score"] == pytest.approx(expected[0]["score"], abs=1e-5)
+    (problem,) = lines(tmp_path / "out" / "a_skipped.jsonl")
+    assert problem["id"] == utterances[1]["audio"] and "not a sound" in problem["reason"]
+
+
+def test_a_torn_line_is_predicted_again_and_the_finished_are_not(recognise, utterances, tmp_path):
+    path = tmp_path / "a.jsonl"
+    predict_to_file(recognise, utterances, path, settings=SETTINGS)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) - 40])  # as a kill leaves it: the last of four lines is torn
+    asked = []
+
+    def spy(inputs, **options):
+        return recognise((asked.append(one) or one for one in inputs), **options)
+
+    counts = predict_to_file(spy, utterances, path, settings=SETTINGS)
+    assert counts == PredictionCounts(predicted=4, resumed=3, skipped=1)
+    assert [one["audio"] for one in asked] == [utterances[1]["audio"], utterances[4]["audio"]]
+    assert path.read_bytes() == whole
+    write_tone(utterances[1]["audio"], 0.3)  # the broken file was mended
+    assert predict_to_file(recognise, utterances, path, settings=SETTINGS) == PredictionCounts(5, 4, 0)
+    assert (tmp_path / "a_skipped.jsonl").read_text() == ""
+    assert predict_to_file(recognise, utterances, path, settings=SETTINGS) == PredictionCounts(5, 5, 0)
+    assert len(lines(path)) == 5
+
+
+def test_other_settings_are_refused(recognise, utterances, tmp_path):
+    predict_to_file(recognise, utterances[:1], tmp_path / "a.jsonl", settings=SETTINGS)
+    with pytest.raises(ValueError, match="a.jsonl has predictions with another chunk_length_s. Remove it"):
+        PredictionFile(tmp_path / "a.jsonl", {**SETTINGS, "chunk_length_s": 10})
+    with pytest.raises(ValueError, match="a.json: predictions are written as .jsonl or .csv"):
+        PredictionFile(tmp_path / "a.json", SETTINGS)
+
+
+def test_a_table_has_a_row_for_each_segment(recognise, utterances, tmp_path):
+    options = {"settings": SETTINGS, "chunk_length_s": 0.3, "stride_length_s": 0.0}
+    predict_to_file(recognise, [utterances[0], utterances[4]], tmp_path / "a.csv", **options)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["audio", "start", "end", "text", "score_angry", "score_happy", "score_sad"]
+    assert [(row["audio"][-5:], row["start"], row["end"]) for row in rows] == [
+        ("0.wav", "0.0", "0.2"),
+        ("4.wav", "0.0", "0.3"),
+        ("4.wav", "0.3", "0.6"),
+    ]
+    for row in rows:
+        assert sum(float(row[f"score_{name}"]) for name in LABELS.values()) == pytest.approx(1)
+    assert len(lines(tmp_path / "a.jsonl")[1]["chunks"]) == 2
+
+
+def test_a_table_without_a_timeline_has_no_times(recognise, tmp_path):
+    predict_to_file(recognise, [{"audio": None, "text": "so sad"}], tmp_path / "a.csv", settings=SETTINGS, top_k=1)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["audio"], row["start"], row["text"]) == ("", "", "so sad")
+    assert len(row) == 5  # the one label that was asked for

@@ -1,0 +1,170 @@
+"""Fusion against closed forms: torch's own multi-head attention and NumPy's moments, in float64."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from modeling_emo.fusion import CoAttention, CoAttentionLayer, CoAttentionStack, Pooling, StandIn
+from tests.tiny_models import emobert, emobert_config, ragged_batch
+
+
+MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]).bool()
+
+
+def reference_attention(module, query, sequence, mask):
+    """The same weights in torch's `multi_head_attention_forward`, which forms all keys and values."""
+    size = module.q_proj.in_features
+    attended, weights = nn.functional.multi_head_attention_forward(
+        query[None],
+        sequence.transpose(0, 1),
+        sequence.transpose(0, 1),
+        size,
+        module.num_heads,
+        None,
+        torch.cat([module.q_proj.bias, module.k_proj.bias, module.v_proj.bias]),
+        None,
+        None,
+        False,
+        0.0,
+        module.out_proj.weight,
+        module.out_proj.bias,
+        training=False,
+        key_padding_mask=~mask,
+        need_weights=True,
+        use_separate_proj_weight=True,
+        q_proj_weight=module.q_proj.weight,
+        k_proj_weight=module.k_proj.weight,
+        v_proj_weight=module.v_proj.weight,
+        average_attn_weights=False,
+    )
+    return attended[0], weights[:, :, 0]
+
+
+@pytest.fixture
+def attention():
+    torch.manual_seed(0)
+    return CoAttention(query_size=12, sequence_size=7, num_heads=3, dropout=0.0).double()
+
+
+def test_co_attention_is_multi_head_attention_of_one_query(attention):
+    query, sequence = torch.randn(2, 12).double(), torch.randn(2, 5, 7).double()
+    attended, weights = attention(query, sequence, MASK)
+    expected, expected_weights = reference_attention(attention, query, sequence, MASK)
+    torch.testing.assert_close(attended, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(weights, expected_weights, atol=1e-6, rtol=0)
+    assert not weights[1, :, 2:].any()
+
+
+def test_a_layer_adds_its_query_and_nothing_else(attention):
+    layer = CoAttentionLayer(emobert_config(num_co_attention_heads=4), 32, 7).eval()
+    query, sequence = torch.randn(2, 32), torch.randn(2, 5, 7)
+    vector, _ = layer(query, sequence, MASK)
+    expected, _ = reference_attention(layer.attention, query, sequence, MASK)
+    torch.testing.assert_close(vector, query + expected, atol=1e-6, rtol=0)
+
+
+def test_each_further_layer_asks_the_raw_sequence_again():
+    torch.manual_seed(0)
+    stack = CoAttentionStack(emobert_config(num_co_attention_layers=3), 32, 7).eval()
+    query, sequence = torch.randn(2, 32), torch.randn(2, 5, 7)
+    expected = query
+    for layer in stack.layers:
+        expected = expected + reference_attention(layer.attention, expected, sequence, MASK)[0]
+    vector, weights = stack(query, sequence, MASK)
+    torch.testing.assert_close(vector, expected, atol=1e-5, rtol=0)
+    assert len(weights) == 3
+
+
+def test_the_feed_forward_variant_is_a_post_norm_block():
+    torch.manual_seed(0)
+    layer = CoAttentionLayer(emobert_config(co_attention_feed_forward=True), 32, 7).eval()
+    query, sequence = torch.randn(2, 32), torch.randn(2, 5, 7)
+    block = layer.feed_forward
+    normed = block.attention_norm(query + reference_attention(layer.attention, query, sequence, MASK)[0])
+    hidden = block.up(normed)
+    gelu = hidden * 0.5 * (1 + torch.erf(hidden / math.sqrt(2)))
+    expected = block.output_norm(normed + block.down(gelu))
+    torch.testing.assert_close(layer(query, sequence, MASK)[0], expected, atol=1e-5, rtol=0)
+
+
+def test_attention_dropout_keeps_the_expected_value():
+    torch.manual_seed(0)
+    attention = CoAttention(8, 8, 2, dropout=0.25)
+    query, sequence = torch.randn(1, 8), torch.randn(1, 6, 8)
+    mask = torch.ones(1, 6, dtype=torch.bool)
+    exact = attention.eval()(query, sequence, mask)[0]
+    attention.train()
+    many = attention(query.expand(60_000, -1), sequence.expand(60_000, -1, -1), mask.expand(60_000, -1))[0]
+    torch.testing.assert_close(many.mean(0, keepdim=True), exact, atol=5e-3, rtol=0)
+    assert many.std(0).min() > 1e-3
+
+
+@torch.no_grad()
+def test_shallow_fusion_is_a_linear_layer_on_both_first_vectors():
+    model = emobert(fusion="shallow")
+    batch = ragged_batch()
+    output = model(**batch)
+    text = model.emobert.text_encoder(batch["input_ids"][:3], batch["attention_mask"][:3]).last_hidden_state[:, 0]
+    speech = model.emobert.speech_encoder(
+        batch["speech_input_ids"][:3], batch["speech_attention_mask"][:3]
+    ).last_hidden_state[:, 0]
+    expected = torch.cat([text, speech], -1) @ model.classifier.weight.T + model.classifier.bias
+    torch.testing.assert_close(output.logits[:3], expected, atol=1e-5, rtol=0)
+    assert output.text_to_speech is None and output.co_attentions is None
+
+
+@torch.no_grad()
+def test_co_attention_fusion_looks_from_each_side_at_the_other():
+    model = emobert()
+    batch = {name: value[:3] for name, value in ragged_batch().items()}
+    output = model(**batch)
+    text, speech = output.text_last_hidden_state, output.speech_last_hidden_state
+    t2a = model.emobert.text_to_speech.layers[0].attention
+    a2t = model.emobert.speech_to_text.layers[0].attention
+    text_mask, speech_mask = batch["attention_mask"].bool(), batch["speech_attention_mask"].bool()
+    expected_text = text[:, 0] + reference_attention(t2a, text[:, 0], speech, speech_mask)[0]
+    expected_speech = speech[:, 0] + reference_attention(a2t, speech[:, 0], text, text_mask)[0]
+    torch.testing.assert_close(output.text_to_speech, expected_text, atol=1e-5, rtol=0)
+    torch.testing.assert_close(output.speech_to_text, expected_speech, atol=1e-5, rtol=0)
+    expected = torch.cat([expected_text, expected_speech], -1) @ model.classifier.weight.T + model.classifier.bias
+    torch.testing.assert_close(output.logits, expected, atol=1e-5, rtol=0)
+
+
+def test_pooling_counts_valid_positions_only():
+    torch.manual_seed(0)
+    sequence = torch.randn(2, 5, 3).double()
+    rows = [sequence[0].numpy(), sequence[1, :2].numpy()]
+    means = np.stack([row.mean(0) for row in rows])
+    deviations = np.stack([np.sqrt(row.var(0) + 1e-5) for row in rows])
+    np.testing.assert_array_equal(Pooling(3, "cls")(sequence, MASK), sequence[:, 0])
+    np.testing.assert_allclose(Pooling(3, "mean")(sequence, MASK), means, rtol=1e-6)
+    np.testing.assert_allclose(Pooling(3, "mean_std")(sequence, MASK), np.hstack([means, deviations]), rtol=1e-5)
+
+
+def test_attention_pooling_is_a_softmax_over_valid_positions():
+    torch.manual_seed(0)
+    sequence = torch.randn(2, 5, 3)
+    pooling = Pooling(3, "attention")
+    scores = (sequence @ pooling.score.weight.T + pooling.score.bias).squeeze(-1)
+    expected = torch.stack([scores[0].softmax(0) @ sequence[0], scores[1, :2].softmax(0) @ sequence[1, :2]])
+    torch.testing.assert_close(pooling(sequence, MASK), expected)
+
+
+def test_the_deviation_of_a_single_frame_has_a_finite_gradient():
+    sequence = torch.randn(1, 1, 3, requires_grad=True)
+    Pooling(3, "mean_std")(sequence, torch.ones(1, 1, dtype=torch.bool)).sum().backward()
+    assert torch.isfinite(sequence.grad).all()
+
+
+def test_a_stand_in_takes_the_first_position_and_lets_no_gradient_through():
+    stand_in = StandIn(3)
+    nn.init.normal_(stand_in.embedding)
+    sequence = torch.randn(2, 5, 3, requires_grad=True)
+    replaced, mask = stand_in(sequence, MASK, torch.tensor([True, False]))
+    assert torch.equal(replaced[0], sequence[0]) and torch.equal(mask[0], MASK[0])
+    assert torch.equal(replaced[1, 0], stand_in.embedding) and mask[1].tolist() == [True] + [False] * 4
+    replaced.sum().backward()
+    assert not sequence.grad[1].any() and torch.equal(stand_in.embedding.grad, torch.ones(3))

@@ -1,0 +1,95 @@
+"""Named and given label maps: what they rename, leave out and refuse."""
+
+import json
+
+import pytest
+
+from preprocess.labels.label_maps import LABEL_MAPS, LabelMap, apply_label_map, resolve_label_map
+from preprocess.schema import CorpusReading, Problem, Utterance
+
+
+def reading_of(*labels):
+    return CorpusReading({"train": [Utterance(str(i), text="x", label=label) for i, label in enumerate(labels)]})
+
+
+def labels_of(reading):
+    return [utterance.label for utterance in reading.splits["train"]]
+
+
+def test_the_paper_s_four_classes_merge_excited_into_happy_and_leave_the_rest_out():
+    mapped = apply_label_map(reading_of("exc", "hap", "fru", "neu", "sad", "ang", "xxx"), "iemocap-4-class")
+    assert labels_of(mapped) == ["happy", "happy", "neutral", "sad", "angry"]
+    assert mapped.problems == [
+        Problem("2", "label map, split train", "left out by the label map: 'fru'", "train"),
+        Problem("6", "label map, split train", "left out by the label map: 'xxx'", "train"),
+    ]
+    assert LABEL_MAPS["iemocap-4-class"].names == ("neutral", "sad", "angry", "happy")
+
+
+@pytest.mark.parametrize(
+    ("name", "scores", "expected"),
+    [
+        ("score-binary-has0", [-0.2, 0.0, -0.0, 3.0], ["negative", "non-negative", "non-negative", "non-negative"]),
+        ("score-binary-non0", [-0.2, 0.2, 3.0], ["negative", "positive", "positive"]),
+        ("score-7-class", [-4.0, -2.5, -1.5, -0.5, 0.5, 1.5, 2.4, 2.6], ["-3", "-2", "-2", "0", "0", "2", "2", "3"]),
+    ],
+)
+def test_scores_become_classes(name, scores, expected):
+    mapped = apply_label_map(reading_of(*scores), name)
+    assert labels_of(mapped) == expected
+    assert set(expected) <= set(LABEL_MAPS[name].names)
+
+
+def test_a_zero_score_is_neither_negative_nor_positive():
+    mapped = apply_label_map(reading_of(1.0, 0.0), "score-binary-non0")
+    assert labels_of(mapped) == ["positive"]
+    assert mapped.problems[0].reason == "left out by the label map: 0.0"
+
+
+def test_renaming_keeps_other_labels_and_restricting_does_not():
+    given = reading_of("exc", "fru", None)
+    assert labels_of(apply_label_map(given, {"exc": "hap"})) == ["hap", "fru", None]
+    assert labels_of(apply_label_map(given, {"exc": "hap"}, only_mapped=True)) == ["hap", None]
+    assert labels_of(given) == ["exc", "fru", None]
+
+
+def test_several_labels_of_one_utterance():
+    mapped = apply_label_map(
+        reading_of(["happy", "excited", "sad"], ["sad"], []), {"excited": "happy", "happy": "happy", "sad": None}
+    )
+    assert labels_of(mapped) == [["happy"], [], []]
+
+
+def test_numbers_written_as_labels_can_be_named():
+    assert labels_of(apply_label_map(reading_of(1.0, 0.0), {"1": "joy", "0": "anger"})) == ["joy", "anger"]
+
+
+def test_maps_from_files_and_pairs(tmp_path):
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps({"joy": "happy", "fear": None}), encoding="utf-8")
+    assert resolve_label_map(path) == LabelMap({"joy": "happy", "fear": None})
+    assert resolve_label_map('{"joy": "happy", "fear": null}') == LabelMap({"joy": "happy", "fear": None})
+    assert resolve_label_map("joy=happy, fear=", only_mapped=True) == LabelMap(
+        {"joy": "happy", "fear": None}, only_mapped=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("label_map", "message"),
+    [
+        ("iemocap-5-class", "'iemocap-5-class' is unknown.*iemocap-4-class.*emodb-7-class"),
+        ("missing.json", "missing.json cannot be read"),
+        ('{"joy": ', "given as JSON cannot be read"),
+        ({"joy": 1}, "'joy': 1"),
+        ({"joy": "happy", "sadness": None}, "leaves no utterance. The labels are: sadness"),
+        ("score-7-class", "is for scores, got the label 'sadness'"),
+    ],
+)
+def test_unusable_maps_are_named(label_map, message):
+    with pytest.raises(ValueError, match=message):
+        apply_label_map(reading_of("sadness"), label_map)
+
+
+def test_scores_in_a_list_cannot_be_renamed():
+    with pytest.raises(ValueError, match=r"\[2.5, 3.0, 3.0\]"):
+        apply_label_map(reading_of([2.5, 3.0, 3.0]), {"exc": "hap"})

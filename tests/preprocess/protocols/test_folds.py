@@ -1,0 +1,175 @@
+"""Protocols: which rows each fold holds, that validation comes from training speakers, and that leaks are refused."""
+
+import pytest
+from datasets import Dataset, DatasetDict
+
+from preprocess.protocols.folds import (
+    PROTOCOLS,
+    Fold,
+    carve_validation,
+    check_no_overlap,
+    make_folds,
+    pooled,
+    speaker_k_fold,
+)
+
+
+def corpus(num_speakers=10, per_speaker=3):
+    """Speakers come two to a session, as in IEMOCAP; texts are all different."""
+    rows = [
+        {
+            "id": f"{speaker}-{number}",
+            "text": f"sentence {speaker} {number}",
+            "speaker": f"Ses{speaker // 2 + 1:02d}{'FM'[speaker % 2]}",
+            "session": f"Ses{speaker // 2 + 1:02d}",
+        }
+        for number in range(per_speaker)
+        for speaker in range(num_speakers)
+    ]
+    return Dataset.from_list(rows)
+
+
+def values(dataset, rows, column):
+    return {pooled(dataset)[column][row] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "column", "num_folds"),
+    [("leave-one-session-out", "session", 5), ("leave-one-speaker-out", "speaker", 10)],
+)
+def test_each_group_is_tested_once_and_nothing_is_lost(protocol, column, num_folds):
+    rows = corpus()
+    folds = make_folds(rows, protocol, validation_fraction=0.25)
+
+    assert [fold.name for fold in folds] == [f"{column}={name}" for name in sorted(set(rows[column]))]
+    assert len(folds) == num_folds
+    for fold in folds:
+        assert values(rows, fold.test, column) == {fold.name.partition("=")[2]}
+        assert sorted(fold.train + fold.validation + fold.test) == list(range(30))
+        assert values(rows, fold.train, "speaker").isdisjoint(values(rows, fold.validation, "speaker"))
+        assert len(values(rows, fold.validation, "speaker")) == 2
+    assert sorted(row for fold in folds for row in fold.test) == list(range(30))
+
+
+def test_k_folds_deal_the_speakers_out_evenly():
+    rows = corpus(num_speakers=7)
+    folds = make_folds(rows, "speaker-k-fold", num_folds=3, seed=1)
+    assert sorted(len(values(rows, fold.test, "speaker")) for fold in folds) == [2, 2, 3]
+    assert sorted(row for fold in folds for row in fold.test) == list(range(21))
+
+
+def test_folds_depend_on_the_seed_alone():
+    rows = corpus()
+    assert speaker_k_fold(rows, seed=3) == speaker_k_fold(rows, seed=3)
+    assert speaker_k_fold(rows, seed=3) != speaker_k_fold(rows, seed=4)
+
+
+def test_each_fold_draws_its_validation_speakers_anew():
+    rows = corpus()
+    places = set()
+    for fold in make_folds(rows, "leave-one-speaker-out"):
+        others = sorted(set(rows["speaker"]) - values(rows, fold.test, "speaker"))
+        places |= {others.index(speaker) for speaker in values(rows, fold.validation, "speaker")}
+    assert len(places) > 3
+
+
+def test_the_paper_s_session_split():
+    rows = corpus()
+    (fold,) = make_folds(rows, "paper-session-split")
+    assert values(rows, fold.train, "session") == {"Ses01", "Ses02", "Ses03"}
+    assert values(rows, fold.validation, "session") == {"Ses04"}
+    assert values(rows, fold.test, "session") == {"Ses05"}
+    with pytest.raises(ValueError, match="No row is of session Ses05; there are Ses01, Ses02, Ses03, Ses04"):
+        make_folds(corpus(num_speakers=8), "paper-session-split")
+    with pytest.raises(ValueError, match="Ses05 is named for more than one part"):
+        make_folds(rows, "paper-session-split", validation_sessions=("Ses05",))
+
+
+def test_the_official_split_is_taken_as_it_is():
+    rows = corpus(num_speakers=6)
+    splits = DatasetDict(test=rows.select([4, 5, 10]), train=rows.select([0, 1, 6, 7]), validation=rows.select([2, 3]))
+    (fold,) = make_folds(splits, "official-split")
+    assert fold == Fold("official", (0, 1, 2, 3), (4, 5), (6, 7, 8))
+    selected = fold.select(splits)
+    assert {name: part["id"][:] for name, part in selected.items()} == {
+        "train": ["0-0", "1-0", "0-1", "1-1"],
+        "validation": ["2-0", "3-0"],
+        "test": ["4-0", "5-0", "4-1"],
+    }
+
+
+def test_a_missing_validation_part_is_carved_from_training_speakers_only():
+    rows = corpus(num_speakers=6)
+    train = [row for row, speaker in enumerate(rows["speaker"]) if speaker < "Ses03"]
+    splits = DatasetDict(train=rows.select(train), test=rows.select(sorted(set(range(18)) - set(train))))
+    (fold,) = make_folds(splits, "official-split")
+    assert len(values(splits, fold.validation, "speaker")) == 1
+    assert values(splits, fold.validation, "speaker") < set(splits["train"]["speaker"])
+    assert sorted(fold.train + fold.validation) == list(range(12))
+
+
+def test_columns_that_are_empty_in_one_split_can_be_pooled():
+    audio = {"train": [None, None], "test": ["a.wav", "b.wav"]}
+    splits = DatasetDict({name: Dataset.from_dict({"audio": paths}) for name, paths in audio.items()})
+    assert pooled(splits)["audio"][:] == [None, None, "a.wav", "b.wav"]
+
+
+@pytest.mark.parametrize(
+    ("fold", "changes", "message"),
+    [
+        (Fold("f", (0,), (), (10,)), {}, "train and test share 1 speaker \\(Ses01F\\).*allow=\\('speaker',\\)"),
+        (Fold("f", (0,), (1, 11), (2,)), {"speaker": {11: "Ses02F"}}, "validation and test share 1 speaker"),
+        (Fold("f", (0,), (), (1,)), {"id": {1: "0-0"}}, "train and test share 1 id \\(0-0\\)"),
+        (Fold("f", (0,), (), (1,)), {"text": {1: " Sentence  0 0"}}, "train and test share 1 text \\(sentence 0 0\\)"),
+        (Fold("f", (0, 1), (1,), (2,)), {"speaker": {1: None}, "id": {1: None}}, "train and validation share 1 row"),
+    ],
+)
+def test_a_leak_is_refused_and_named(fold, changes, message):
+    rows = corpus().to_dict()
+    for column, cells in changes.items():
+        for row, value in cells.items():
+            rows[column][row] = value
+    with pytest.raises(ValueError, match=f"Fold 'f' leaks: .*{message}"):
+        check_no_overlap(fold, Dataset.from_dict(rows))
+
+
+def test_an_overlap_by_design_must_be_allowed_by_name():
+    rows = corpus(num_speakers=3).map(lambda row: {"text": row["text"][-1]})
+    with pytest.raises(ValueError, match="share 3 text .0, 1, 2.*allow=..text"):
+        make_folds(rows, "leave-one-speaker-out")
+    assert len(make_folds(rows, "leave-one-speaker-out", allow=("text",))) == 3
+    with pytest.raises(ValueError, match="leaks"):
+        make_folds(rows, "leave-one-speaker-out", allow=("speaker",))
+
+
+def test_a_prepared_dataset_is_compared_by_its_token_ids():
+    rows = Dataset.from_dict({"id": ["a", "b"], "speaker": ["x", "y"], "input_ids": [[0, 7, 2], [0, 7, 2]]})
+    with pytest.raises(ValueError, match="no column 'text'; its columns are id, speaker, input_ids"):
+        make_folds(rows, "leave-one-speaker-out", validation_fraction=0)
+    with pytest.raises(ValueError, match="share 1 input_ids"):
+        make_folds(rows, "leave-one-speaker-out", validation_fraction=0, by=("speaker", "input_ids"))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rows: make_folds(rows, "random"), "Unknown protocol 'random'.*speaker-k-fold"),
+        (lambda rows: make_folds(rows, "official-split"), "train and test is not there"),
+        (lambda rows: make_folds(rows, "speaker-k-fold", num_folds=11), "number of speakers \\(10\\), got 11"),
+        (lambda rows: carve_validation(rows, [0, 10], validation_fraction=0.1), "1 of the 1 training groups"),
+        (lambda rows: carve_validation(rows, [0], validation_fraction=1.0), "must be in \\[0, 1\\), got 1.0"),
+        (lambda rows: make_folds(rows.select([0, 10]), "leave-one-speaker-out"), "at least 2 are needed"),
+        (lambda rows: make_folds(rows.remove_columns("session"), "leave-one-session-out"), "no column 'session'"),
+    ],
+)
+def test_protocols_that_do_not_fit_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(corpus())
+
+
+@pytest.mark.parametrize("protocol", ["leave-one-speaker-out", "speaker-k-fold"])
+def test_rows_without_a_speaker_cannot_be_placed(protocol):
+    rows = corpus().map(lambda row: {"speaker": None if row["id"] == "4-0" else row["speaker"]})
+    assert protocol in PROTOCOLS
+    with pytest.raises(ValueError, match="1 rows have no speaker \\(the first is row 4\\)"):
+        make_folds(rows, protocol)

@@ -1,0 +1,67 @@
+"""Validation taken out of train by whole groups; the corpus's own validation part becomes dev."""
+
+import pytest
+
+from preprocess.corpora import read_corpus
+from preprocess.protocols.validation_split import validation_from_train
+from preprocess.schema import CorpusReading, Problem, Utterance
+from tests.preprocess.corpora.corpus_trees import meld_row, write_meld_table
+
+
+def reading(validation=True):
+    rows = [Utterance(f"t{n}", text="x", speaker=f"s{n % 5}", session=f"d{n // 4}") for n in range(40)]
+    splits = {"train": rows, "test": [Utterance("e0", text="x")]}
+    if validation:
+        splits["validation"] = [Utterance("v0", text="x"), Utterance("v1", text="x")]
+    return CorpusReading(splits, [Problem("v2", "list, line 3", "no label", "validation")])
+
+
+@pytest.mark.parametrize(("by", "fraction", "groups"), [("session", 0.2, 2), ("speaker", 0.1, 1)])
+def test_whole_groups_are_taken(by, fraction, groups):
+    given = reading()
+    taken = validation_from_train(given, by=by, fraction=fraction, seed=3)
+
+    parts = {split: {getattr(u, by) for u in taken.splits[split]} for split in ("train", "validation")}
+    assert parts["train"].isdisjoint(parts["validation"]) and len(parts["validation"]) == groups
+    assert sorted(u.id for split in parts for u in taken.splits[split]) == sorted(u.id for u in given.splits["train"])
+    assert [u.id for u in taken.splits["dev"]] == ["v0", "v1"]
+    assert [u.id for u in taken.splits["test"]] == ["e0"]
+    assert taken.problems == [Problem("v2", "list, line 3", "no label", "dev")]
+    assert list(given.splits) == ["train", "test", "validation"] and len(given.splits["train"]) == 40
+
+
+def test_the_seed_decides():
+    def chosen(seed):
+        return {u.session for u in validation_from_train(reading(), by="session", seed=seed).splits["validation"]}
+
+    assert chosen(0) == chosen(0)
+    assert len({tuple(chosen(seed)) for seed in range(8)}) > 2
+
+
+def test_through_the_corpus_options_of_meld(tmp_path):
+    rows = [meld_row(b"Hey!", b"All", b"joy", b"positive", number // 2, number % 2) for number in range(12)]
+    write_meld_table(tmp_path / "train_sent_emo.csv", rows)
+    write_meld_table(tmp_path / "dev_sent_emo.csv", rows[:3])
+    found = read_corpus("meld", tmp_path, validation_from_train={"by": "session", "fraction": 0.34})
+    assert {split: len(utterances) for split, utterances in found.splits.items()} == {
+        "train": 8,
+        "validation": 4,
+        "dev": 3,
+    }
+    assert set(found.to_dataset_dict()) == {"train", "validation", "dev"}
+    assert {problem.split for problem in found.problems if problem.id.startswith("dev_dia")} == {"dev"}
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "message"),
+    [
+        (reading(), {"by": "text"}, "by='text' is unknown. Choose one of: speaker, session"),
+        (reading(), {"fraction": 1.0}, r"must be in \[0, 1\), got 1.0"),
+        (reading(), {"fraction": 0.99}, "5 of the 5 training groups would validate"),
+        (CorpusReading({"train": [Utterance("a")]}), {}, r"1 training rows have no speaker \(the first is a\)"),
+        (CorpusReading({"test": [Utterance("a", speaker="b")]}), {}, "no train split, so no validation part"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused(given, options, message):
+    with pytest.raises(ValueError, match=message):
+        validation_from_train(given, **options)
