@@ -161,9 +161,7 @@ class DataArguments(FoldArguments):
     )
     augmentation: dict | str | None = field(
         default=None,
-        metadata={
-            "help": "Random changes to training speech, see preprocess.make_augmentation; a mapping or JSON."
-        },
+        metadata={"help": "Random changes to training speech, see preprocess.make_augmentation; a mapping or JSON."},
     )
 
     def __post_init__(self):

@@ -1,12 +1,10 @@
 """EmoBERT's models; importing this package registers them with Transformers' auto classes."""
 
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
-
 from configuration_emo import EmoBertConfig, VqWav2VecConfig
 
 from .finetuning.lora import add_lora
 from .finetuning.standardization import fit_speech_standardization
-from .inference.pipeline import EmotionRecognitionPipeline, register_pipeline
+from .inference.pipeline import EmotionRecognitionPipeline
 from .metrics.compute_metrics import compute_metrics_for
 from .modeling_emobert import (
     EmoBertForSequenceClassification,
@@ -16,17 +14,13 @@ from .modeling_emobert import (
     EmoBertSequenceClassifierOutput,
 )
 from .modeling_vq_wav2vec import VqWav2VecModel
+from .registration import register
 from .resuming.checkpoint import last_whole_checkpoint, seal, writing_checkpoint
 from .training.arguments import EmoBertTrainingArguments
 from .training.trainer import EmoBertTrainer
 
 
-AutoConfig.register("emobert", EmoBertConfig, exist_ok=True)
-AutoConfig.register("vq_wav2vec", VqWav2VecConfig, exist_ok=True)
-AutoModel.register(EmoBertConfig, EmoBertModel, exist_ok=True)
-AutoModel.register(VqWav2VecConfig, VqWav2VecModel, exist_ok=True)
-AutoModelForSequenceClassification.register(EmoBertConfig, EmoBertForSequenceClassification, exist_ok=True)
-register_pipeline()
+register()
 
 __all__ = [
     "EmoBertConfig",

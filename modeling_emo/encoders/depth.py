@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import nn
 from transformers import PreTrainedModel
 
-from .speech import transformer_layers
+from .layers import transformer_layers
 
 
 ENCODERS = ("text_encoder", "speech_encoder")

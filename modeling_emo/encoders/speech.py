@@ -1,219 +1,24 @@
-"""Building sub-encoders, and running speech encoders so that a clip's result does not depend on its batch.
+"""Running speech encoders so that a clip's result does not depend on its batch.
 
-Convolutional speech encoders shorten the sequence, so a mask over samples has to become a mask over frames. Some of
-them (wav2vec2-base, HuBERT-base, WavLM-base, Moonshine) also have a GroupNorm over time, whose statistics would see
-the padding: here it is told each clip's own length.
+Convolutional speech encoders shorten the sequence, so a mask over samples has to become a mask over frames.
 """
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-from collections.abc import Iterator
-from contextvars import ContextVar
-from typing import cast
-
 import torch
 from torch import nn
-from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
+
+from .length_aware_norm import clip_lengths
 
 
 SPEECH_INPUTS = ("speech_input_ids", "input_values", "input_features")
-# Where Transformers' encoders keep their layers.
-LAYER_NAMES = ("layers", "encoder.layers", "encoder.layer", "transformer.layer")
-
-_clip_lengths: ContextVar[torch.Tensor | None] = ContextVar("clip_lengths", default=None)
-
-
-def build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
-    """A Transformers encoder with new weights; of an encoder-decoder family only the encoder.
-
-    Args:
-        config (`PreTrainedConfig`): configuration of any model that `AutoModel` knows.
-    """
-    model = AutoModel.from_config(config, **_without_pooler(config))
-    return model.get_encoder() if config.is_encoder_decoder else model
-
-
-def load_encoder(name_or_path: str, **kwargs) -> PreTrainedModel:
-    """A pretrained Transformers encoder; of an encoder-decoder family only the encoder.
-
-    Args:
-        name_or_path (`str`): a folder or Hub id. A folder may hold an encoder alone (its `architectures` then name the
-            encoder's class) or the whole model.
-        kwargs: passed to `from_pretrained`.
-
-    Raises:
-        ValueError: the checkpoint lacks weights of the encoder.
-    """
-    hub_kwargs = {
-        name: kwargs[name] for name in ("revision", "token", "cache_dir", "local_files_only") if name in kwargs
-    }
-    config = AutoConfig.from_pretrained(name_or_path, **hub_kwargs)
-    kwargs = {"config": config, "output_loading_info": True, **_without_pooler(config), **kwargs}
-    architecture = (config.architectures or [""])[0]
-    if config.is_encoder_decoder and architecture.endswith("Encoder"):
-        with torch.device("meta"):
-            encoder_class = type(build_encoder(config))
-        model, info = encoder_class.from_pretrained(name_or_path, **kwargs)
-    else:
-        model, info = AutoModel.from_pretrained(name_or_path, **kwargs)
-        model = model.get_encoder() if config.is_encoder_decoder else model
-    if info["missing_keys"]:
-        raise ValueError(
-            f"{name_or_path} lacks {len(info['missing_keys'])} weights of {type(model).__name__}, the first is "
-            f"{sorted(info['missing_keys'])[0]!r}: it is not a whole checkpoint of this encoder."
-        )
-    return model
-
-
-def _without_pooler(config: PreTrainedConfig) -> dict[str, bool]:
-    """BERT-like models carry a pooler that nobody reads; its unused weights would stop distributed training."""
-    model_class = MODEL_MAPPING.get(type(config), None)
-    takes_pooler = (
-        model_class is not None and "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
-    )
-    return {"add_pooling_layer": False} if takes_pooler else {}
 
 
 def speech_input_name(encoder: PreTrainedModel) -> str:
     """The argument of EmoBERT's forward that this speech encoder eats, one of `SPEECH_INPUTS`."""
     name = encoder.main_input_name
     return "speech_input_ids" if name == "input_ids" else name
-
-
-class LengthAwareGroupNorm(nn.GroupNorm):
-    """A GroupNorm over time that counts only each clip's own frames; same weights and names as `nn.GroupNorm`.
-
-    The clips' lengths come from [`clip_lengths`]; outside of it this is a plain GroupNorm.
-
-    Args:
-        norm (`nn.GroupNorm`): the module to take the place of.
-        convolution (`nn.Conv1d`): the only convolution before it.
-    """
-
-    def __init__(self, norm: nn.GroupNorm, convolution: nn.Conv1d):
-        super().__init__(
-            norm.num_groups, norm.num_channels, norm.eps, norm.affine, norm.weight.device, norm.weight.dtype
-        )
-        self.load_state_dict(norm.state_dict(), assign=True)
-        self.kernel_size, self.stride = convolution.kernel_size[0], convolution.stride[0]
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """`(batch, channels, frames)` to the same shape; frames beyond a clip's end are normalised with its own
-        statistics too."""
-        lengths = _clip_lengths.get()
-        if lengths is None:
-            return super().forward(hidden_states)
-        frames = (lengths - self.kernel_size) // self.stride + 1
-        valid = torch.arange(hidden_states.shape[-1], device=frames.device) < frames[:, None]
-        grouped = hidden_states.unflatten(1, (self.num_groups, -1)).float()
-        # (batch, 1, 1, frames), each valid entry's share of its group's mean
-        share = valid[:, None, None].float() / (frames * grouped.shape[2])[:, None, None, None]
-        mean = (grouped * share).sum((2, 3), keepdim=True)
-        variance = ((grouped - mean).square() * share).sum((2, 3), keepdim=True)
-        normalised = ((grouped - mean) * (variance + self.eps).rsqrt()).flatten(1, 2).to(hidden_states.dtype)
-        return normalised * self.weight[:, None] + self.bias[:, None]
-
-
-@contextlib.contextmanager
-def clip_lengths(lengths: torch.Tensor) -> Iterator[None]:
-    """Tells every [`LengthAwareGroupNorm`] run inside how many samples each clip has.
-
-    Args:
-        lengths (`torch.Tensor` of shape `(batch,)`): samples per clip.
-    """
-    token = _clip_lengths.set(lengths)
-    try:
-        yield
-    finally:
-        _clip_lengths.reset(token)
-
-
-def make_length_aware(encoder: PreTrainedModel) -> None:
-    """Replaces, in place, the GroupNorm over time of a waveform encoder; other encoders stay as they are.
-
-    Raises:
-        ValueError: a GroupNorm over time in a place that is not known, so that padding would change results.
-    """
-    if isinstance(getattr(encoder, "groupnorm", None), nn.GroupNorm):  # Moonshine
-        encoder.groupnorm = LengthAwareGroupNorm(encoder.groupnorm, encoder.conv1)
-    for layer in feature_extractor_layers(encoder):  # wav2vec2 and its relatives: the first layer
-        if isinstance(getattr(layer, "layer_norm", None), nn.GroupNorm):
-            layer.layer_norm = LengthAwareGroupNorm(layer.layer_norm, layer.conv)
-    for name, module in encoder.named_modules():
-        if isinstance(module, nn.GroupNorm) and not isinstance(module, LengthAwareGroupNorm):
-            raise ValueError(
-                f"{type(encoder).__name__} has a GroupNorm at {name!r}, whose result would depend on padding; "
-                "use another speech encoder."
-            )
-
-
-def drop_layers_above(encoder: PreTrainedModel, speech_layer: int) -> None:
-    """Removes, in place, the transformer layers that nobody reads when a middle hidden state is used.
-
-    One layer above it is kept (frozen): the last hidden state that an encoder reports has passed its final norm, the
-    one before has not, and so the chosen state stays what it is in the whole encoder.
-
-    Args:
-        encoder (`PreTrainedModel`): any speech encoder.
-        speech_layer (`int`): index of the hidden state in use.
-    """
-    name = _layers_name(encoder)
-    if name is None:
-        return
-    layers = encoder.get_submodule(name)
-    if len(layers) > speech_layer:
-        parent, _, attribute = name.rpartition(".")
-        setattr(encoder.get_submodule(parent), attribute, layers[: speech_layer + 1])
-        layers[speech_layer].requires_grad_(False)
-
-
-def switch_off_layer_drop(encoder: PreTrainedModel) -> None:
-    """Stops, in place, an encoder from skipping whole layers at random in training (LayerDrop, arXiv 1909.11556).
-
-    A skipped layer leaves no hidden state behind: those above it would be taken for others.
-
-    Args:
-        encoder (`PreTrainedModel`): any speech encoder.
-    """
-    for name in ("layerdrop", "encoder_layerdrop"):
-        if hasattr(encoder.config, name):
-            setattr(encoder.config, name, 0.0)
-    for module in encoder.modules():
-        if hasattr(module, "layerdrop"):
-            module.layerdrop = 0.0
-
-
-def transformer_layers(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:
-    """The transformer layers of a text or speech encoder, first to last, and their name in it.
-
-    Raises:
-        ValueError: they are not where Transformers' encoders keep them, or all layers share their weights.
-    """
-    name = _layers_name(encoder)
-    if name is None:
-        raise ValueError(
-            f"The layers of {type(encoder).__name__} are under none of {', '.join(LAYER_NAMES)}: options that go "
-            "layer by layer cannot be used with it."
-        )
-    return name, cast(nn.ModuleList, encoder.get_submodule(name))
-
-
-def encoder_layers(encoder: PreTrainedModel) -> list[nn.Module]:
-    """The transformer layers of an encoder, an empty list where they are not found."""
-    name = _layers_name(encoder)
-    return [] if name is None else list(cast(nn.ModuleList, encoder.get_submodule(name)))
-
-
-def _layers_name(encoder: PreTrainedModel) -> str | None:
-    modules = dict(encoder.named_modules())
-    return next((name for name in LAYER_NAMES if isinstance(modules.get(name), nn.ModuleList)), None)
-
-
-def feature_extractor_layers(encoder: PreTrainedModel) -> list[nn.Module]:
-    """The convolution layers of a wav2vec2-like encoder, else an empty list."""
-    return list(getattr(getattr(encoder, "feature_extractor", None), "conv_layers", []))
 
 
 def encode_speech(

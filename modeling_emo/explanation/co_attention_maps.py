@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..modeling_emobert import EmoBertModel, EncodedSequence
+from ..modeling_emobert import EmoBertModel
+from ..modeling_outputs import EncodedSequence
 from .time_scale import share_among_spans
 from .timed_speech import TimedSpeech, frame_scale
 from .tokenized_words import TokenizedWords

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..modeling_emobert import EmoBertForSequenceClassification, EncodedSequence
+from ..modeling_emobert import EmoBertForSequenceClassification
+from ..modeling_outputs import EncodedSequence
 from .explained_value import explained_value
 from .timed_speech import TimedSpeech
 from .word_attribution import fused_logits

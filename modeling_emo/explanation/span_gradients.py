@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..modeling_emobert import EmoBertForSequenceClassification, EncodedSequence
+from ..modeling_emobert import EmoBertForSequenceClassification
+from ..modeling_outputs import EncodedSequence
 from .explained_value import explained_value
 from .integrated_gradients import Contributions, captum_attributions
 from .span_attribution import has_bins_first, silence_of, span_positions

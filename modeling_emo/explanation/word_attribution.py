@@ -6,7 +6,8 @@ import inspect
 
 import torch
 
-from ..modeling_emobert import EmoBertForSequenceClassification, EncodedSequence
+from ..modeling_emobert import EmoBertForSequenceClassification
+from ..modeling_outputs import EncodedSequence
 from .explained_value import explained_value
 from .integrated_gradients import Contributions, captum_attributions
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from configuration_emo.configuration_emobert import EmoBertConfig
 
 from ..encoders.speech import SPEECH_INPUTS
-from ..modeling_emobert import EmoBertSequenceClassifierOutput
+from ..modeling_outputs import EmoBertSequenceClassifierOutput
 
 
 ONNX_FILE = "model.onnx"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 from transformers import PreTrainedModel
 
-from ..encoders.speech import transformer_layers
+from ..encoders.layers import transformer_layers
 from ..modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
 
 

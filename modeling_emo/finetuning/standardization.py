@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
-from ..modeling_emobert import SPEECH_ARGUMENTS, EmoBertForSequenceClassification, EmoBertModel, EncodedSequence
+from ..modeling_emobert import SPEECH_ARGUMENTS, EmoBertForSequenceClassification, EmoBertModel
+from ..modeling_outputs import EncodedSequence
 
 
 # Channels that hardly vary would be blown up; their deviation is taken as this share of the mean deviation.

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
-from transformers.pipelines import PIPELINE_REGISTRY
 from transformers.pipelines.base import ChunkPipeline
 from transformers.pipelines.pt_utils import PipelineChunkIterator, PipelineIterator, PipelinePackIterator
 from transformers.utils import logging
 
 from ..metrics.scores import predictions_to_scores
-from ..modeling_emobert import EmoBertForSequenceClassification
 from .label_choice import LabelChoice
 
 
@@ -267,14 +265,3 @@ def remote_pipelines() -> dict[str, dict[str, Any]]:
             "type": "multimodal",
         }
     }
-
-
-def register_pipeline() -> None:
-    """Makes `pipeline("emotion-recognition")` known to Transformers; done once at import."""
-    if TASK not in PIPELINE_REGISTRY.supported_tasks:
-        PIPELINE_REGISTRY.register_pipeline(
-            TASK,
-            pipeline_class=EmotionRecognitionPipeline,
-            pt_model=EmoBertForSequenceClassification,
-            type="multimodal",
-        )

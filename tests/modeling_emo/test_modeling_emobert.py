@@ -8,7 +8,9 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from configuration_emo import EmoBertConfig
 from modeling_emo import EmoBertForSequenceClassification, EmoBertModel
-from modeling_emo.encoders.speech import build_encoder, encode_speech, make_length_aware, min_samples
+from modeling_emo.encoders.length_aware_norm import make_length_aware
+from modeling_emo.encoders.loading import build_encoder
+from modeling_emo.encoders.speech import encode_speech, min_samples
 from tests.tiny_models import (
     SPEECH_FAMILIES,
     emobert,

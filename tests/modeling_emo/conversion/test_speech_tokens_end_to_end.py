@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.encoders.speech import build_encoder
+from modeling_emo.encoders.loading import build_encoder
 from tests.fairseq_fixtures import REFERENCE, padded_batch, reference_waves
 from tests.tiny_models import text_config
 
