@@ -36,7 +36,7 @@ from modeling_emo.loss import split_loss
 from modeling_emo.resuming.checkpoint import checkpoint_to_resume, remove_old_checkpoints
 from modeling_emo.resuming.data_order import isolate_workers, set_epoch
 from modeling_emo.training.batch_sampling import training_sampler
-from modeling_emo.training.batch_weighting import count_items, ignore_repeated_rows
+from modeling_emo.training.batch_weighting import ignore_repeated_rows, weigh_labels
 from modeling_emo.training.optimizer import create_optimizer
 
 
@@ -201,13 +201,13 @@ def main():
         batches = (ignore_repeated_rows(batch, loader, accelerator) for batch in loader)
         while step_batches := list(islice(batches, micro_batches)):
             step_loss = 0.0
-            num_items = count_items(step_batches, accelerator)
+            label_weight = weigh_labels(step_batches, config, accelerator)
             for batch in step_batches:
                 # Processes exchange gradients once per step, after the last micro-batch.
                 accelerator.sync_gradients = batch is step_batches[-1]
                 with contextlib.nullcontext() if accelerator.sync_gradients else accelerator.no_sync(model):
-                    # Gradients are averaged over the processes, but the loss is already divided by all items.
-                    loss = model(**batch, num_items_in_batch=num_items).loss * accelerator.num_processes
+                    # Gradients are averaged over the processes, but the loss is divided by all labels' weight.
+                    loss = model(**batch, weight_in_batch=label_weight).loss * accelerator.num_processes
                     accelerator.backward(loss)
                 step_loss += loss.detach()
 

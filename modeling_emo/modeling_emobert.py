@@ -206,6 +206,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
             nothing = torch.zeros_like(has_text)
             outputs["text_only_pooler_output"] = self.fuse(text, speech, has_text, nothing).pooler_output
             outputs["speech_only_pooler_output"] = self.fuse(text, speech, nothing, has_speech).pooler_output
+            outputs["has_text"], outputs["has_speech"] = has_text, has_speech
         return outputs
 
     def encode_text(
@@ -446,6 +447,7 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | list[int] | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        weight_in_batch: torch.Tensor | float | None = None,
         **kwargs,
     ) -> EmoBertSequenceClassifierOutput:
         r"""
@@ -456,7 +458,7 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
                 (`single_label_classification`), 0/1 rows `(batch, num_labels)` (`multi_label_classification`), scores
                 `(batch,)` or `(batch, num_labels)` (`regression`), class indices `(batch,)` or 0/1 rows
                 `(batch, num_labels)` (`one_vs_rest_classification`).
-            num_items_in_batch (`int`, *optional*): see [`emotion_loss`]; Trainer passes it.
+            num_items_in_batch, weight_in_batch (*optional*): see [`emotion_loss`]; Trainer passes them.
         """
         with_unimodal_loss = self.training and labels is not None and self.config.unimodal_loss_weight > 0
         outputs = self.emobert(
@@ -477,11 +479,19 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
         logits = self._logits(outputs.pooler_output)
         loss = None
         if labels is not None:
-            options = {"labels": labels, "config": self.config, "num_items_in_batch": num_items_in_batch}
+            options = {
+                "labels": labels,
+                "config": self.config,
+                "num_items_in_batch": num_items_in_batch,
+                "weight_in_batch": weight_in_batch,
+            }
             loss = self.loss_function(pooled_logits=logits, **options)
             if with_unimodal_loss:
-                for vector in (outputs.text_only_pooler_output, outputs.speech_only_pooler_output):
-                    unimodal_loss = self.loss_function(pooled_logits=self._logits(vector), **options)
+                for vector, rows in (
+                    (outputs.text_only_pooler_output, outputs.has_text),
+                    (outputs.speech_only_pooler_output, outputs.has_speech),
+                ):
+                    unimodal_loss = self.loss_function(pooled_logits=self._logits(vector), rows=rows, **options)
                     loss = loss + self.config.unimodal_loss_weight * unimodal_loss
         return EmoBertSequenceClassifierOutput(loss=loss, logits=logits, **outputs)
 
