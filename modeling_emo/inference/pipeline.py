@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,8 +13,11 @@ from transformers.pipelines.base import ChunkPipeline
 from transformers.pipelines.pt_utils import PipelineChunkIterator, PipelineIterator, PipelinePackIterator
 from transformers.utils import logging
 
+from configuration_emo.configuration_emobert import EmoBertConfig
+
 from ..metrics.scores import predictions_to_scores
 from .label_choice import LabelChoice
+from .processor_protocol import UtteranceProcessor
 
 
 logger = logging.get_logger(__name__)
@@ -77,10 +80,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     ```
     """
 
-    _load_processor = True
-    _load_image_processor = False
-    _load_feature_extractor = False
-    _load_tokenizer = False
+    processor: UtteranceProcessor  # type: ignore[assignment]  # any processor, or none, in Transformers
+
+    # Transformers declares these as None and means by it that they are still to be set.
+    _load_processor = True  # type: ignore[assignment]
+    _load_image_processor = False  # type: ignore[assignment]
+    _load_feature_extractor = False  # type: ignore[assignment]
+    _load_tokenizer = False  # type: ignore[assignment]
 
     def _sanitize_parameters(
         self,
@@ -108,11 +114,15 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             "asr": asr,
             "on_error": on_error,
         }
-        choice = None if labels is None else LabelChoice(self.model.config, labels)
+        choice = None if labels is None else LabelChoice(self._config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
         return _given(reading), {}, _given(reporting)
 
-    def preprocess(
+    @property
+    def _config(self) -> EmoBertConfig:
+        return cast(EmoBertConfig, self.model.config)
+
+    def preprocess(  # type: ignore[override]  # what this pipeline reads and yields, by name
         self,
         inputs: Any,
         chunk_length_s: float | None = None,
@@ -164,12 +174,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         readable = [features for features in batch.pop("features") if features is not None]
         return {"model_inputs": dict(self.processor.pad(readable)) if readable else None, **batch}
 
-    def _forward(self, batch: dict[str, Any]) -> dict[str, Any]:
+    def _forward(self, batch: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # a batch of segments
         model_inputs = batch.pop("model_inputs")
         logits = iter(()) if model_inputs is None else iter(self.model(**model_inputs).logits.float())
         return {"logits": [next(logits) if error is None else None for error in batch["error"]], **batch}
 
-    def postprocess(
+    def postprocess(  # type: ignore[override]  # the segments of one input, options by name
         self,
         segments: list[dict[str, Any]],
         top_k: int | None = None,
@@ -179,9 +189,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         error = next((segment["error"] for segment in segments if segment["error"] is not None), None)
         if error is not None:
             return {"error": error}
-        choice = LabelChoice(self.model.config) if choice is None else choice
+        choice = LabelChoice(self._config) if choice is None else choice
         logits = torch.cat([segment["logits"] for segment in segments]).numpy()
-        scores = choice.apply(predictions_to_scores(logits, self.model.config))
+        scores = choice.apply(predictions_to_scores(logits, self._config))
         spans = [segment["timestamp"] for segment in segments]
         durations = [1.0 if start is None else max(end - start, 1e-3) for start, end in spans]
         whole = self._ranked(np.average(scores, axis=0, weights=durations), choice, top_k)
@@ -229,7 +239,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return text.strip() or None
 
     def _warn_of_length(self, waveform: np.ndarray | None) -> None:
-        limits = self.model.config.max_speech_seconds, self.processor.max_audio_seconds
+        limits = self._config.max_speech_seconds, self.processor.max_audio_seconds
         limit = min((seconds for seconds in limits if seconds is not None), default=None)
         rate = self.processor.feature_extractor.sampling_rate
         if limit is not None and waveform is not None and len(waveform) > limit * rate:
@@ -240,10 +250,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     @staticmethod
     def _ranked(scores: np.ndarray, choice: LabelChoice, top_k: int | None) -> list[dict[str, Any]]:
-        results = [{"label": name, "score": float(score)} for name, score in zip(choice.names, scores, strict=True)]
-        if choice.problem_type == "regression":
-            return results
-        return sorted(results, key=lambda result: -result["score"])[:top_k]
+        ranked = [(name, float(score)) for name, score in zip(choice.names, scores, strict=True)]
+        if choice.problem_type != "regression":
+            ranked = sorted(ranked, key=lambda entry: -entry[1])[:top_k]
+        return [{"label": name, "score": score} for name, score in ranked]
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
