@@ -18,7 +18,8 @@ from modeling_emo.evaluation.evaluation import (
     format_evaluations,
     write_evaluations,
 )
-from modeling_emo.evaluation.model_card import write_model_card
+from modeling_emo.evaluation.model_card import ModelDescription, write_model_card
+from modeling_emo.evaluation.setting import EvaluationSetting
 from modeling_emo.training.record import check_evaluated_data, read_training_record, training_run
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
 
@@ -72,17 +73,24 @@ def main():
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
     print(format_evaluations(evaluations))
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
-    source = {"corpus": data["corpus"], "protocol": protocol, "fold": arguments.fold, "split": arguments.split}
-    plots = write_evaluations(arguments.output_dir, evaluations, model.config, training=record, **source)
+    setting = EvaluationSetting(
+        corpus=data["corpus"],
+        protocol=protocol,
+        split=arguments.split,
+        fold=arguments.fold,
+        seed=record.get("seed"),
+        checkpoint_selection=record["checkpoint_selection"],
+    )
+    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record)
     if arguments.model_card:
         write_model_card(
             arguments.output_dir,
-            model_config=model.config,
-            model_name=arguments.model_name,
-            data_description=arguments.data_description,
-            synthetic=arguments.synthetic_data,
+            model.config,
+            ModelDescription(
+                name=arguments.model_name, data=arguments.data_description, synthetic=arguments.synthetic_data
+            ),
             training=training_run(record),
-            result=evaluation_result(evaluations, **source),
+            result=evaluation_result(evaluations, setting),
             plots=plots,
         )
 
