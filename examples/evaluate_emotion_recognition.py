@@ -13,6 +13,7 @@ from transformers import Trainer, TrainingArguments
 
 from modeling_emo import EmoBertForSequenceClassification
 from modeling_emo.evaluation.evaluation import (
+    CONDITIONS,
     evaluate_logits,
     evaluation_result,
     format_evaluations,
@@ -24,14 +25,11 @@ from modeling_emo.training.record import check_evaluated_data, read_training_rec
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
 
 
-INPUTS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
-
-
 def main():
     (arguments,) = parse_arguments("evaluate", EvaluationArguments)
-    unknown = sorted(set(arguments.modalities) - set(INPUTS))
+    unknown = sorted(set(arguments.modalities) - set(CONDITIONS))
     if unknown:
-        raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(INPUTS)}.")
+        raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
 
     # 1. The model with its own processor, and the split.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
@@ -45,7 +43,7 @@ def main():
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
     evaluations = {}
     for name in arguments.modalities:
-        rows = rows_with(dataset, INPUTS[name])
+        rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
             raise ValueError(f"No row of {arguments.split} has {name}: leave it out of modalities.")
         trainer = Trainer(
@@ -57,7 +55,7 @@ def main():
                 report_to="none",
             ),
             data_collator=EmoBertDataCollator(
-                processor, modalities=INPUTS[name], problem_type=model.config.problem_type
+                processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
             ),
         )
         output = trainer.predict(rows)

@@ -27,6 +27,8 @@ from .predictions_csv import prediction_rows, write_predictions
 from .setting import EvaluationSetting
 
 
+# What a model may be given of an utterance, by the name of the condition.
+CONDITIONS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
 # The metric of each problem type that a plot of conditions compares, and what guessing reaches.
 HEADLINES = {
     "regression": ("corr", 0.0),

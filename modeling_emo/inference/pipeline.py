@@ -23,7 +23,7 @@ from .processor_protocol import UtteranceProcessor
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
-INPUTS = ("audio", "text", "words")
+PIPELINE_INPUTS = ("audio", "text", "words")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
@@ -220,9 +220,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     def _checked_input(self, inputs: Any) -> dict[str, Any]:
         """One input as the arguments of the processor's `read_segments`."""
         utterance = dict(inputs) if isinstance(inputs, Mapping) and not _is_audio(inputs) else {"audio": inputs}
-        unknown = sorted(set(utterance) - set(INPUTS))
+        unknown = sorted(set(utterance) - set(PIPELINE_INPUTS))
         if unknown:
-            raise ValueError(f"Unknown input {', '.join(unknown)}: pass a dict with some of {', '.join(INPUTS)}.")
+            raise ValueError(
+                f"Unknown input {', '.join(unknown)}: pass a dict with some of {', '.join(PIPELINE_INPUTS)}."
+            )
         audio = utterance.get("audio")
         if isinstance(audio, torch.Tensor):
             audio = audio.detach().cpu().numpy()
@@ -262,7 +264,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 def _is_audio(inputs: Mapping[str, Any]) -> bool:
     """True for a dict that is a sound itself, as a dataset's audio column gives."""
-    return not set(inputs) & set(INPUTS) and bool({"array", "bytes", "path"} & set(inputs))
+    return not set(inputs) & set(PIPELINE_INPUTS) and bool({"array", "bytes", "path"} & set(inputs))
 
 
 def remote_pipelines() -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from .pipeline import EmotionRecognitionPipeline
 
 
-SUFFIXES = (".jsonl", ".csv")
+PREDICTION_SUFFIXES = (".jsonl", ".csv")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class PredictionFile:
 
     def __init__(self, path: str | Path, settings: Mapping[str, Any]):
         self.path = Path(path)
-        if self.path.suffix not in SUFFIXES:
-            raise ValueError(f"{path}: predictions are written as {' or '.join(SUFFIXES)}.")
+        if self.path.suffix not in PREDICTION_SUFFIXES:
+            raise ValueError(f"{path}: predictions are written as {' or '.join(PREDICTION_SUFFIXES)}.")
         self.rows_path = self.path.with_suffix(".jsonl")
         self.skipped_path = self.path.with_name(f"{self.path.stem}_skipped.jsonl")
         self.path.parent.mkdir(parents=True, exist_ok=True)
