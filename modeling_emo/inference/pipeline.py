@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from .processor_protocol import UtteranceProcessor
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
+_SHOWN_CHARACTERS = 120  # of the name or text that an error calls an input by
 PIPELINE_INPUTS = ("audio", "text", "words")
 
 
@@ -54,8 +56,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate": rate}` and returns the
             text, or a dict with `text`. It hears each window for itself.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
-        on_error (`"raise"` or `"return"`): what happens with an input that cannot be read: the call ends with the
-            error, or this input's result is `{"error": message}`.
+        on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
+            call ends with a ValueError, or this input's result is `{"error": message}`.
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
@@ -150,11 +152,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                     "error": None,
                     "is_last": segment.is_last,
                 }
-        except ValueError as error:
+        except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
+            problem = reading_error(inputs, error)
             if on_error == "raise":
-                raise
+                raise problem from error
             failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline"))
-            yield {**failed, "error": str(error), "is_last": True}
+            yield {**failed, "error": str(problem), "is_last": True}
 
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
@@ -256,6 +259,38 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if choice.problem_type != "regression":
             ranked = sorted(ranked, key=lambda entry: -entry[1])[:top_k]
         return [{"label": name, "score": score} for name, score in ranked]
+
+
+def reading_error(inputs: Any, error: Exception) -> ValueError:
+    """What is said of an input that cannot be read: the error itself, if it is a ValueError, or one with its name.
+
+    Args:
+        inputs: an input of the pipeline.
+        error (`Exception`): what its reading ended with.
+    """
+    if type(error) is ValueError:
+        return error
+    said = f": {error}" if str(error) else ""
+    return ValueError(
+        f"{_name_of_input(inputs)} cannot be read ({type(error).__name__}{said}). Correct it or leave it out."
+    )
+
+
+def _name_of_input(inputs: Any) -> str:
+    """The file or the beginning of the text that an input is recognised by."""
+    utterance = inputs if isinstance(inputs, Mapping) and not _is_audio(inputs) else {"audio": inputs}
+    audio = utterance.get("audio")
+    if isinstance(audio, Mapping):
+        audio = audio.get("path")
+    if isinstance(audio, (str, os.PathLike)):
+        return textwrap.shorten(os.fspath(audio), _SHOWN_CHARACTERS, placeholder="...")
+    if isinstance(getattr(audio, "name", None), str):
+        return audio.name
+    if utterance.get("audio") is not None:
+        return "The audio in memory"
+    if utterance.get("text") is not None:
+        return f"The text {textwrap.shorten(str(utterance['text']), _SHOWN_CHARACTERS, placeholder='...')!r}"
+    return "The transcript with times"
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
