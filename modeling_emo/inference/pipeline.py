@@ -284,8 +284,9 @@ def _name_of_input(inputs: Any) -> str:
         audio = audio.get("path")
     if isinstance(audio, (str, os.PathLike)):
         return textwrap.shorten(os.fspath(audio), _SHOWN_CHARACTERS, placeholder="...")
-    if isinstance(getattr(audio, "name", None), str):
-        return audio.name
+    file_name = getattr(audio, "name", None)
+    if isinstance(file_name, str):
+        return file_name
     if utterance.get("audio") is not None:
         return "The audio in memory"
     if utterance.get("text") is not None:

@@ -203,7 +203,8 @@ def _checked_file(path: Path, name: str) -> Path:
 
 
 def _checked_array(array: Any, rate: Any, name: str) -> tuple[np.ndarray, int]:
-    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)) or not rate > 0 or rate % 1:
+    is_number = isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool)
+    if not is_number or not float(rate).is_integer() or rate <= 0:
         raise ValueError(f"{name}: the sampling rate must be a positive whole number of Hz, got {rate!r}.")
     array = np.asarray(array)
     if array.ndim == 2 and array.shape[0] < array.shape[1]:
