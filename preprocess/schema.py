@@ -13,6 +13,9 @@ from datasets import Dataset, DatasetDict, Features, Value
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("id", "audio", "text", "label", "speaker", "session")
 
+# How the reason of the warning begins that a corpus differs from its published size.
+COUNTS_DIFFER = "counts differ from the published ones"
+
 Label = str | float | list[str] | list[float] | None
 
 

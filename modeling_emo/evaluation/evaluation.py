@@ -26,15 +26,6 @@ from .model_card import EvaluationResult
 from .predictions_csv import prediction_rows, write_predictions
 
 
-# The metric of each problem type that a plot of conditions compares, and what guessing reaches.
-HEADLINES = {
-    "regression": ("corr", 0.0),
-    "single_label_classification": ("ua", None),
-    "one_vs_rest_classification": ("mean_wf1", None),
-    "multi_label_classification": ("macro_f1", None),
-}
-
-
 @dataclass
 class Evaluation:
     """Predictions and metrics over one split under one condition.
@@ -168,7 +159,7 @@ def evaluation_result(
 def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> dict[str, Path]:
     scores = predictions_to_scores(evaluation.logits, config)
     names = label_names(config)
-    if config.problem_type == "regression":
+    if not config.problem.has_classes:
         labels = evaluation.labels.reshape(len(scores), -1)
         return {
             f"Predicted against rated: {name}": plot_predicted_against_rated(
@@ -182,7 +173,7 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
         }
     confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
     plots = {"Reliability": plot_reliability(confidences, outcomes, output_dir / "reliability.png")}
-    if config.problem_type == "single_label_classification":
+    if config.problem.is_exclusive:
         confusion = output_dir / "confusion_matrix.png"
         plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
     return plots
@@ -191,7 +182,7 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
 def _plot_conditions(
     output_dir: Path, evaluations: Mapping[str, Evaluation], config: EmoBertConfig
 ) -> dict[str, Path]:
-    metric, chance = HEADLINES[str(config.problem_type)]
+    metric = config.problem.headline
     main = next(iter(evaluations.values()))
     if len(evaluations) < 2 or metric not in main.metrics:
         return {}
@@ -200,6 +191,6 @@ def _plot_conditions(
         output_dir / "modalities.png",
         metric=metric,
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
-        chance=chance,
+        chance=config.problem.chance,
     )
     return {"The same model with both inputs and with one": plot}

@@ -48,6 +48,14 @@ HUB_METRICS = {
     "precision": "precision",
 }
 
+# How the card's example turns logits into scores, by `ProblemType.activation`.
+TO_SCORES = {
+    "softmax": ".softmax(-1)",
+    "sigmoid": ".sigmoid()",
+    "softmax_of_two": ".softmax(-1)[..., 1]",
+    "identity": "",
+}
+
 DEFAULT_INTENDED_USE = (
     "Research on emotion and sentiment in speech, in the language, the recording conditions and the kind of speakers "
     "of the data named below."
@@ -204,18 +212,13 @@ def installed_versions() -> dict[str, str]:
 
 
 def _model_section(config: EmoBertConfig, names: Sequence[str]) -> str:
-    outputs = {
-        "single_label_classification": "one of the labels",
-        "multi_label_classification": "any number of the labels",
-        "one_vs_rest_classification": "for each label, whether it is present",
-        "regression": "a score for each label",
-    }[config.problem_type or ""]
     fusion = "co-attention" if config.fusion == "co_attention" else "concatenation (shallow fusion)"
     score_range = f", from {config.label_range[0]:g} to {config.label_range[1]:g}" if config.label_range else ""
     return (
         f"EmoBERT: emotion recognition from speech and its transcript. A text encoder "
         f"(`{_model_type(config.text_config)}`) and a speech encoder (`{_model_type(config.speech_config)}`) are "
-        f"fused by {fusion}. It takes speech and text, or either alone, and predicts {outputs}{score_range}.\n\n"
+        f"fused by {fusion}. It takes speech and text, or either alone, and predicts "
+        f"{config.problem.described}{score_range}.\n\n"
         f"Labels, in the order of the logits: {', '.join(f'`{name}`' for name in names)}."
     )
 
@@ -225,11 +228,7 @@ def _model_type(encoder_config: Any) -> str:
 
 
 def _usage_section(source: str, config: EmoBertConfig) -> str:
-    to_scores = {
-        "single_label_classification": ".softmax(-1)",
-        "multi_label_classification": ".sigmoid()",
-        "one_vs_rest_classification": ".softmax(-1)[..., 1]",
-    }.get(config.problem_type or "", "")
+    to_scores = TO_SCORES[config.problem.activation]
     return f"""## Use
 
 With the `emobert` package installed; importing it registers the model, its processor and the pipeline:

@@ -234,7 +234,7 @@ def explain_prediction(
         label=label_names(config)[index],
         score=float(predictions_to_scores(logits.float().cpu().numpy(), config)[0][index]),
         value=value,
-        unit="score" if config.problem_type == "regression" else "log-odds",
+        unit="log-odds" if config.problem.has_classes else "score",
         text=inputs.get("text") if tokens is not None else None,
         words=words,
         spans=_spans(edges, span_values, maps),

@@ -241,7 +241,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     @staticmethod
     def _ranked(scores: np.ndarray, choice: LabelChoice, top_k: int | None) -> list[dict[str, Any]]:
         results = [{"label": name, "score": float(score)} for name, score in zip(choice.names, scores, strict=True)]
-        if choice.problem_type == "regression":
+        if not choice.problem.has_classes:
             return results
         return sorted(results, key=lambda result: -result["score"])[:top_k]
 

@@ -9,6 +9,8 @@ import torch
 from torch.utils.data import WeightedRandomSampler
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
+from configuration_emo.problem_types import get_problem_type
+
 from .arguments import EmoBertTrainingArguments
 
 
@@ -220,8 +222,9 @@ def balanced_class_weights(
     [0.6666666666666666, 2.0]
     ```
     """
-    if problem_type == "regression":
-        raise ValueError("Balanced class weights do not apply to problem_type='regression': leave them out.")
+    problem = get_problem_type(problem_type)
+    if not problem.has_classes:
+        raise ValueError(f"Balanced class weights do not apply to problem_type={problem_type!r}: leave them out.")
     values = np.asarray(labels)
     if values.ndim == 1:
         counts = np.bincount(_class_indices(values, num_labels), minlength=num_labels)
@@ -232,7 +235,7 @@ def balanced_class_weights(
     absent = np.flatnonzero(counts == 0).tolist()
     if absent:
         raise ValueError(f"No row of the training data has the labels {absent}: a balanced weight is not defined.")
-    if problem_type == "single_label_classification":
+    if problem.is_exclusive:
         return (len(values) / (num_labels * counts)).tolist()
     return ((len(values) - counts) / counts).tolist()
 

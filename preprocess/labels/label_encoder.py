@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict, List, Value
 
-from configuration_emo.configuration_emobert import PROBLEM_TYPES
+from configuration_emo.problem_types import get_problem_type
 
 
 class LabelEncoder:
@@ -25,7 +25,7 @@ class LabelEncoder:
     Numbers may be written as text, as tables hold them; whole numbers may be names of classes.
 
     Args:
-        problem_type (`str`): one of `configuration_emo.configuration_emobert.PROBLEM_TYPES`.
+        problem_type (`str`): one of `configuration_emo.problem_types.PROBLEM_TYPES`.
         label2id (`dict[str, int]`, *optional*): index of each name, 0 to n-1. Needed but for regression, where it
             names the scores when there are several.
         label_range (pair of `float`, *optional*): regression only, the smallest and largest score.
@@ -46,20 +46,20 @@ class LabelEncoder:
         label2id: Mapping[str, int] | None = None,
         label_range: Sequence[float] | None = None,
     ) -> None:
-        if problem_type not in PROBLEM_TYPES:
-            raise ValueError(f"problem_type must be one of {', '.join(PROBLEM_TYPES)}, got {problem_type!r}.")
-        if label2id is None and problem_type != "regression":
+        problem = get_problem_type(problem_type)
+        if label2id is None and problem.has_classes:
             raise ValueError(f"{problem_type} needs label2id; LabelEncoder.from_dataset collects it from the data.")
         if label2id is not None and sorted(label2id.values()) != list(range(len(label2id))):
             raise ValueError(
                 f"label2id must number its {len(label2id)} names from 0 without gaps, got {dict(label2id)}."
             )
         if label_range is not None:
-            if problem_type != "regression":
+            if problem.has_classes:
                 raise ValueError(f"label_range is for regression, the problem_type is {problem_type!r}.")
             if len(label_range) != 2 or not label_range[0] < label_range[1]:
                 raise ValueError(f"label_range must be [smallest, largest], got {list(label_range)}.")
         self.problem_type = problem_type
+        self.problem = problem
         self.label2id = None if label2id is None else {str(name): int(index) for name, index in label2id.items()}
         self.label_range = None if label_range is None else (float(label_range[0]), float(label_range[1]))
 
@@ -76,13 +76,9 @@ class LabelEncoder:
     @property
     def feature(self) -> Value | List:
         """The type of an encoded label in a `datasets.Dataset`."""
-        if self.problem_type == "single_label_classification":
-            return Value("int64")
-        if self.problem_type == "one_vs_rest_classification":
-            return List(Value("int64"))
-        if self.problem_type == "multi_label_classification" or self.num_labels > 1:
-            return List(Value("float32"))
-        return Value("float32")
+        value = Value(self.problem.label_dtype)
+        is_list = self.problem.labels == "row" or (self.problem.labels == "scores" and self.num_labels > 1)
+        return List(value) if is_list else value
 
     def encode(self, label: Any, place: str = "label") -> int | float | list[int] | list[float]:
         """The label as the model's loss takes it (see the table above).
@@ -96,12 +92,12 @@ class LabelEncoder:
         """
         if label is None or (isinstance(label, str) and not label.strip()):
             raise ValueError(f"{place}: there is no label. Give one or leave the row out.")
-        if self.problem_type == "regression":
+        if self.problem.labels == "scores":
             return self._encode_scores(label, place)
-        if self.problem_type == "single_label_classification":
+        if self.problem.labels == "index":
             return self._index_of(label, place)
         row = self._encode_row(label, place)
-        return [float(value) for value in row] if self.problem_type == "multi_label_classification" else row
+        return [float(value) for value in row] if self.problem.label_dtype == "float32" else row
 
     def to_dict(self) -> dict[str, Any]:
         """What `from_dict` takes; plain types, fit for JSON."""
@@ -148,7 +144,7 @@ class LabelEncoder:
         Raises:
             ValueError: the column is missing, or holds 0/1 rows (which carry no names).
         """
-        if label2id is None and problem_type != "regression":
+        if label2id is None and get_problem_type(problem_type).has_classes:
             names = sorted(_names_in(dataset, column))
             label2id = {name: index for index, name in enumerate(names)}
         elif label2id is None:
@@ -181,7 +177,7 @@ class LabelEncoder:
                 )
             return [int(value) for value in values]
         chosen = {self._index_of(value, place) for value in values}
-        if not chosen and self.problem_type == "one_vs_rest_classification":
+        if not chosen and self.problem.predicts == "most_probable":
             raise ValueError(f"{place}: the list of labels is empty. Give at least one name, or a 0/1 row.")
         return [int(index in chosen) for index in range(self.num_labels)]
 
