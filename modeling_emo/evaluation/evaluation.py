@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.text_tables import markdown_table
 
 from ..metrics.compute_metrics import metric_function_for
 from ..metrics.intervals import bootstrap_intervals
@@ -78,15 +79,19 @@ def evaluate_logits(
 def format_evaluations(evaluations: Mapping[str, Evaluation]) -> str:
     """A Markdown table: one row per condition, one column per metric, intervals in brackets."""
     columns = list(next(iter(evaluations.values())).metrics)
-    lines = ["| input | n | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for name, evaluation in evaluations.items():
-        cells = [
-            f"{evaluation.metrics[column]:.3f} [{evaluation.intervals[column][0]:.3f}, "
-            f"{evaluation.intervals[column][1]:.3f}]"
-            for column in columns
+    rows = [
+        [
+            name,
+            len(evaluation.ids),
+            *(
+                f"{evaluation.metrics[column]:.3f} [{evaluation.intervals[column][0]:.3f}, "
+                f"{evaluation.intervals[column][1]:.3f}]"
+                for column in columns
+            ),
         ]
-        lines.append(f"| {name} | {len(evaluation.ids)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        for name, evaluation in evaluations.items()
+    ]
+    return markdown_table(["input", "n", *columns], rows)
 
 
 def write_evaluations(

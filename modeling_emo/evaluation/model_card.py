@@ -17,6 +17,7 @@ from urllib.parse import quote
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.text_tables import markdown_table
 
 from ..metrics.scores import label_names
 
@@ -266,7 +267,7 @@ def _results_section(result: EvaluationResult) -> str:
         header, rows = header[:2], [row[:2] for row in rows]
     text = (
         f"## Results\n\n{result.corpus}, {result.split} split, n = {result.n:,}. Protocol: {result.protocol}.\n\n"
-        + _table(header, rows)
+        + markdown_table(header, rows)
     )
     if result.intervals:
         text += "\n\nIntervals are percentile bootstrap intervals over the test items; they do not cover other seeds."
@@ -277,7 +278,7 @@ def _results_section(result: EvaluationResult) -> str:
             for condition, metrics in result.by_modality.items()
         ]
         text += "\n\nThe same model, given other inputs:\n\n"
-        text += _table(["input", *(f"`{name}`" for name in columns)], rows)
+        text += markdown_table(["input", *(f"`{name}`" for name in columns)], rows)
     return text
 
 
@@ -307,9 +308,8 @@ def _training_section(training: TrainingRun) -> str:
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in training.versions.items())
     rows = [[name, str(value)] for name, value in facts.items() if value is not None]
     options = [[f"`{name}`", f"`{value}`"] for name, value in training.hyperparameters.items()]
-    return (
-        "## Training\n\n" + _table(["", ""], rows) + "\n\nHyper-parameters:\n\n" + _table(["option", "value"], options)
-    )
+    of_run, of_options = markdown_table(["", ""], rows), markdown_table(["option", "value"], options)
+    return f"## Training\n\n{of_run}\n\nHyper-parameters:\n\n{of_options}"
 
 
 def _eval_results(result: EvaluationResult) -> list[EvalResult]:
@@ -342,11 +342,6 @@ def _emissions(training: TrainingRun) -> dict[str, Any]:
     if training.hardware:
         emissions["hardware_used"] = training.hardware
     return {"co2_eq_emissions": emissions}
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _number(value: float | None) -> str:
