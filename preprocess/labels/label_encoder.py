@@ -11,6 +11,9 @@ from datasets import Dataset, DatasetDict, List, Value
 
 from configuration_emo.problem_types import get_problem_type
 
+from ..schema import is_absent
+from .label_names import label_name, listed_label, sorted_names, split_names
+
 
 class LabelEncoder:
     """Encodes labels for one kind of problem.
@@ -22,7 +25,9 @@ class LabelEncoder:
     | `multi_label_classification` | a list of names, a name or a 0/1 row | a 0/1 row (floats) |
     | `regression` | a number, or a list of numbers for several scores | a float, or a list of floats |
 
-    Numbers may be written as text, as tables hold them; whole numbers may be names of classes.
+    Numbers may be written as text, as tables hold them; whole numbers may be names of classes, and one number is one
+    name however it is written (`0`, `0.0`, `"0.0"`). Where a row is given several names may stand in one text, as
+    `sad|angry`, `sad, angry` or `['sad', 'angry']`.
 
     Args:
         problem_type (`str`): one of `configuration_emo.problem_types.PROBLEM_TYPES`.
@@ -53,6 +58,8 @@ class LabelEncoder:
             raise ValueError(
                 f"label2id must number its {len(label2id)} names from 0 without gaps, got {dict(label2id)}."
             )
+        if label2id is not None and len({label_name(str(name)) for name in label2id}) < len(label2id):
+            raise ValueError(f"label2id names one label twice (numbers go by their value): {', '.join(label2id)}.")
         if label_range is not None:
             if problem.has_classes:
                 raise ValueError(f"label_range is for regression, the problem_type is {problem_type!r}.")
@@ -61,6 +68,8 @@ class LabelEncoder:
         self.problem_type = problem_type
         self.problem = problem
         self.label2id = None if label2id is None else {str(name): int(index) for name, index in label2id.items()}
+        # By the name as `label_name` gives it, whichever way `label2id` writes it.
+        self._indices = {label_name(name): index for name, index in (self.label2id or {}).items()}
         self.label_range = None if label_range is None else (float(label_range[0]), float(label_range[1]))
 
     @property
@@ -90,7 +99,7 @@ class LabelEncoder:
         Raises:
             ValueError: it is absent, unknown, of the wrong type or out of range.
         """
-        if label is None or (isinstance(label, str) and not label.strip()):
+        if is_absent(label) and (self.problem.has_classes or not isinstance(label, float)):
             raise ValueError(f"{place}: there is no label. Give one or leave the row out.")
         if self.problem.labels == "scores":
             return self._encode_scores(label, place)
@@ -132,7 +141,8 @@ class LabelEncoder:
         label_range: Sequence[float] | None = None,
         column: str = "label",
     ) -> LabelEncoder:
-        """An encoder with the names found in a dataset, in alphabetical order, when `label2id` is not given.
+        """An encoder with the names found in a dataset when `label2id` is not given: numbers in their order, then the
+        others in the alphabet's.
 
         Args:
             dataset: every split is looked at.
@@ -144,8 +154,9 @@ class LabelEncoder:
         Raises:
             ValueError: the column is missing, or holds 0/1 rows (which carry no names).
         """
-        if label2id is None and get_problem_type(problem_type).has_classes:
-            names = sorted(_names_in(dataset, column))
+        problem = get_problem_type(problem_type)
+        if label2id is None and problem.has_classes:
+            names = sorted_names(_names_in(dataset, column, several=not problem.is_exclusive))
             label2id = {name: index for index, name in enumerate(names)}
         elif label2id is None:
             count = _number_of_scores(dataset, column)
@@ -153,7 +164,7 @@ class LabelEncoder:
         return cls(problem_type, label2id, label_range)
 
     def _index_of(self, label: Any, place: str) -> int:
-        name, known = _name(label), self.label2id or {}
+        name, known = label_name(label), self._indices
         if name is None:
             raise ValueError(f"{place}: a class must be given by its name, got {label!r} ({type(label).__name__}).")
         if name not in known:
@@ -164,8 +175,10 @@ class LabelEncoder:
         return known[name]
 
     def _encode_row(self, label: Any, place: str) -> list[int]:
-        if _name(label) is not None:
-            label = [_name(label)]
+        if isinstance(label, str) and label_name(label) not in self._indices:
+            label = _several_names(label, place)
+        elif label_name(label) is not None:
+            label = [label_name(label)]
         if not isinstance(label, (list, tuple, np.ndarray)):
             raise ValueError(f"{place}: labels must be names or a 0/1 row, got {label!r} ({type(label).__name__}).")
         values = list(label)
@@ -208,15 +221,6 @@ class LabelEncoder:
         return score
 
 
-def _name(label: Any) -> str | None:
-    """A class's name as text; None for what cannot be one."""
-    if isinstance(label, str):
-        return label.strip()
-    if isinstance(label, (int, float, np.number)) and not isinstance(label, bool) and float(label).is_integer():
-        return str(int(label))
-    return None
-
-
 def _splits_of(dataset: Dataset | DatasetDict) -> Iterable[Dataset]:
     return dataset.values() if isinstance(dataset, DatasetDict) else [dataset]
 
@@ -229,13 +233,23 @@ def _labels_in(dataset: Dataset | DatasetDict, column: str) -> Iterable[Any]:
             yield from batch[column]
 
 
-def _names_in(dataset: Dataset | DatasetDict, column: str) -> set[str]:
+def _several_names(label: str, place: str) -> list[Any]:
+    """The names in one text, which may be written as a list."""
+    listed = listed_label(label, place)
+    if isinstance(listed, list):
+        return listed
+    return split_names(str(listed)) or [label]
+
+
+def _names_in(dataset: Dataset | DatasetDict, column: str, *, several: bool) -> set[str]:
     names = set()
     for label in _labels_in(dataset, column):
-        if label is None:
+        if is_absent(label):
             continue
+        if several and isinstance(label, str):
+            label = _several_names(label, f"column {column!r}")
         for value in label if isinstance(label, (list, tuple)) else [label]:
-            name = _name(value)
+            name = label_name(value)
             if name is None or (isinstance(label, (list, tuple)) and not isinstance(value, str)):
                 raise ValueError(f"Names of labels cannot be collected from {label!r}: give label2id.")
             if name:
