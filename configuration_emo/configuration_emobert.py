@@ -9,6 +9,7 @@ from transformers.utils import logging
 
 from .configuration_vq_wav2vec import VqWav2VecConfig
 from .hub_code import SelfContained, is_remote_copy
+from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
 from .token_positions import max_token_positions
 
 
@@ -16,12 +17,6 @@ logger = logging.get_logger(__name__)
 
 FUSIONS = ("co_attention", "shallow")
 POOLINGS = ("cls", "mean", "mean_std", "attention")
-PROBLEM_TYPES = (
-    "single_label_classification",
-    "multi_label_classification",
-    "regression",
-    "one_vs_rest_classification",
-)
 REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
@@ -211,9 +206,14 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
         raise ValueError(f"The speech encoder {self.speech_config.model_type!r} does not say how many layers it has.")
 
     @property
+    def problem(self) -> ProblemType:
+        """What follows from `problem_type`."""
+        return get_problem_type(self.problem_type)
+
+    @property
     def num_logits(self) -> int:
         """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
-        return self.num_labels * (2 if self.problem_type == "one_vs_rest_classification" else 1)
+        return self.num_labels * self.problem.logits_per_label
 
     @property
     def max_speech_seconds(self) -> float | None:
@@ -270,11 +270,13 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
 
     def _check_labels(self):
         """Class weights, smoothing and label range fit the labels."""
-        if self.label_smoothing and self.problem_type == "regression":
-            raise ValueError("`label_smoothing` does not apply to problem_type='regression': leave it at 0.")
+        if self.label_smoothing and not self.problem.has_classes:
+            raise ValueError(f"`label_smoothing` does not apply to problem_type={self.problem_type!r}: leave it at 0.")
         if self.class_weights is not None:
-            if self.problem_type == "regression":
-                raise ValueError("`class_weights` do not apply to problem_type='regression': leave them out.")
+            if not self.problem.has_classes:
+                raise ValueError(
+                    f"`class_weights` do not apply to problem_type={self.problem_type!r}: leave them out."
+                )
             if len(self.class_weights) != self.num_labels:
                 raise ValueError(
                     f"`class_weights` needs one weight per label: {self.num_labels} labels, "

@@ -488,8 +488,8 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
     def _logits(self, vector: torch.Tensor) -> torch.Tensor:
         """A fused vector `(batch, size)` to logits, in the shape of the problem type."""
         logits = self.classifier(self.dropout(vector))
-        if self.config.problem_type == "one_vs_rest_classification":
-            logits = logits.unflatten(-1, (self.config.num_labels, 2))
+        if self.config.problem.logits_per_label > 1:
+            logits = logits.unflatten(-1, (self.config.num_labels, self.config.problem.logits_per_label))
         return logits
 
 
