@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..encoders.families import family_of
 from ..modeling_emobert import EmoBertForSequenceClassification
 from ..modeling_outputs import EncodedSequence
 from .explained_value import explained_value
@@ -89,7 +90,7 @@ def silence_of(model: EmoBertForSequenceClassification, speech: TimedSpeech) -> 
 
 def has_bins_first(model: EmoBertForSequenceClassification) -> bool:
     """True where log-mel features are `(batch, bins, frames)`, as Whisper's are."""
-    return model.config.speech_config.model_type == "whisper"
+    return family_of(model.config.speech_config).bins_first
 
 
 def _silenced(
