@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from ...data_report.report import COUNTS_DIFFER
 from ...schema import CorpusReading, Problem
 
-
-# How the reason of that warning begins.
-COUNTS_DIFFER = "counts differ from the published ones"
 
 _MELD_SPLITS = {"split train": 9989, "split validation": 1109, "split test": 2610}
 _MOSI_SPLITS = {"split train": 1284, "split validation": 229, "split test": 686}
