@@ -22,12 +22,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig  # noqa: E402
-from configuration_emo.speech_dictionary import SpeechDictionary  # noqa: E402
-from modeling_emo.conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features  # noqa: E402
-from modeling_emo.modeling_vq_wav2vec import VqWav2VecModel  # noqa: E402
-from modeling_emo.speech_tokenizer_module import CodesToIds  # noqa: E402
-from modeling_emo.vector_quantizer import nearest_codeword  # noqa: E402
+from configuration_emo import SpeechDictionary, VqWav2VecConfig  # noqa: E402
+from modeling_emo import (  # noqa: E402
+    CodesToIds,
+    VqWav2VecModel,
+    nearest_codeword,
+    vq_wav2vec_codes,
+    vq_wav2vec_features,
+)
 
 
 def main():

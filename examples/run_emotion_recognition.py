@@ -17,9 +17,13 @@ from arguments import DataArguments, LoraArguments, ModelArguments, parse_argume
 from training_setup import set_up_training
 from transformers import set_seed
 
-from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments, compute_metrics_for
-from modeling_emo.plots.evaluation import plot_learning_curves
-from modeling_emo.training.record import write_training_record
+from modeling_emo import (
+    EmoBertTrainer,
+    EmoBertTrainingArguments,
+    compute_metrics_for,
+    plot_learning_curves,
+    write_training_record,
+)
 
 
 def main():

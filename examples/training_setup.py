@@ -7,9 +7,13 @@ from arguments import DataArguments, FoldArguments, LoraArguments, ModelArgument
 from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
 
-from modeling_emo import EmoBertForSequenceClassification, add_lora, fit_speech_standardization
-from modeling_emo.training.arguments import EmoBertTrainingArguments
-from modeling_emo.training.batch_sampling import balanced_class_weights
+from modeling_emo import (
+    EmoBertForSequenceClassification,
+    EmoBertTrainingArguments,
+    add_lora,
+    balanced_class_weights,
+    fit_speech_standardization,
+)
 from preprocess import (
     EmoBertDataCollator,
     EmoBertProcessor,

@@ -361,6 +361,7 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
     >>> ids = torch.randint(4, 50, (2, 7))
     >>> model(input_ids=ids, speech_input_ids=ids).logits.shape
     torch.Size([2, 4])
+
     ```
     """
 

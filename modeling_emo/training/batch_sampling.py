@@ -40,11 +40,12 @@ class TokenBudgetBatchSampler(BatchRebalanceSampler):
     Example:
 
     ```python
-    >>> from modeling_emo.training.batch_sampling import TokenBudgetBatchSampler
+    >>> from modeling_emo import TokenBudgetBatchSampler
 
     >>> sampler = TokenBudgetBatchSampler([7, 2, 2, 3, 8, 1], max_padded_length=10)
     >>> sorted(len(batch) for batch in sampler)
     [1, 1, 1, 3]
+
     ```
     """
 
@@ -139,11 +140,12 @@ class ClassBalancedSampler(WeightedRandomSampler):
     Example:
 
     ```python
-    >>> from modeling_emo.training.batch_sampling import ClassBalancedSampler
+    >>> from modeling_emo import ClassBalancedSampler
 
     >>> sampler = ClassBalancedSampler([0, 0, 0, 1], num_labels=2)
     >>> len(list(sampler))
     4
+
     ```
     """
 
@@ -214,10 +216,11 @@ def balanced_class_weights(
     Example:
 
     ```python
-    >>> from modeling_emo.training.batch_sampling import balanced_class_weights
+    >>> from modeling_emo import balanced_class_weights
 
     >>> balanced_class_weights([0, 0, 0, 1], 2)
     [0.6666666666666666, 2.0]
+
     ```
     """
     if problem_type == "regression":

@@ -25,7 +25,7 @@ class LabelEncoder:
     Numbers may be written as text, as tables hold them; whole numbers may be names of classes.
 
     Args:
-        problem_type (`str`): one of `configuration_emo.configuration_emobert.PROBLEM_TYPES`.
+        problem_type (`str`): one of `configuration_emo.PROBLEM_TYPES`.
         label2id (`dict[str, int]`, *optional*): index of each name, 0 to n-1. Needed but for regression, where it
             names the scores when there are several.
         label_range (pair of `float`, *optional*): regression only, the smallest and largest score.
