@@ -38,7 +38,7 @@ def read_corpus(
         only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
             validation part out of `train`, and the corpus's own one becomes the split `dev`, see
-            `preprocess.protocols.validation_split`.
+            docs/corpora.md.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:
