@@ -52,7 +52,7 @@ HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),
 }
-DOTTED = re.compile(rf"(?<!-m )\b({'|'.join(LAYERS)})\.([a-zA-Z]\w*)(?!\w*\.(py|md)\b)")
+DOTTED = re.compile(rf"(?<!-m\s)\b({'|'.join(LAYERS)})\.([a-zA-Z]\w*)(?!\w*\.(py|md)\b)")
 
 
 # Imports each of its arguments, `package.name`, in a child that has imported the package and no other of its names.
@@ -170,6 +170,15 @@ class TestDirections:
     def test_every_wing_has_its_layer(self, package):
         found = {module.split(".")[1] for module in files(package) if module != package}
         assert sorted(name for layer in LAYERS[package] for name in layer) == sorted(found)
+
+    @pytest.mark.parametrize("package", LAYERS)
+    def test_the_house_is_described_in_this_order(self, package):
+        text = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
+        table = text.split(f"## `{package}`")[1].split("##")[0]
+        described = [name for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for name in row.split(", ")]
+        level = {f"`{name}`": height for height, layer in enumerate(LAYERS[package]) for name in layer}
+        assert sorted(described) == sorted(level)
+        assert [level[name] for name in described] == sorted(level.values())
 
     @pytest.mark.parametrize("package", LAYERS)
     def test_wings(self, package):
