@@ -208,17 +208,90 @@ class TestDirections:
         assert [module for module, path in files(package).items() if package in set(imported_packages(path))] == []
 
     def test_private_names_stay_where_they_are(self):
-        users = (
-            path
-            for folder in (*LAYERS, "examples", "benchmarks", "metrics")
-            for path in ROOT.glob(f"{folder}/**/*.py")
-        )
+        folders = (*LAYERS, "examples", "benchmarks", "metrics")
         taken = [
             f"{path.relative_to(ROOT)}: {alias.name}"
-            for path in users
+            for folder in folders
+            for path in ROOT.glob(f"{folder}/**/*.py")
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.ImportFrom) and (node.level or node.module.split(".")[0] in LAYERS)
             for alias in node.names
             if alias.name.startswith("_")
         ]
         assert taken == []
+
+
+class TestPublicNames:
+    @pytest.mark.parametrize("package", LAYERS)
+    def test_no_module_hides_one(self, package):
+        assert published(package) & {module.split(".")[1] for module in files(package) if module != package} == set()
+
+    def test_each_imports_alone_and_without_the_optional_packages(self):
+        places = [f"{package}.{name}" for package in LAYERS for name in sorted(published(package))]
+        assert run_fresh(EACH_ALONE, *places) == f"{len(places)} tried\n"
+
+    def test_readers_know_no_other_place(self):
+        """Neither imports nor texts name a module, but for commands (`python -m`), nor a name that is not public."""
+        modules = {module for package in LAYERS for module in files(package)}
+        paths = [path for pattern in READERS for path in sorted(ROOT.glob(pattern)) if path.is_file()]
+        assert len(paths) > 50
+        broken = []
+        for path in paths:
+            text = path.read_text(encoding="utf-8")
+            for found in DOTTED.finditer(text):
+                place = f"{path.relative_to(ROOT)}, line {text.count(chr(10), 0, found.start()) + 1}: {found[0]}"
+                if f"{found[1]}.{found[2]}" in modules or found[2] not in published(found[1]):
+                    broken.append(place)
+            for found in re.finditer(rf"from ({'|'.join(LAYERS)}) import (?:\(([^)]+)|([\w, ]+))", text):
+                names = set(re.findall(r"\w+", re.sub(r"#.*| as \w+", "", found[2] or found[3])))
+                broken += [f"{path.relative_to(ROOT)}: {name}" for name in names - published(found[1])]
+        assert broken == []
+
+    def test_docstrings_and_messages_know_no_other_place(self):
+        modules = {module for package in LAYERS for module in files(package)}
+        broken = [
+            f"{module}: {found[0]}"
+            for package in LAYERS
+            for module, path in files(package).items()
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            for found in DOTTED.finditer(node.value)
+            if f"{found[1]}.{found[2]}" in modules or found[2] not in published(found[1])
+        ]
+        assert broken == []
+
+
+def test_importing_prints_nothing_registers_and_brings_no_package_that_is_not_needed_yet():
+    script = (
+        "import sys\n"
+        "from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedModel\n"
+        "from transformers.models.auto.processing_auto import PROCESSOR_MAPPING\n"
+        "from transformers.pipelines import PIPELINE_REGISTRY\n"
+        "before = set(sys.modules)\n"  # Transformers itself brings SciPy and soundfile where they are installed
+        "import modeling_emo, preprocess\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "config = type(AutoConfig.for_model('emobert'))\n"
+        "classifier = modeling_emo.EmoBertForSequenceClassification\n"
+        "assert AutoModel._model_mapping[config] is modeling_emo.EmoBertModel\n"
+        "assert AutoModelForSequenceClassification._model_mapping[config] is classifier\n"
+        "assert PROCESSOR_MAPPING[config] is preprocess.EmoBertProcessor\n"
+        "tokenizer = type(AutoConfig.for_model('vq_wav2vec'))\n"
+        "assert AutoModel._model_mapping[tokenizer] is modeling_emo.VqWav2VecModel\n"
+        "pipeline = PIPELINE_REGISTRY.supported_tasks['emotion-recognition']['impl']\n"
+        "assert pipeline is modeling_emo.EmotionRecognitionPipeline\n"
+        f"print(*sorted(new & {HEAVY}))\n"
+    )
+    assert run_fresh(script) == "\n"
+
+
+def test_the_version_is_that_of_the_changelog():
+    setup = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    version = next(
+        Version(ast.literal_eval(node.value))
+        for node in ast.walk(setup)
+        if isinstance(node, ast.keyword) and node.arg == "version"
+    )
+    newest = re.search(r"^## \[(.+)\] - (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert version.base_version == newest[1]
+    assert version.is_devrelease == (newest[2] == "unreleased")
