@@ -96,6 +96,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     >>> config = EmoBertConfig.from_text_speech_configs(BertConfig(), RobertaConfig(), fusion="shallow", num_labels=4)
     >>> config.text_config.model_type, config.num_labels
     ('bert', 4)
+
     ```
     """
 

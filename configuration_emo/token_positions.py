@@ -25,7 +25,7 @@ def max_token_positions(config: PreTrainedConfig) -> int:
 
     ```python
     >>> from transformers import RobertaConfig
-    >>> from configuration_emo.token_positions import max_token_positions
+    >>> from configuration_emo import max_token_positions
 
     >>> max_token_positions(RobertaConfig(max_position_embeddings=2050))
     2048

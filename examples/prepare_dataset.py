@@ -19,13 +19,13 @@ from preprocess import (
     EmoBertProcessor,
     LabelEncoder,
     SpeechTokenizer,
+    format_report,
     launched_processes,
     prepare_dataset,
     read_corpus,
     tokenize_speech,
     write_data_report,
 )
-from preprocess.data_report.data_report_text import format_report
 
 
 def main():

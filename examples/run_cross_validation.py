@@ -31,12 +31,14 @@ from tqdm.auto import tqdm
 from training_setup import check_validation
 from transformers import AutoConfig
 
-from modeling_emo import EmoBertTrainingArguments
-from modeling_emo.evaluation.cross_validation import read_fold_predictions, summarize_runs
-from modeling_emo.evaluation.cross_validation_report import write_cross_validation
-from modeling_emo.evaluation.setting import EvaluationSetting
-from preprocess import PreparedDataset, load_prepared, prepared_folds
-from preprocess.protocols.folds import pooled
+from modeling_emo import (
+    EmoBertTrainingArguments,
+    EvaluationSetting,
+    read_fold_predictions,
+    summarize_runs,
+    write_cross_validation,
+)
+from preprocess import PreparedDataset, load_prepared, pooled, prepared_folds
 
 
 PREPARE_SCRIPT = Path(__file__).resolve().parent / "prepare_dataset.py"

@@ -79,6 +79,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     [{'label': 'sentiment', 'score': 2.31}]
     >>> recognise("hour.mp3", chunk_length_s=10)["chunks"][0]  # doctest: +SKIP
     {'timestamp': (0.0, 8.33), 'text': None, 'predictions': [{'label': 'sentiment', 'score': 0.42}]}
+
     ```
     """
 

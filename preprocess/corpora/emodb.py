@@ -49,7 +49,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool = False,
 ) -> CorpusReading:
-    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.protocols.folds`.
+    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.make_folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with the wav files or with `wav/`.

@@ -64,7 +64,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool = True,
 ) -> CorpusReading:
-    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.protocols.folds`.
+    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.make_folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with `Session1` to `Session5` (fewer are read too).
