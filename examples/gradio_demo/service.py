@@ -10,7 +10,7 @@ import numpy as np
 from uploads import uploaded_file
 
 from modeling_emo import EmotionRecognitionPipeline
-from preprocess.audio.bounded_audio import load_bounded_audio
+from preprocess.audio.bounded import load_bounded_audio
 from preprocess.features.text_features import is_text
 from preprocess.recordings.segments import MAX_SENTENCE_SECONDS
 

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from types import MappingProxyType
 
-from ..audio.audio_check import audio_files
+from ..audio.check import audio_files
 from ..labels.label_maps import LABEL_MAPS
 from ..schema import CorpusReading, Utterance
 from .reading.collector import UtteranceCollector, check_option, corpus_folder

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..audio.audio_check import recordings_by_name
+from ..audio.check import recordings_by_name
 from ..labels.label_maps import LABEL_MAPS
 from ..recordings.text_files import Line, files_with_suffix, read_lines
 from ..schema import CorpusReading, Label, Utterance

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...audio.audio_check import recordings_by_name
+from ...audio.check import recordings_by_name
 from ...recordings.text_files import Line, files_with_suffix, read_lines, read_table
 from ...schema import CorpusReading, Label, Utterance
 from ..reading.collector import UtteranceCollector, check_option, corpus_folder
