@@ -88,6 +88,26 @@ class TestBothModalities:
             np.testing.assert_array_equal(values, alone[name][0])
 
 
+class TestPaddingSide:
+    @pytest.mark.parametrize("side", ["left", "right"])
+    def test_padding_comes_behind_whatever_the_parts_say(self, side):
+        extractor = tiny_feature_extractor()
+        extractor.padding_side = side
+        processor = EmoBertProcessor(extractor, tiny_tokenizer(padding_side=side))
+        batch = processor(text=["how nice", "a bad bad day !"], audio=[tone(0.1), tone(0.2)], return_tensors="pt")
+        assert batch["input_ids"].tolist() == [[2, 5, 6, 3, 0, 0, 0], [2, 9, 7, 7, 8, 20, 3]]
+        assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 0, 0, 0], [1] * 7]
+        assert batch["speech_attention_mask"][0].tolist() == [1] * 1_600 + [0] * 1_600
+        utterances = [processor.extract_utterance(text, None) for text in ("how nice", "a bad bad day !")]
+        assert torch.equal(processor.pad(utterances)["input_ids"], batch["input_ids"])
+
+    def test_a_tokenizer_without_a_pad_token_is_refused(self):
+        processor = tiny_processor()
+        processor.tokenizer.pad_token = None
+        with pytest.raises(ValueError, match="has no pad token.*tokenizer.pad_token = tokenizer.eos_token"):
+            processor(text=TEXTS)
+
+
 class TestMissingModality:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("missing", [None, "", "  \n"])
