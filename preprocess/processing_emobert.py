@@ -30,6 +30,10 @@ from .recordings.segments import Segment, read_segments
 
 logger = logging.get_logger(__name__)
 
+# Tokenizers that state no limit hold a very large one; texts are then cut to what practically every encoder takes.
+_NO_LIMIT = 10**8
+_UNSTATED_TEXT_LENGTH = 512
+
 # Lengths of text are tokens and lengths of sound are samples or frames: one number given for both would cut a sound to
 # milliseconds. These two reach the feature extractor only inside `audio_kwargs`.
 _AUDIO_KWARGS_ONLY = ("max_length", "truncation")
@@ -136,7 +140,9 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         text_kwargs, audio_kwargs = dict(merged["text_kwargs"]), self._audio_kwargs(merged["audio_kwargs"], kwargs)
         tensor_type = text_kwargs.pop("return_tensors", None)
         text_layout = Layout(
-            text_kwargs.pop("padding"), text_kwargs.get("max_length"), text_kwargs.pop("pad_to_multiple_of", None)
+            text_kwargs.pop("padding"),
+            text_kwargs.get("max_length") or self.max_text_length,
+            text_kwargs.pop("pad_to_multiple_of", None),
         )
         # The extractor's own `max_length` counts samples, features of fixed length are frames.
         length = None if has_fixed_length(self.feature_extractor) else audio_kwargs.get("max_length")
@@ -170,18 +176,36 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
 
     @property
     def max_text_length(self) -> int:
-        """Most token ids of a text that `__call__` keeps unless told otherwise; very large where there is no limit."""
+        """Most token ids of a text that `__call__` keeps unless told otherwise: what the tokenizer states, or 512 where
+        it states nothing (see `limit_text`)."""
+        limit = self._stated_text_length
+        if limit is not None:
+            return limit
+        logger.warning_once(
+            f"{type(self.tokenizer).__name__} does not state how many token ids its encoder takes: texts are cut to "
+            f"{_UNSTATED_TEXT_LENGTH}. Say it with processor.limit_text(max_position_embeddings)."
+        )
+        return _UNSTATED_TEXT_LENGTH
+
+    @property
+    def _stated_text_length(self) -> int | None:
         merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
-        kwargs = merged["text_kwargs"]
-        return kwargs.get("max_length") or self.tokenizer.model_max_length
+        limit = merged["text_kwargs"].get("max_length") or self.tokenizer.model_max_length
+        return None if limit >= _NO_LIMIT else limit
 
     def limit_text(self, max_length: int) -> EmoBertProcessor:
-        """A copy that cuts texts to `max_length` token ids where this one would keep more; it is saved with that."""
+        """This processor, or a copy that cuts texts to `max_length` token ids if it would keep more; saved with that.
+
+        Where the tokenizer states no limit, `max_length` is it, such as what `stated_token_positions` says of the text
+        encoder.
+        """
+        stated = self._stated_text_length
+        if stated is not None and stated <= max_length:
+            return self
         limited = copy.deepcopy(self)
-        limit = min(max_length, self.max_text_length)
-        limited.tokenizer.model_max_length = limit
+        limited.tokenizer.model_max_length = max_length
         if limited.tokenizer.init_kwargs.get("max_length") is not None:
-            limited.tokenizer.init_kwargs["max_length"] = limit
+            limited.tokenizer.init_kwargs["max_length"] = max_length
         return limited
 
     def encode_text(
@@ -236,7 +260,8 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         Args:
             text (`str`, *optional*): its text.
             waveform (`np.ndarray` of shape `(samples,)`, *optional*): its sound at the extractor's rate.
-            text_kwargs (mapping, *optional*): arguments of [`~EmoBertProcessor.encode_text`].
+            text_kwargs (mapping, *optional*): arguments of [`~EmoBertProcessor.encode_text`]. Without them a text that
+                had to be cut is named in a warning.
             audio_kwargs (mapping, *optional*): arguments of the feature extractor.
 
         Raises:
@@ -244,8 +269,11 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         """
         if not is_text(text) and waveform is None:
             raise ValueError("The utterance has neither text nor audio. Give at least one of them.")
+        ids, length = self.encode_text(str(text), **(text_kwargs or {})) if is_text(text) else (None, 0)
+        if ids is not None and len(ids) < length and text_kwargs is None:
+            logger.warning(f"A text of {length} token ids is more than the encoder takes: it was cut to {len(ids)}.")
         return UtteranceFeatures(
-            self.encode_text(str(text), **(text_kwargs or {}))[0] if is_text(text) else None,
+            ids,
             None if waveform is None else self.extract_features(waveform, **(audio_kwargs or {})),
         )
 

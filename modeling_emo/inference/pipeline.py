@@ -13,6 +13,8 @@ from transformers.pipelines.base import ChunkPipeline
 from transformers.pipelines.pt_utils import PipelineChunkIterator, PipelineIterator, PipelinePackIterator
 from transformers.utils import logging
 
+from configuration_emo.token_positions import stated_token_positions
+
 from ..metrics.scores import predictions_to_scores
 from .label_choice import LabelChoice
 
@@ -81,6 +83,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     _load_image_processor = False
     _load_feature_extractor = False
     _load_tokenizer = False
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # A tokenizer need not state how many token ids the encoder takes, and may state more.
+        positions = stated_token_positions(self.model.config.text_config)
+        if positions is not None and self.processor is not None:
+            self.processor = self.processor.limit_text(positions)
 
     def _sanitize_parameters(
         self,

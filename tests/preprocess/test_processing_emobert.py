@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import AutoProcessor
+from transformers import AutoProcessor, BertTokenizerFast
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 from preprocess import EmoBertProcessor, load_audio
@@ -270,6 +270,28 @@ class TestTextLimit:
         assert reloaded.max_text_length == 6
         assert len(reloaded(text="how nice " * 10)["input_ids"][0]) == 6
         assert processor.limit_text(100).max_text_length == processor.max_text_length
+
+
+class TestTokenizerWithoutALimit:
+    def processor(self):
+        tokenizer = BertTokenizerFast(vocab=tiny_tokenizer().get_vocab())
+        assert tokenizer.model_max_length > 1e20
+        return EmoBertProcessor(tiny_feature_extractor(), tokenizer)
+
+    def test_texts_are_cut_to_what_practically_every_encoder_takes(self):
+        processor = self.processor()
+        assert processor.max_text_length == 512
+        assert len(processor(text="happy " * 600)["input_ids"][0]) == 512
+        ids, length = processor.encode_text("happy " * 600)
+        assert (len(ids), length) == (512, 602) and ids[-1] == 3
+
+    def test_what_the_encoder_takes_is_said_and_saved(self, tmp_path):
+        limited = self.processor().limit_text(600)
+        limited.save_pretrained(tmp_path)
+        for processor in (limited, EmoBertProcessor.from_pretrained(tmp_path)):
+            assert processor.max_text_length == 600
+            assert len(processor(text="happy " * 700)["input_ids"][0]) == 600
+        assert limited.limit_text(40).max_text_length == 40 and limited.limit_text(4_000) is limited
 
 
 class TestSaveAndLoad:
