@@ -53,11 +53,12 @@ def emotion_loss(
     ```python
     >>> import torch
     >>> from configuration_emo import EmoBertConfig
-    >>> from modeling_emo.loss import emotion_loss
+    >>> from modeling_emo import emotion_loss
 
     >>> config = EmoBertConfig(num_labels=1, problem_type="regression", regression_loss="l1")
     >>> emotion_loss(torch.tensor([1.0, -1.0]), torch.tensor([[0.5], [0.0]]), config).item()
     0.75
+
     ```
     """
     labels = labels.to(pooled_logits.device)
@@ -86,7 +87,7 @@ def label_weight(labels: torch.Tensor, config: EmoBertConfig) -> torch.Tensor:
     ```python
     >>> import torch
     >>> from configuration_emo import EmoBertConfig
-    >>> from modeling_emo.loss import label_weight
+    >>> from modeling_emo import label_weight
 
     >>> config = EmoBertConfig(num_labels=3, class_weights=[0.5, 2.0, 1.0])
     >>> label_weight(torch.tensor([0, 1, 1, -100]), config).item()

@@ -116,14 +116,6 @@ def check_world_size(num_processes: int) -> None:
 
     Raises:
         ValueError: their number is not the launcher's.
-
-    Example:
-
-    ```python
-    >>> from modeling_emo.training.arguments import check_world_size
-
-    >>> check_world_size(1)
-    ```
     """
     launched = os.environ.get("WORLD_SIZE")
     if launched is not None and int(launched) != num_processes:

@@ -113,8 +113,6 @@ def training_run(record: Mapping[str, Any]) -> TrainingRun:
     """The record as a model card tells it."""
     return TrainingRun(
         hyperparameters={**record.get("hyper_parameters", {}), "epochs trained": record.get("epochs")},
-        checkpoint_selection=record["checkpoint_selection"],
-        seed=record.get("seed"),
         duration_seconds=record.get("duration_s"),
     )
 
