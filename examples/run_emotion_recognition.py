@@ -11,17 +11,21 @@ docs/resume.md.
 With `--lora` the adapter ends in `output_dir/adapter`, and the model in `output_dir` is the one with it merged.
 """
 
+import sys
+
 from arguments import DataArguments, LoraArguments, ModelArguments, parse_arguments
 from training_setup import record_training, set_up_training
 from transformers import set_seed
 
-from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments, compute_metrics_for
+from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments, compute_metrics_for, lock_output_dir
 
 
 def main():
     model_arguments, data_arguments, training_arguments, lora_arguments = parse_arguments(
         "train", ModelArguments, DataArguments, EmoBertTrainingArguments, LoraArguments
     )
+    output_dir, is_main_process = training_arguments.output_dir, training_arguments.process_index == 0
+    lock = lock_output_dir(output_dir, is_main_process=is_main_process)  # against a second run
     set_seed(training_arguments.seed)
 
     # 1. Data, and a new model over two pretrained encoders.
@@ -40,16 +44,17 @@ def main():
     )
     trainer.train(resume_from_checkpoint=training_arguments.resume_from_checkpoint)
     if trainer.preempted:
-        return  # the checkpoint to resume from is written, and there is no result yet
+        sys.exit(143)  # as after any SIGTERM: the checkpoint to resume from is written, and there is no result yet
 
     # 3. The model, its processor, and how the training went.
     if lora_arguments.lora:
-        trainer.save_model(f"{training_arguments.output_dir}/adapter")
+        trainer.save_model(f"{output_dir}/adapter")
         trainer.model = trainer.model.merge_and_unload()
     trainer.save_model()
     trainer.save_state()
-    if trainer.is_world_process_zero():
+    if is_main_process:
         record_training(setup, training_arguments, trainer.state, data_arguments, lora_arguments)
+    lock.release()
 
 
 if __name__ == "__main__":

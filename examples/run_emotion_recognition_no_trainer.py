@@ -38,6 +38,7 @@ from modeling_emo import (
     create_optimizer,
     ignore_repeated_rows,
     isolate_workers,
+    lock_output_dir,
     remove_old_checkpoints,
     seal,
     set_epoch,
@@ -82,6 +83,7 @@ def main():
             DistributedDataParallelKwargs(find_unused_parameters=bool(arguments.ddp_find_unused_parameters))
         ],
     )
+    lock = lock_output_dir(arguments.output_dir, is_main_process=accelerator.is_main_process)  # against a second run
     set_seed(arguments.seed)
 
     # 1. Data, and a new model over two pretrained encoders.
@@ -273,6 +275,7 @@ def main():
         state.save_to_json(f"{output_dir}/trainer_state.json")
         record_training(setup, arguments, state, data_arguments, lora_arguments)
     accelerator.end_training()
+    lock.release()
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         writing_checkpoint,
     )
     from .resuming.data_order import isolate_workers, set_epoch
+    from .resuming.output_lock import lock_output_dir
     from .speech_tokenizer_module import CodesToIds
     from .training.arguments import EmoBertTrainingArguments
     from .training.batch_sampling import ClassBalancedSampler, TokenBudgetBatchSampler, training_sampler
@@ -148,6 +149,7 @@ __all__ = [
     "label_weight",
     "last_whole_checkpoint",
     "load_encoder",
+    "lock_output_dir",
     "metric_function_for",
     "multi_label_metrics",
     "nearest_codeword",

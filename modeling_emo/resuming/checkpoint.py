@@ -39,8 +39,8 @@ def seal(folder: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
         facts (mapping, *optional*): what is worth knowing before the checkpoint is used, in types that JSON has.
 
     Returns:
-        `Path`: the seal, `folder/seal.json`: `sealed_at` (seconds since 1970), `facts`, and `files` with the `size`
-        (bytes) and `sha256` of each.
+        `Path`: the seal, `folder/seal.json`: `number` (one more than the highest beside it), `sealed_at` (seconds from
+        1970), `facts`, and `files` with the `size` (bytes) and `sha256` of each.
 
     Raises:
         OSError: the folder is not there, or the disk is full.
@@ -66,6 +66,7 @@ def seal(folder: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
     """
     folder = Path(folder)
     (folder / SEAL_FILE).unlink(missing_ok=True)
+    number = 1 + max((_seal_number(other) for other in _checkpoints(folder.parent)), default=0)
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with path.open("rb") as file:
@@ -75,7 +76,8 @@ def seal(folder: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
         _sync_directory(directory)
     unfinished = folder / f"{SEAL_FILE}.unfinished"
     with unfinished.open("w", encoding="utf-8") as file:
-        json.dump({"sealed_at": time.time(), "facts": dict(facts or {}), "files": files}, file, indent=2)
+        content = {"number": number, "sealed_at": time.time(), "facts": dict(facts or {}), "files": files}
+        json.dump(content, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(folder / SEAL_FILE)
@@ -136,7 +138,8 @@ def check_whole(folder: str | Path) -> None:
 def last_whole_checkpoint(output_dir: str | Path) -> Path | None:
     """The checkpoint that was sealed last among the whole ones; torn ones are named in a warning.
 
-    The time of sealing decides, not the step in the name: a folder may still hold checkpoints of an earlier run.
+    The order of sealing decides, which is counted and does not depend on the clock, not the step in the name: a folder
+    may still hold checkpoints of an earlier run that went further.
 
     Args:
         output_dir (`str` or `Path`): folder with `checkpoint-<step>` (or `checkpoint_<number>`) in it.
@@ -284,10 +287,14 @@ def _checkpoints(output_dir: str | Path) -> list[Path]:
     for folder in Path(output_dir).glob("checkpoint*"):
         match = _CHECKPOINT.fullmatch(folder.name)
         if match and folder.is_dir():
-            content = read_seal(folder)
-            sealed_at = float("inf") if content is None else content.get("sealed_at", 0.0)
-            found.append((sealed_at, int(match[1]), folder))
+            is_torn = read_seal(folder) is None
+            found.append((is_torn, _seal_number(folder), int(match[1]), folder))
     return [folder for *_, folder in sorted(found)]
+
+
+def _seal_number(folder: Path) -> int:
+    """The how-manieth seal beside others this is; 0 without one, or if it was not counted."""
+    return int((read_seal(folder) or {}).get("number", 0))
 
 
 def _write_failure(error: BaseException) -> str | None:

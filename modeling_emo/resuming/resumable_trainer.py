@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from .checkpoint import (
     writing_checkpoint,
 )
 from .data_order import EpochLengthGroupedSampler, SeededLengthGroupedSampler, isolate_workers, set_epoch
+from .output_lock import lock_output_dir
 from .preemption import PreemptionCallback
 
 
@@ -51,6 +51,7 @@ class ResumableTrainer(Trainer):
     of one that was not. What it does beyond `Trainer`:
 
     - Checkpoints are sealed ([`~modeling_emo.seal`]), and older ones removed only after that.
+    - While it trains, `output_dir` is locked against a second run ([`~modeling_emo.lock_output_dir`]).
     - SIGTERM saves at the end of the step and stops ([`PreemptionCallback`]).
     - The order of the data depends on seed and epoch alone. If `data_collator` or `train_dataset` has a
       `set_epoch(epoch)`, it is called before each epoch's iterator is made: augmentation that draws from
@@ -97,12 +98,19 @@ class ResumableTrainer(Trainer):
             trial, ignore_keys_for_eval: as for `Trainer.train`.
 
         Raises:
-            ValueError: the checkpoint of the given path is torn, or holds no more than a model.
+            ValueError: the checkpoint of the given path is torn, or holds no more than a model; or another run writes
+                to `output_dir`.
             OSError: a checkpoint could not be written. The last whole one is intact.
         """
-        checkpoint = self._resolve(resume_from_checkpoint)
-        with self._preemption.listening() if self._saves else nullcontext():
-            return super().train(checkpoint, trial, ignore_keys_for_eval)
+        if not self._saves:
+            return super().train(self._resolve(resume_from_checkpoint), trial, ignore_keys_for_eval)
+        lock = lock_output_dir(str(self.args.output_dir), is_main_process=self.is_world_process_zero())
+        try:
+            checkpoint = self._resolve(resume_from_checkpoint)
+            with self._preemption.listening():
+                return super().train(checkpoint, trial, ignore_keys_for_eval)
+        finally:
+            lock.release()
 
     # ---- Where a run goes on ----
 

@@ -91,6 +91,27 @@ def test_the_last_is_the_one_sealed_last(tmp_path):
     assert last_whole_checkpoint(tmp_path).name == "checkpoint_5"
 
 
+def test_a_clock_that_goes_back_changes_nothing(tmp_path, monkeypatch):
+    for step, now in ((10, 2_000_000_000), (20, 1_000_000_000), (30, 1_500_000_000)):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        write(tmp_path / f"checkpoint-{step}")
+        assert last_whole_checkpoint(tmp_path).name == f"checkpoint-{step}"
+    assert [read_seal(tmp_path / f"checkpoint-{step}")["number"] for step in (10, 20, 30)] == [1, 2, 3]
+    remove_old_checkpoints(tmp_path, limit=1, keep=[None])
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-30"]
+
+
+def test_seals_that_were_not_counted_go_by_their_step(tmp_path):
+    for step in (20, 100, 30):
+        path = write(tmp_path / f"checkpoint-{step}") / "seal.json"
+        content = json.loads(path.read_text())
+        del content["number"]
+        path.write_text(json.dumps(content))
+    assert last_whole_checkpoint(tmp_path).name == "checkpoint-100"
+    write(tmp_path / "checkpoint-40")
+    assert last_whole_checkpoint(tmp_path).name == "checkpoint-40"
+
+
 def test_old_ones_are_removed_torn_ones_first(tmp_path):
     for step in (30, 10, 20, 40):
         write(tmp_path / f"checkpoint-{step}")

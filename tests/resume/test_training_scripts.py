@@ -1,6 +1,6 @@
-"""The training loop over accelerate: killed and resumed it ends to the last bit as never killed, and as Trainer does.
+"""Both training scripts, in processes of their own that are killed where they are told to be.
 
-Runs `examples/run_emotion_recognition_no_trainer.py` itself, in processes that die by SIGKILL where they are told to.
+The loop over accelerate, killed and resumed, ends to the last bit as never killed, and as Trainer does.
 """
 
 import csv
@@ -20,7 +20,7 @@ import yaml
 from safetensors.torch import load_file
 
 import modeling_emo
-from modeling_emo import last_whole_checkpoint
+from modeling_emo import last_whole_checkpoint, lock_output_dir
 from modeling_emo.resuming import checkpoint as checkpoints
 from tests.examples.conftest import ROOT, encoders, recordings, run_script  # noqa: F401
 from tests.resume.runs import Run, start
@@ -88,9 +88,10 @@ def config_file(encoders, recordings, tmp_path_factory):  # noqa: F811
 
 
 def die_at(place, count):
-    """SIGKILL at the count-th time that this process comes to the place."""
+    """SIGKILL at the count-th time that this process comes to the place; SIGTERM at the place `terminated`."""
     owner, name = {
         "micro-batch": (accelerate.Accelerator, "backward"),
+        "terminated": (accelerate.Accelerator, "backward"),
         "writing": (accelerate.accelerator, "save_custom_state"),  # weights and optimiser are on the disk by then
         "unsealed": (modeling_emo, "seal"),
         "saved": (checkpoints, "remove_old_checkpoints"),
@@ -102,7 +103,7 @@ def die_at(place, count):
         if place == "saved":
             original(*args, **kwargs)
         if len(reached) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGTERM if place == "terminated" else signal.SIGKILL)
         return None if place == "saved" else original(*args, **kwargs)
 
     setattr(owner, name, reach)
@@ -261,3 +262,37 @@ def test_models_alone_are_kept_but_not_resumed_from(train, tmp_path):
 def test_what_the_loop_does_not_do_is_refused(train, tmp_path, options, message):
     assert train(tmp_path / "run", **options) == [1]
     assert re.search(message, (tmp_path / "run" / "refusal.txt").read_text())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_sigterm_ends_the_script_with_its_code_and_without_a_result(train, tmp_path, processes):
+    """So that what follows, such as an evaluation that make would start, does not take it for finished."""
+    folder = tmp_path / "run"
+    given = {"script": TRAINER, "processes": processes, "optim": "sgd"}
+    assert train(folder, kill=("terminated", 2), **given) == [143] * processes
+    assert last_whole_checkpoint(folder).name == "checkpoint-1"
+    assert not (folder / "model.safetensors").exists() and not (folder / "training_record.json").exists()
+    assert train(folder, resume=True, **given) == [0] * processes
+    assert (folder / "model.safetensors").is_file() and (folder / "training_record.json").is_file()
+
+
+UNDRAWN = {"logging_steps": 1000, "eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+
+
+@pytest.mark.parametrize("script", [LOOP, TRAINER])
+def test_curves_that_cannot_be_drawn_do_not_end_a_finished_training(train, tmp_path, script):
+    """Nothing was logged. The model and its record are there."""
+    assert train(tmp_path, script=script, max_steps=2, **UNDRAWN) == [0]
+    assert {"model.safetensors", "training_record.json"} <= {path.name for path in tmp_path.iterdir()}
+    assert not (tmp_path / "learning_curves.png").exists()
+
+
+@pytest.mark.parametrize(("script", "processes"), [(LOOP, 1), (TRAINER, 2)])
+def test_a_second_training_into_a_folder_is_refused(train, tmp_path, script, processes):
+    lock = lock_output_dir(tmp_path)
+    given = {"script": script, "processes": processes, "max_steps": 1, **UNDRAWN}
+    assert train(tmp_path, **given) == [1] * processes
+    assert f"Another training writes to {tmp_path} " in (tmp_path / "refusal.txt").read_text()
+    assert not (tmp_path / "model.safetensors").exists()
+    lock.release()
+    assert train(tmp_path, **given) == [0] * processes
