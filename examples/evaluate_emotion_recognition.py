@@ -23,6 +23,7 @@ from modeling_emo.evaluation.model_card import ModelDescription, write_model_car
 from modeling_emo.evaluation.setting import EvaluationSetting
 from modeling_emo.training.record import check_evaluated_data, read_training_record, training_run
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
+from preprocess.preparation.prepared_for_model import check_processor, match_labels
 
 
 def main():
@@ -31,10 +32,11 @@ def main():
     if unknown:
         raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
 
-    # 1. The model with its own processor, and the split.
+    # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
     processor = EmoBertProcessor.from_pretrained(arguments.model)
-    prepared = load_prepared(arguments.data_dir)
+    prepared = match_labels(load_prepared(arguments.data_dir), model.config)
+    check_processor(prepared, processor, arguments.model)
     splits, data = select_splits(prepared, arguments)
     dataset = splits[arguments.split]
     record = read_training_record(arguments.model)
