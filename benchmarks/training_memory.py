@@ -22,7 +22,7 @@ from transformers import RobertaConfig
 
 from configuration_emo import EmoBertConfig
 from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.training.optimizer import parameter_groups
+from modeling_emo.finetuning.parameter_groups import parameter_groups
 
 
 SPEECH_VOCABULARY = 23_600
