@@ -49,7 +49,7 @@ def balanced_class_weights(
     return ((len(values) - counts) / counts).tolist()
 
 
-def class_indices(labels: Sequence, num_labels: int) -> np.ndarray:
+def class_indices(labels: Sequence | np.ndarray, num_labels: int) -> np.ndarray:
     """The labels as an array `(rows,)` of class indices.
 
     Raises:
