@@ -141,7 +141,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     classifier_dropout: float | int = 0.1
     modality_dropout: float | int = 0.0
     unimodal_loss_weight: float | int = 0.0
-    problem_type: str | None = None
+    problem_type: str | None = None  # type: ignore[assignment]  # one more than Transformers has
     regression_loss: str = "mse"
     class_weights: list[float | int] | None = None
     label_smoothing: float | int = 0.0
@@ -220,7 +220,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     @property
     def num_logits(self) -> int:
         """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
-        return self.num_labels * self.problem.logits_per_label
+        return (self.num_labels or 0) * self.problem.logits_per_label
 
     @property
     def max_speech_seconds(self) -> float | None:

@@ -37,7 +37,10 @@ class EmoBertProcessorKwargs(ProcessingKwargs, total=False):
     """What `EmoBertProcessor` takes besides text and audio, with its defaults."""
 
     # Ragged batches and long texts are the rule here, so both are on; sound is always padded by the processor.
-    _defaults = {"text_kwargs": {"padding": True, "truncation": True}}
+    _defaults = {"text_kwargs": {"padding": True, "truncation": True}}  # type: ignore[misc]  # as Transformers does
+
+
+_KWARGS: Any = EmoBertProcessorKwargs  # the class, where an instance is annotated
 
 
 class UtteranceFeatures(NamedTuple):
@@ -126,7 +129,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         """
         if text is None and audio is None:
             raise ValueError("Give text, audio or both: the processor was called with neither.")
-        merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
+        merged = self._merge_kwargs(_KWARGS, tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
         texts = _rows_of_text(text)
         sounds = _rows_of_audio(audio)
         texts, sounds = _match_rows(texts, sounds)
@@ -176,7 +179,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
     @property
     def max_text_length(self) -> int:
         """Most token ids of a text that `__call__` keeps unless told otherwise; very large where there is no limit."""
-        merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
+        merged = self._merge_kwargs(_KWARGS, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
         kwargs = merged["text_kwargs"]
         return kwargs.get("max_length") or self.tokenizer.model_max_length
 

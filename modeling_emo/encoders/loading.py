@@ -115,7 +115,7 @@ def common_dtype(*encoders: PreTrainedModel) -> torch.dtype:
 
 def _without_pooler(config: PreTrainedConfig) -> dict[str, bool]:
     """BERT-like models carry a pooler that nobody reads; its unused weights would stop distributed training."""
-    model_class = MODEL_MAPPING.get(type(config), None)
+    model_class: Any = MODEL_MAPPING.get(type(config), None)
     takes_pooler = (
         model_class is not None and "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
     )

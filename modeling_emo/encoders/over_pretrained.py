@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -69,7 +69,7 @@ class OverPretrainedEncoders:
             **config_kwargs,
         )
         encoders = {"text_encoder": text_encoder, "speech_encoder": speech_encoder}
-        model = cls(config, **encoders, speech_tokenizer=speech_tokenizer)
+        model: Any = cls(config, **encoders, speech_tokenizer=speech_tokenizer)  # type: ignore[call-arg]  # a mixin
         for part in (*model.emobert.children(), model.classifier):
             if part is not model.emobert.speech_tokenizer:
                 part.to(dtype)
