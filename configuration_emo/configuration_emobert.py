@@ -17,6 +17,8 @@ logger = logging.get_logger(__name__)
 
 FUSIONS = ("co_attention", "shallow")
 POOLINGS = ("cls", "mean", "mean_std", "attention")
+# What a model can be given of an utterance.
+MODALITIES = ("text", "speech")
 REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
@@ -96,6 +98,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     >>> config = EmoBertConfig.from_text_speech_configs(BertConfig(), RobertaConfig(), fusion="shallow", num_labels=4)
     >>> config.text_config.model_type, config.num_labels
     ('bert', 4)
+
     ```
     """
 

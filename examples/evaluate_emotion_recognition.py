@@ -11,19 +11,28 @@ from arguments import EvaluationArguments, parse_arguments
 from training_setup import select_splits
 from transformers import Trainer, TrainingArguments
 
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.evaluation.evaluation import (
+from modeling_emo import (
     CONDITIONS,
+    EmoBertForSequenceClassification,
+    EvaluationSetting,
+    ModelDescription,
+    check_evaluated_data,
     evaluate_logits,
     evaluation_result,
     format_evaluations,
+    read_training_record,
+    training_run,
     write_evaluations,
+    write_model_card,
 )
-from modeling_emo.evaluation.model_card import ModelDescription, write_model_card
-from modeling_emo.evaluation.setting import EvaluationSetting
-from modeling_emo.training.record import check_evaluated_data, read_training_record, training_run
-from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
-from preprocess.preparation.prepared_for_model import check_processor, match_labels
+from preprocess import (
+    EmoBertDataCollator,
+    EmoBertProcessor,
+    check_processor,
+    load_prepared,
+    match_labels,
+    rows_with,
+)
 
 
 def main():

@@ -11,9 +11,8 @@ goes on where it was; what cannot be read is listed in `predictions_skipped.json
 from arguments import PredictionArguments, parse_arguments
 from transformers import pipeline
 
-import modeling_emo  # noqa: F401  registers the model and the pipeline
-from modeling_emo.inference.prediction_file import predict_to_file
-from preprocess.recordings.find_recordings import find_recordings
+from modeling_emo import predict_to_file  # this package registers the model and the pipeline
+from preprocess import find_recordings  # and this one the processor
 
 
 def find_utterances(arguments: PredictionArguments) -> list[dict]:
@@ -45,8 +44,7 @@ def print_result(utterance: dict, result: dict) -> None:
 
 def explain(recognise, utterance: dict, path: str) -> None:
     """Draws which words and moments a prediction comes from."""
-    from modeling_emo.explanation.explain import explain_prediction
-    from modeling_emo.plots.explanation import plot_explanation
+    from modeling_emo import explain_prediction, plot_explanation
 
     plot_explanation(explain_prediction(recognise.model, recognise.processor, utterance), path)
 

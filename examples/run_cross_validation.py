@@ -26,17 +26,19 @@ from arguments import (
     read_section,
 )
 from filelock import FileLock, Timeout
-from fold_runs import FoldRun, model_fingerprint, run_all
+from fold_runs import FoldRun, folder_fingerprint, run_all
 from tqdm.auto import tqdm
 from training_setup import check_validation
 from transformers import AutoConfig
 
-from modeling_emo import EmoBertTrainingArguments
-from modeling_emo.evaluation.cross_validation import read_fold_predictions, summarize_runs
-from modeling_emo.evaluation.cross_validation_report import write_cross_validation
-from modeling_emo.evaluation.setting import EvaluationSetting
-from preprocess import PreparedDataset, load_prepared, prepared_folds
-from preprocess.protocols.folds import pooled
+from modeling_emo import (
+    EmoBertTrainingArguments,
+    EvaluationSetting,
+    read_fold_predictions,
+    summarize_runs,
+    write_cross_validation,
+)
+from preprocess import PreparedDataset, load_prepared, pooled, prepared_folds
 
 
 PREPARE_SCRIPT = Path(__file__).resolve().parent / "prepare_dataset.py"
@@ -129,7 +131,7 @@ def fold_runs(
 ) -> list[FoldRun]:
     """Every seed and fold: the file's sections, with the fold, the seed and the run's folder."""
     train, evaluate = {**sections["train"], **arguments.train_options}, sections["evaluate"]
-    encoders = [model_fingerprint(train[name]) for name in ("text_model", "speech_model")]
+    encoders = [folder_fingerprint(train[name]) for name in ("text_model", "speech_model")]
     runs = []
     for seed in arguments.seeds:
         for name in names:

@@ -31,13 +31,21 @@ from training_setup import record_training, set_up_training
 from transformers import EvalPrediction, TrainerControl, TrainerState, get_scheduler, set_seed
 from transformers.trainer_callback import DefaultFlowCallback
 
-from modeling_emo import EmoBertTrainingArguments, compute_metrics_for, seal, writing_checkpoint
-from modeling_emo.loss import split_loss
-from modeling_emo.resuming.checkpoint import checkpoint_to_resume, remove_old_checkpoints
-from modeling_emo.resuming.data_order import isolate_workers, set_epoch
-from modeling_emo.training.batch_sampling import training_sampler
-from modeling_emo.training.batch_weighting import count_items, ignore_repeated_rows
-from modeling_emo.training.optimizer import create_optimizer
+from modeling_emo import (
+    EmoBertTrainingArguments,
+    checkpoint_to_resume,
+    compute_metrics_for,
+    count_items,
+    create_optimizer,
+    ignore_repeated_rows,
+    isolate_workers,
+    remove_old_checkpoints,
+    seal,
+    set_epoch,
+    split_loss,
+    training_sampler,
+    writing_checkpoint,
+)
 
 
 # What a resumed run takes over; how long to train, and how often to log, evaluate and save, is for it to say.

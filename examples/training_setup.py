@@ -9,21 +9,25 @@ from torch.utils.data import DataLoader
 from transformers import TrainerState
 from transformers.utils import logging
 
-from modeling_emo import EmoBertForSequenceClassification, add_lora, fit_speech_standardization
-from modeling_emo.finetuning.class_weights import balanced_class_weights
-from modeling_emo.plots.evaluation import plot_learning_curves
-from modeling_emo.training.arguments import EmoBertTrainingArguments
-from modeling_emo.training.record import write_training_record
+from modeling_emo import (
+    EmoBertForSequenceClassification,
+    EmoBertTrainingArguments,
+    add_lora,
+    balanced_class_weights,
+    fit_speech_standardization,
+    plot_learning_curves,
+    write_training_record,
+)
 from preprocess import (
     EmoBertDataCollator,
     EmoBertProcessor,
     PreparedDataset,
     cache_encoder_states,
+    check_encoders,
     load_prepared,
     make_augmentation,
     select_fold,
 )
-from preprocess.preparation.prepared_for_model import check_encoders
 
 
 logger = logging.get_logger(__name__)

@@ -328,6 +328,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
     >>> ids = torch.randint(4, 50, (2, 7))
     >>> model(input_ids=ids, speech_input_ids=ids).logits.shape
     torch.Size([2, 4])
+
     ```
     """
 

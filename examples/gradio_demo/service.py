@@ -10,9 +10,7 @@ import numpy as np
 from uploads import uploaded_file
 
 from modeling_emo import EmotionRecognitionPipeline
-from preprocess.audio.bounded_audio import load_bounded_audio
-from preprocess.features.text_features import is_text
-from preprocess.recordings.segments import MAX_SENTENCE_SECONDS
+from preprocess import MAX_SENTENCE_SECONDS, is_text, load_bounded_audio
 
 
 Transcriber = Callable[[dict[str, Any]], Any]

@@ -167,13 +167,14 @@ def explain_prediction(
     ```python
     >>> from transformers import pipeline
     >>> import modeling_emo, preprocess  # registers the pipeline and the processor
-    >>> from modeling_emo.explanation.explain import explain_prediction
+    >>> from modeling_emo import explain_prediction
 
     >>> recognise = pipeline("emotion-recognition", model="outputs/demo")  # doctest: +SKIP
     >>> utterance = {"audio": "call.wav", "text": "Thank you so much!"}
     >>> explanation = explain_prediction(recognise.model, recognise.processor, utterance)  # doctest: +SKIP
     >>> max(explanation.words, key=lambda word: word.attribution).text  # doctest: +SKIP
     'Thank'
+
     ```
     """
     _check_inputs(model, inputs)

@@ -93,7 +93,7 @@ def deletion_faithfulness(
         explanations (`list[Explanation]`, *optional*): of the utterances, if they were made before.
         ranking (`Callable`, *optional*): another method to compare with: takes an explanation and its utterance and
             returns one value per unit, the highest to be deleted first; by default the explanation's own contributions
-            in their [`direction`].
+            in their [`explained_direction`].
         seed (`int`, defaults to 0): of the random deletions and of the bootstrap.
         n_resamples (`int`, defaults to 1000): bootstrap resamples.
         options: of [`explain_prediction`].
@@ -143,7 +143,7 @@ def deletion_faithfulness(
     )
 
 
-def direction(explanation: Explanation, units: Sequence[Any]) -> float:
+def explained_direction(explanation: Explanation, units: Sequence[Any]) -> float:
     """Where an explanation's words or spans pull the explained value all together.
 
     Args:
@@ -220,7 +220,7 @@ class _Deletion:
         count = len(units)
         if count < 2:
             return None
-        sign = direction(explanation, units)
+        sign = explained_direction(explanation, units)
         values = np.array([sign * unit.attribution for unit in units])
         if ranking is not None:
             values = np.asarray(ranking(explanation, utterance), dtype=np.float64)

@@ -12,15 +12,16 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 from transformers import PreTrainedModel
 
+from configuration_emo.configuration_emobert import MODALITIES
+
 from ..encoders.families import family_of
 from ..encoders.speech import min_samples, speech_frames
 from ..modeling_emobert import EmoBertForSequenceClassification
 from .example_inputs import (
-    MODALITIES,
     check_modalities,
     example_inputs,
     exported_speech_name,
-    has_fixed_length,
+    takes_fixed_length,
 )
 
 
@@ -92,7 +93,7 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
     >>> from transformers import RobertaConfig
     >>> from configuration_emo import EmoBertConfig
     >>> from modeling_emo import EmoBertForSequenceClassification
-    >>> from modeling_emo.export.program import export_program
+    >>> from modeling_emo import export_program
 
     >>> encoder = RobertaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
     >>> config = EmoBertConfig.from_text_speech_configs(encoder, encoder, num_labels=4)
@@ -118,7 +119,7 @@ def _dynamic_shapes(
     """Which axes of each input are free: all batches are one size, an input is as long as its mask."""
     batch = Dim("batch")
     free_text, free_speech = {0: batch, 1: Dim.DYNAMIC}, {0: batch, 1: Dim.DYNAMIC}
-    if has_fixed_length(model.emobert.speech_encoder):
+    if takes_fixed_length(model.emobert.speech_encoder):
         free_speech = {0: batch}
     return {name: free_text if name in ("input_ids", "attention_mask") else free_speech for name in inputs}
 

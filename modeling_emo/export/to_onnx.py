@@ -22,10 +22,11 @@ from huggingface_hub import snapshot_download
 from transformers import ProcessorMixin
 from transformers.utils import CONFIG_NAME
 
+from configuration_emo.configuration_emobert import MODALITIES
 from configuration_emo.token_positions import max_token_positions
 
 from ..modeling_emobert import EmoBertForSequenceClassification
-from .example_inputs import MODALITIES, SPEECH_LENGTHS, TEXT_LENGTH, example_inputs, exported_speech_name
+from .example_inputs import SPEECH_LENGTHS, TEXT_LENGTH, example_inputs, exported_speech_name
 from .onnx_int8 import quantize_onnx_int8
 from .onnx_model import INT8_FILE, ONNX_FILE, EmoBertOnnxModel
 from .program import export_program
@@ -73,13 +74,14 @@ def export_onnx(
 
     ```python
     >>> from modeling_emo import EmoBertForSequenceClassification
-    >>> from modeling_emo.export.to_onnx import export_onnx
+    >>> from modeling_emo import export_onnx
     >>> from preprocess import EmoBertProcessor
 
     >>> model = EmoBertForSequenceClassification.from_pretrained("outputs/demo")  # doctest: +SKIP
     >>> processor = EmoBertProcessor.from_pretrained("outputs/demo")  # doctest: +SKIP
     >>> export_onnx(model, "outputs/onnx", processor=processor)  # doctest: +SKIP
     PosixPath('outputs/onnx/model.onnx')
+
     ```
     """
     try:

@@ -257,6 +257,7 @@ def writing_checkpoint(folder: str | Path, *, is_main_process: bool = True) -> I
     ...     accelerator.wait_for_everyone()
     ...     if accelerator.is_main_process:
     ...         seal(folder)
+
     ```
     """
     folder = Path(folder)

@@ -51,8 +51,8 @@ class ResumableTrainer(Trainer):
     A run that is killed and resumed ends with the weights, optimiser, schedule, random numbers and order of the data
     of one that was not. What it does beyond `Trainer`:
 
-    - Checkpoints are sealed ([`~modeling_emo.resuming.checkpoint.seal`]), and older ones removed only after that.
-    - SIGTERM saves at the end of the step and stops ([`~modeling_emo.resuming.preemption.PreemptionCallback`]).
+    - Checkpoints are sealed ([`~modeling_emo.seal`]), and older ones removed only after that.
+    - SIGTERM saves at the end of the step and stops ([`PreemptionCallback`]).
     - The order of the data depends on seed and epoch alone. If `data_collator` or `train_dataset` has a
       `set_epoch(epoch)`, it is called before each epoch's iterator is made: augmentation that draws from
       `(seed, epoch, sample id)` is then exact, while one that draws from the global generators is not. With

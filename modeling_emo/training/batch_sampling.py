@@ -43,11 +43,12 @@ class TokenBudgetBatchSampler(BatchRebalanceSampler):
     Example:
 
     ```python
-    >>> from modeling_emo.training.batch_sampling import TokenBudgetBatchSampler
+    >>> from modeling_emo import TokenBudgetBatchSampler
 
     >>> sampler = TokenBudgetBatchSampler([7, 2, 2, 3, 8, 1], max_padded_length=10)
     >>> sorted(len(batch) for batch in sampler)
     [1, 1, 1, 3]
+
     ```
     """
 
@@ -142,11 +143,12 @@ class ClassBalancedSampler(WeightedRandomSampler):
     Example:
 
     ```python
-    >>> from modeling_emo.training.batch_sampling import ClassBalancedSampler
+    >>> from modeling_emo import ClassBalancedSampler
 
     >>> sampler = ClassBalancedSampler([0, 0, 0, 1], num_labels=2)
     >>> len(list(sampler))
     4
+
     ```
     """
 

@@ -46,6 +46,7 @@ class EmoBertTrainer(ResumableTrainer):
     ...     model=model, args=args, data_collator=collator, train_dataset=train, eval_dataset=validation
     ... )
     >>> trainer.train()  # doctest: +SKIP
+
     ```
     """
 
