@@ -29,17 +29,17 @@ def find_utterances(arguments: PredictionArguments) -> list[dict]:
     return [{"audio": audio, "text": text} for audio, text in zip(recordings, arguments.text, strict=True)]
 
 
-def describe(predictions: list[dict]) -> str:
+def format_predictions(predictions: list[dict]) -> str:
     return ", ".join(f"{entry['label']} {entry['score']:.3f}" for entry in predictions)
 
 
 def print_result(utterance: dict, result: dict) -> None:
     """One line for an utterance, and one for each window of a timeline."""
-    print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{describe(result['predictions'])}")
+    print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{format_predictions(result['predictions'])}")
     for chunk in result.get("chunks", []):
         start, end = chunk["timestamp"]
         times = "-" if start is None else f"{start:.2f} - {end:.2f} s"
-        print(f"  {times}\t{chunk['text'] or '-'}\t{describe(chunk['predictions'])}")
+        print(f"  {times}\t{chunk['text'] or '-'}\t{format_predictions(chunk['predictions'])}")
 
 
 def explain(recognise, utterance: dict, path: str) -> None:

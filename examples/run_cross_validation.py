@@ -31,7 +31,13 @@ from tqdm.auto import tqdm
 from training_setup import check_validation
 from transformers import AutoConfig
 
-from modeling_emo import EmoBertTrainingArguments, read_fold_run, summarize_runs, write_cross_validation
+from modeling_emo import (
+    EmoBertTrainingArguments,
+    EvaluationSetting,
+    read_fold_predictions,
+    summarize_runs,
+    write_cross_validation,
+)
 from preprocess import PreparedDataset, load_prepared, pooled, prepared_folds
 
 
@@ -75,7 +81,7 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
 
     # 3. Metrics averaged over the folds and of the pooled predictions, over all seeds.
     config = AutoConfig.from_pretrained(runs[0].folder)
-    predicted = [read_fold_run(run.folder, config) for run in runs]
+    predicted = [read_fold_predictions(run.folder, config) for run in runs]
     rows = pooled(prepared.datasets).with_format(None)
     files = write_cross_validation(
         arguments.output_dir,
@@ -86,9 +92,11 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
             speakers=dict(zip(rows["id"][:], rows["speaker"][:], strict=True)),
         ),
         config,
-        corpus=prepared.info["corpus"],
-        protocol=arguments.protocol,
-        checkpoint_selection=predicted[0].checkpoint_selection,
+        EvaluationSetting(
+            corpus=prepared.info["corpus"],
+            protocol=arguments.protocol,
+            checkpoint_selection=predicted[0].checkpoint_selection,
+        ),
         protocol_options=arguments.protocol_options,
         num_folds=len(folds),
     )

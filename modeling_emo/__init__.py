@@ -12,10 +12,17 @@ if TYPE_CHECKING:
 
     from .conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
     from .encoders.loading import load_encoder
-    from .evaluation.cross_validation import FoldRun, read_fold_run, summarize_runs
+    from .evaluation.cross_validation import read_fold_predictions, summarize_runs
     from .evaluation.cross_validation_report import write_cross_validation
-    from .evaluation.evaluation import evaluate_logits, evaluation_result, format_evaluations, write_evaluations
-    from .evaluation.model_card import write_model_card
+    from .evaluation.evaluation import (
+        CONDITIONS,
+        evaluate_logits,
+        evaluation_result,
+        format_evaluations,
+        write_evaluations,
+    )
+    from .evaluation.model_card import ModelDescription, write_model_card
+    from .evaluation.setting import EvaluationSetting
     from .explanation.explain import Explanation, explain_prediction
     from .explanation.faithfulness import REMOVALS, deletion_faithfulness, explained_direction, explained_values
     from .export.int8 import QUANTIZED_PARTS, quantize_int8
@@ -23,13 +30,15 @@ if TYPE_CHECKING:
     from .export.onnx_model import EmoBertOnnxModel
     from .export.program import export_program
     from .export.to_onnx import export_onnx
+    from .finetuning.class_weights import balanced_class_weights
     from .finetuning.gradual_unfreezing import GradualUnfreezingCallback
     from .finetuning.lora import add_lora
+    from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
     from .inference.label_choice import LabelChoice
     from .inference.pipeline import EmotionRecognitionPipeline
     from .inference.prediction_file import predict_to_file
-    from .loss import emotion_loss
+    from .loss import emotion_loss, split_loss
     from .metrics.calibration import expected_calibration_error
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
     from .metrics.intervals import bootstrap_intervals
@@ -53,7 +62,6 @@ if TYPE_CHECKING:
     from .plots.evaluation import (
         plot_confusion_matrix,
         plot_learning_curves,
-        plot_length_distributions,
         plot_modality_comparison,
         plot_predicted_against_rated,
         plot_reliability,
@@ -61,15 +69,20 @@ if TYPE_CHECKING:
     from .plots.explanation import plot_explanation
     from .plots.folds import plot_metric_per_fold
     from .plots.timeline import plot_timeline
-    from .resuming.checkpoint import last_whole_checkpoint, seal, writing_checkpoint
-    from .resuming.data_order import train_sampler
+    from .resuming.checkpoint import (
+        checkpoint_to_resume,
+        last_whole_checkpoint,
+        remove_old_checkpoints,
+        seal,
+        writing_checkpoint,
+    )
+    from .resuming.data_order import isolate_workers, set_epoch
     from .speech_tokenizer_module import CodesToIds
     from .training.arguments import EmoBertTrainingArguments
-    from .training.batch_sampling import ClassBalancedSampler, TokenBudgetBatchSampler, balanced_class_weights
-    from .training.batch_weighting import count_items
-    from .training.optimizer import create_optimizer, parameter_groups
+    from .training.batch_sampling import ClassBalancedSampler, TokenBudgetBatchSampler, training_sampler
+    from .training.batch_weighting import count_items, ignore_repeated_rows
+    from .training.optimizer import create_optimizer
     from .training.record import (
-        HYPER_PARAMETERS,
         check_evaluated_data,
         read_training_record,
         training_run,
@@ -84,7 +97,7 @@ else:
 register()
 
 __all__ = [
-    "HYPER_PARAMETERS",
+    "CONDITIONS",
     "QUANTIZED_PARTS",
     "REMOVALS",
     "ClassBalancedSampler",
@@ -99,10 +112,11 @@ __all__ = [
     "EmoBertTrainer",
     "EmoBertTrainingArguments",
     "EmotionRecognitionPipeline",
+    "EvaluationSetting",
     "Explanation",
-    "FoldRun",
     "GradualUnfreezingCallback",
     "LabelChoice",
+    "ModelDescription",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
     "VqWav2VecModel",
@@ -110,6 +124,7 @@ __all__ = [
     "balanced_class_weights",
     "bootstrap_intervals",
     "check_evaluated_data",
+    "checkpoint_to_resume",
     "compute_metrics_for",
     "concordance_correlation",
     "count_items",
@@ -128,6 +143,8 @@ __all__ = [
     "export_program",
     "fit_speech_standardization",
     "format_evaluations",
+    "ignore_repeated_rows",
+    "isolate_workers",
     "label_names",
     "last_whole_checkpoint",
     "load_encoder",
@@ -140,7 +157,6 @@ __all__ = [
     "plot_confusion_matrix",
     "plot_explanation",
     "plot_learning_curves",
-    "plot_length_distributions",
     "plot_metric_per_fold",
     "plot_modality_comparison",
     "plot_predicted_against_rated",
@@ -149,14 +165,17 @@ __all__ = [
     "predict_to_file",
     "quantize_int8",
     "quantize_onnx_int8",
-    "read_fold_run",
+    "read_fold_predictions",
     "read_training_record",
+    "remove_old_checkpoints",
     "seal",
     "sentiment_metrics",
+    "set_epoch",
     "shard_model",
+    "split_loss",
     "summarize_runs",
-    "train_sampler",
     "training_run",
+    "training_sampler",
     "vq_wav2vec_codes",
     "vq_wav2vec_features",
     "write_cross_validation",
