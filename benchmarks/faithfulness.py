@@ -9,10 +9,9 @@ words and spans: co-attention weights, leaving each word out, integrated gradien
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
-import torch
+from report import argument_parser, parse_arguments, report
 from transformers import AutoProcessor
 
 from modeling_emo import (
@@ -91,7 +90,7 @@ def attention(explanation, utterance):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--model", required=True, help="folder of a trained model with its processor")
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--data_dir", required=True)
@@ -102,9 +101,7 @@ def main():
     parser.add_argument("--only_modality", action="store_true", help="leave the other modality out")
     parser.add_argument("--num_utterances", type=int, default=100)
     parser.add_argument("--share", type=float, default=0.2, help="of the words or spans to delete")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", help="JSON file to write")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser)
 
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model).eval()
     processor = AutoProcessor.from_pretrained(arguments.model)
@@ -116,8 +113,7 @@ def main():
         del methods["co-attention"]
 
     print(f"{len(utterances)} utterances, {arguments.share:.0%} of the {arguments.modality} deleted")
-    print("| method | removal | top | random | difference [95 %] | wins | n |\n|---|---|---|---|---|---|---|")
-    results = []
+    results, rows = [], []
     for name, method in methods.items():
         for removal in REMOVALS[arguments.modality]:
             result = deletion_faithfulness(
@@ -132,20 +128,14 @@ def main():
                 seed=arguments.seed,
             )
             results.append({"method": name, **result.to_dict()})
-            print(
-                f"| {name} | {removal} | {result.top:.3f} | {result.random:.3f} | {result.difference:.3f} "
-                f"[{result.interval[0]:.3f}, {result.interval[1]:.3f}] | {result.wins:.2f} | "
-                f"{result.num_utterances} |",
-                flush=True,
-            )
+            difference = f"{result.difference:.3f} [{result.interval[0]:.3f}, {result.interval[1]:.3f}]"
+            numbers = [f"{result.top:.3f}", f"{result.random:.3f}", difference, f"{result.wins:.2f}"]
+            rows.append([name, removal, *numbers, result.num_utterances])
     deltas = [abs(e.convergence_delta) for e in explanations if e.convergence_delta is not None]
     if deltas:
         print(f"mean convergence delta of the words {np.mean(deltas):.4f}")
-    if arguments.output is not None:
-        path = Path(arguments.output)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        record = {**vars(arguments), "torch": torch.__version__, "results": results}
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    header = ["method", "removal", "top", "random", "difference [95 %]", "wins", "n"]
+    report(arguments, results, header=header, rows=rows)
 
 
 if __name__ == "__main__":

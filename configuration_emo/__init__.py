@@ -6,19 +6,24 @@ from .lazy_names import lazy_names
 
 
 if TYPE_CHECKING:
-    from .configuration_emobert import PROBLEM_TYPES, EmoBertConfig
+    from .configuration_emobert import EmoBertConfig
     from .configuration_vq_wav2vec import VqWav2VecConfig
+    from .corpora import CORPORA
     from .hub_code import write_code
+    from .problem_types import PROBLEM_TYPES
     from .speech_dictionary import SpeechDictionary
+    from .text_tables import markdown_table
     from .token_positions import max_token_positions
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "CORPORA",
     "PROBLEM_TYPES",
     "EmoBertConfig",
     "SpeechDictionary",
     "VqWav2VecConfig",
+    "markdown_table",
     "max_token_positions",
     "write_code",
 ]

@@ -9,6 +9,7 @@ from transformers.utils import logging
 
 from .configuration_vq_wav2vec import VqWav2VecConfig
 from .hub_code import SelfContained, is_remote_copy
+from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
 from .token_positions import max_token_positions
 
 
@@ -16,12 +17,6 @@ logger = logging.get_logger(__name__)
 
 FUSIONS = ("co_attention", "shallow")
 POOLINGS = ("cls", "mean", "mean_std", "attention")
-PROBLEM_TYPES = (
-    "single_label_classification",
-    "multi_label_classification",
-    "regression",
-    "one_vs_rest_classification",
-)
 REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
@@ -201,7 +196,14 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     @property
     def speech_pooled_size(self) -> int:
         """Width of the pooled speech vector."""
-        return pooled_size(self.speech_config.hidden_size, self.speech_pooling)
+        return pooled_size(self.speech_hidden_size, self.speech_pooling)
+
+    @property
+    def speech_hidden_size(self) -> int:
+        """Width of the speech sequence: of the encoder's layers, or of the adapter behind them."""
+        if getattr(self.speech_config, "add_adapter", False):
+            return self.speech_config.output_hidden_size
+        return self.speech_config.hidden_size
 
     @property
     def num_speech_layers(self) -> int:
@@ -212,9 +214,14 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
         raise ValueError(f"The speech encoder {self.speech_config.model_type!r} does not say how many layers it has.")
 
     @property
+    def problem(self) -> ProblemType:
+        """What follows from `problem_type`."""
+        return get_problem_type(self.problem_type)
+
+    @property
     def num_logits(self) -> int:
         """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
-        return self.num_labels * (2 if self.problem_type == "one_vs_rest_classification" else 1)
+        return self.num_labels * self.problem.logits_per_label
 
     @property
     def max_speech_seconds(self) -> float | None:
@@ -259,6 +266,12 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
 
     def _check_speech_layers(self):
         """The chosen hidden states of the speech encoder exist."""
+        chooses_layers = self.use_weighted_layer_sum or self.speech_layer is not None
+        if chooses_layers and getattr(self.speech_config, "add_adapter", False):
+            raise ValueError(
+                "`speech_layer` and `use_weighted_layer_sum` read the layers below the speech encoder's adapter, "
+                "which would not be used: set add_adapter=False in its configuration."
+            )
         if self.speech_layer is None:
             return
         if self.use_weighted_layer_sum:
@@ -271,11 +284,13 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
 
     def _check_labels(self):
         """Class weights, smoothing and label range fit the labels."""
-        if self.label_smoothing and self.problem_type == "regression":
-            raise ValueError("`label_smoothing` does not apply to problem_type='regression': leave it at 0.")
+        if self.label_smoothing and not self.problem.has_classes:
+            raise ValueError(f"`label_smoothing` does not apply to problem_type={self.problem_type!r}: leave it at 0.")
         if self.class_weights is not None:
-            if self.problem_type == "regression":
-                raise ValueError("`class_weights` do not apply to problem_type='regression': leave them out.")
+            if not self.problem.has_classes:
+                raise ValueError(
+                    f"`class_weights` do not apply to problem_type={self.problem_type!r}: leave them out."
+                )
             if len(self.class_weights) != self.num_labels:
                 raise ValueError(
                     f"`class_weights` needs one weight per label: {self.num_labels} labels, "

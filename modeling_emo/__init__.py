@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         format_evaluations,
         write_evaluations,
     )
-    from .evaluation.model_card import ModelDescription, write_model_card
+    from .evaluation.model_card import ModelDescription, installed_versions, write_model_card
     from .evaluation.setting import EvaluationSetting
     from .explanation.explain import Explanation, explain_prediction
     from .explanation.faithfulness import REMOVALS, deletion_faithfulness, explained_direction, explained_values
@@ -52,11 +52,7 @@ if TYPE_CHECKING:
         pearson_correlation,
         sentiment_metrics,
     )
-    from .modeling_emobert import (
-        EmoBertForSequenceClassification,
-        EmoBertModel,
-        EmoBertPreTrainedModel,
-    )
+    from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
     from .plots.evaluation import (
@@ -69,6 +65,7 @@ if TYPE_CHECKING:
     from .plots.explanation import plot_explanation
     from .plots.folds import plot_metric_per_fold
     from .plots.timeline import plot_timeline
+    from .pretrained_model import EmoBertPreTrainedModel
     from .resuming.checkpoint import (
         checkpoint_to_resume,
         last_whole_checkpoint,
@@ -144,6 +141,7 @@ __all__ = [
     "fit_speech_standardization",
     "format_evaluations",
     "ignore_repeated_rows",
+    "installed_versions",
     "isolate_workers",
     "label_names",
     "last_whole_checkpoint",

@@ -11,10 +11,12 @@ from .registration import register
 
 
 if TYPE_CHECKING:
+    from configuration_emo.corpora import CORPORA
+
     from .audio.bounded_audio import load_bounded_audio
     from .audio.load_audio import audio_duration, load_audio, stream_audio
     from .collator import EmoBertDataCollator
-    from .corpora import CORPORA, load_corpus, read_corpus
+    from .corpora.loading import load_corpus, read_corpus
     from .corpora.manifest_writer import write_manifests
     from .corpora.token_files import read_token_file, write_token_file
     from .data_report.data_report_text import format_report

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from configuration_emo.problem_types import get_problem_type
+
 from .features.augmentation import SpectrogramAugmentation, WaveformAugmentation, row_generator
 from .features.speech_features import (
     SPEECH_INPUT_NAMES,
@@ -26,13 +28,6 @@ TEXT_COLUMNS = ("input_ids",)
 SPEECH_COLUMNS = ("speech_input_ids", *SPEECH_INPUT_NAMES)
 # What frozen encoders made of a modality (see `cache_encoder_states`); read in the place of the columns above.
 ENCODED_COLUMNS = {"text": "encoded_text", "speech": "encoded_speech"}
-
-_LABEL_DTYPES = {
-    "single_label_classification": torch.int64,
-    "one_vs_rest_classification": torch.int64,
-    "multi_label_classification": torch.float32,
-    "regression": torch.float32,
-}
 
 
 @dataclass
@@ -83,8 +78,8 @@ class EmoBertDataCollator:
         unknown = set(self.modalities) - set(MODALITIES)
         if unknown or not self.modalities:
             raise ValueError(f"modalities must be some of {', '.join(MODALITIES)}, got {list(self.modalities)}.")
-        if self.problem_type is not None and self.problem_type not in _LABEL_DTYPES:
-            raise ValueError(f"problem_type must be one of {', '.join(_LABEL_DTYPES)}, got {self.problem_type!r}.")
+        if self.problem_type is not None:
+            get_problem_type(self.problem_type)
         augments = self.augmentation is not None
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_() if augments else None
 
@@ -201,7 +196,7 @@ class EmoBertDataCollator:
             raise ValueError(f"Some rows have labels and these have none: {missing}.")
         array = np.asarray(labels)
         if self.problem_type is not None:
-            return torch.as_tensor(array).to(_LABEL_DTYPES[self.problem_type])
+            return torch.as_tensor(array).to(getattr(torch, get_problem_type(self.problem_type).label_dtype))
         return torch.as_tensor(array).to(torch.int64 if np.issubdtype(array.dtype, np.integer) else torch.float32)
 
 

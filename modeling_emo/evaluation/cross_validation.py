@@ -286,7 +286,7 @@ def _mean_metrics(by_seed: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _label_sizes(labels: NDArray, config: EmoBertConfig, names: Sequence[str]) -> dict[str, int]:
-    if config.problem_type == "regression":
+    if not config.problem.has_classes:
         return dict.fromkeys(names, len(labels))
     counts = presence_rows(labels, len(names)).sum(axis=0)
     return {name: int(count) for name, count in zip(names, counts, strict=True)}

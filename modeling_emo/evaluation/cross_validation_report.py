@@ -15,7 +15,6 @@ from ..metrics.scores import label_names, predictions_to_scores
 from ..plots.evaluation import plot_confusion_matrix
 from ..plots.folds import plot_metric_per_fold
 from .cross_validation import ConditionResult, Statistic, metrics_by_label, overall_metrics
-from .evaluation import HEADLINES
 from .metrics_file import write_metrics
 from .setting import EvaluationSetting
 from .tables import METRIC_TITLES, Cell, Table, to_csv, to_latex, to_markdown
@@ -160,7 +159,7 @@ def result_tables(results: Mapping[str, ConditionResult], config: EmoBertConfig,
 def headline_of(results: Mapping[str, ConditionResult], config: EmoBertConfig) -> str:
     """The metric that is plotted and named first: of the problem type, or the first of the task's."""
     main = next(iter(results.values()))
-    metric, _ = HEADLINES[str(config.problem_type)]
+    metric = config.problem.headline
     return metric if metric in main.pooled else next(iter(main.pooled))
 
 
@@ -202,7 +201,7 @@ def _plot(output_dir: Path, results: Mapping[str, ConditionResult], config: EmoB
             fold_sizes=main.fold_sizes,
         )
     }
-    if config.problem_type == "single_label_classification":
+    if config.problem.is_exclusive:
         pooled = main.pooled_predictions.values()
         seeds = f"{len(pooled)} seeds" if len(pooled) > 1 else "one seed"
         plots["Confusion matrix"] = plot_confusion_matrix(

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.text_tables import markdown_table
 
 from ..metrics.scores import label_names
 from .setting import EvaluationSetting
@@ -47,6 +48,14 @@ HUB_METRICS = {
     "micro_f1": "f1",
     "recall": "recall",
     "precision": "precision",
+}
+
+# How the card's example turns logits into scores, by `ProblemType.activation`.
+TO_SCORES = {
+    "softmax": ".softmax(-1)",
+    "sigmoid": ".sigmoid()",
+    "softmax_of_two": ".softmax(-1)[..., 1]",
+    "identity": "",
 }
 
 DEFAULT_INTENDED_USE = (
@@ -207,18 +216,13 @@ def installed_versions() -> dict[str, str]:
 
 
 def _model_section(config: EmoBertConfig) -> str:
-    outputs = {
-        "single_label_classification": "one of the labels",
-        "multi_label_classification": "any number of the labels",
-        "one_vs_rest_classification": "for each label, whether it is present",
-        "regression": "a score for each label",
-    }[config.problem_type or ""]
     fusion = "co-attention" if config.fusion == "co_attention" else "concatenation (shallow fusion)"
     score_range = f", from {config.label_range[0]:g} to {config.label_range[1]:g}" if config.label_range else ""
     return (
         f"EmoBERT: emotion recognition from speech and its transcript. A text encoder "
         f"(`{_model_type(config.text_config)}`) and a speech encoder (`{_model_type(config.speech_config)}`) are "
-        f"fused by {fusion}. It takes speech and text, or either alone, and predicts {outputs}{score_range}.\n\n"
+        f"fused by {fusion}. It takes speech and text, or either alone, and predicts "
+        f"{config.problem.described}{score_range}.\n\n"
         f"Labels, in the order of the logits: {', '.join(f'`{name}`' for name in label_names(config))}."
     )
 
@@ -228,11 +232,7 @@ def _model_type(encoder_config: Any) -> str:
 
 
 def _usage_section(source: str, config: EmoBertConfig) -> str:
-    to_scores = {
-        "single_label_classification": ".softmax(-1)",
-        "multi_label_classification": ".sigmoid()",
-        "one_vs_rest_classification": ".softmax(-1)[..., 1]",
-    }.get(config.problem_type or "", "")
+    to_scores = TO_SCORES[config.problem.activation]
     return f"""## Use
 
 With the `emobert` package installed; importing it registers the model, its processor and the pipeline:
@@ -271,7 +271,7 @@ def _results_section(result: EvaluationResult) -> str:
     setting = result.setting
     text = (
         f"## Results\n\n{setting.corpus}, {setting.split} split, n = {result.n:,}. "
-        f"Protocol: {setting.protocol_and_fold}.\n\n" + _table(header, rows)
+        f"Protocol: {setting.protocol_and_fold}.\n\n" + markdown_table(header, rows)
     )
     if result.intervals:
         text += "\n\nIntervals are percentile bootstrap intervals over the test items; they do not cover other seeds."
@@ -282,7 +282,7 @@ def _results_section(result: EvaluationResult) -> str:
             for condition, metrics in result.by_modality.items()
         ]
         text += "\n\nThe same model, given other inputs:\n\n"
-        text += _table(["input", *(f"`{name}`" for name in columns)], rows)
+        text += markdown_table(["input", *(f"`{name}`" for name in columns)], rows)
     return text
 
 
@@ -312,9 +312,8 @@ def _training_section(training: TrainingRun, setting: EvaluationSetting) -> str:
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in training.versions.items())
     rows = [[name, str(value)] for name, value in facts.items() if value is not None]
     options = [[f"`{name}`", f"`{value}`"] for name, value in training.hyperparameters.items()]
-    return (
-        "## Training\n\n" + _table(["", ""], rows) + "\n\nHyper-parameters:\n\n" + _table(["option", "value"], options)
-    )
+    of_run, of_options = markdown_table(["", ""], rows), markdown_table(["option", "value"], options)
+    return f"## Training\n\n{of_run}\n\nHyper-parameters:\n\n{of_options}"
 
 
 def _eval_results(result: EvaluationResult) -> list[EvalResult]:
@@ -347,11 +346,6 @@ def _emissions(training: TrainingRun) -> dict[str, Any]:
     if training.hardware:
         emissions["hardware_used"] = training.hardware
     return {"co2_eq_emissions": emissions}
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _number(value: float | None) -> str:

@@ -201,7 +201,7 @@ def explain_prediction(
         label=label_names(model.config)[prediction.label],
         score=score,
         value=prediction.value,
-        unit="score" if model.config.problem_type == "regression" else "log-odds",
+        unit="log-odds" if model.config.problem.has_classes else "score",
         text=None if tokens is None else inputs.get("text"),
         words=[] if tokens is None else _words(tokens, words.values, maps),
         spans=_spans(edges, spans.values, maps),

@@ -33,7 +33,7 @@ def resolve_label(label: str | int | None, logits: torch.Tensor, config: EmoBert
         return label
     if label is not None:
         raise ValueError(f"There is no label {label!r} to explain; the model has {', '.join(names)}.")
-    if config.problem_type == "regression":
+    if not config.problem.has_classes:
         if len(names) > 1:
             raise ValueError(f"The model predicts {len(names)} scores: pass label= one of {', '.join(names)}.")
         return 0
@@ -60,9 +60,9 @@ def explained_value(logits: torch.Tensor, label: int, config: EmoBertConfig) -> 
         tensor([2.])
     """
     logits = logits.float()
-    if config.problem_type == "one_vs_rest_classification":
+    if config.problem.logits_per_label > 1:
         return logits[:, label, 1] - logits[:, label, 0]
-    if config.problem_type != "single_label_classification":
+    if not config.problem.is_exclusive:
         return logits[:, label]
     if logits.shape[1] == 1:  # nothing to compare with
         return logsigmoid(logits[:, label])

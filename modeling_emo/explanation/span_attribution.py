@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..encoders.families import family_of
 from ..modeling_emobert import EmoBertForSequenceClassification
 from .explained_value import ExplainedPrediction
 from .integrated_gradients import Contributions, captum_attributions
@@ -133,7 +134,7 @@ def silence_of(model: EmoBertForSequenceClassification, speech: TimedSpeech) -> 
 
 def has_bins_first(model: EmoBertForSequenceClassification) -> bool:
     """True where log-mel features are `(batch, bins, frames)`, as Whisper's are."""
-    return model.config.speech_config.model_type == "whisper"
+    return family_of(model.config.speech_config).bins_first
 
 
 def _silenced(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..encoders.families import family_of
+from ..encoders.frames import Convolution
 from ..encoders.speech import convolutions
 from ..inference.processor_protocol import UtteranceProcessor
 from ..modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
@@ -112,12 +114,12 @@ def frame_scale(model: EmoBertModel, speech: TimedSpeech, num_frames: int) -> Ti
     leading = 0.0
     if model.speech_tokenizer is not None:
         config = model.speech_tokenizer.config
-        layers = list(zip(config.conv_kernel, config.conv_stride, strict=True))
+        layers = [Convolution(*sizes) for sizes in zip(config.conv_kernel, config.conv_stride, strict=True)]
         leading = 1.0  # <s>
     else:
         layers = convolutions(model.speech_encoder)
     hop, field = 1, 1  # samples
-    for kernel_size, stride in layers:
+    for kernel_size, stride, _ in layers:
         field += (kernel_size - 1) * hop
         hop *= stride
     return TimeScale(speech.scale.rate / hop, leading - (field - hop) / 2 / hop)
@@ -241,7 +243,7 @@ def sound_to_draw(model: EmoBertForSequenceClassification, timed: TimedSpeech) -
         return None
     if timed.values.dim() == 2:
         return timed.values[0, : timed.length].float().cpu().numpy()
-    bins_first = model.config.speech_config.model_type == "whisper"
+    bins_first = family_of(model.config.speech_config).bins_first
     features = timed.values[0].T if bins_first else timed.values[0]
     loudness = features[: timed.length].float().mean(1)
     loudness = (loudness - loudness.min()) / (loudness.max() - loudness.min()).clamp(min=1e-6)

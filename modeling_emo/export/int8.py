@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..encoders.families import family_of
 from ..modeling_emobert import EmoBertForSequenceClassification
 
 
@@ -17,8 +18,6 @@ from ..modeling_emobert import EmoBertForSequenceClassification
 QUANTIZED_PARTS = ("text_encoder", "speech_encoder")
 # How Transformers names the attention inside a layer.
 ATTENTION_NAMES = ("attention", "attn")
-# Encoders whose attention reads these layers' weights instead of calling them.
-READ_NOT_CALLED = {"wavlm": ("q_proj", "k_proj", "v_proj", "out_proj")}
 
 
 def quantize_int8(
@@ -85,7 +84,7 @@ def quantize_int8(
 
 def _quantizable_layers(encoder: PreTrainedModel, only_attention: bool) -> list[str]:
     """Names of the linear layers that may be quantised, of all parts of the encoder's layers or of the attention."""
-    read_not_called = READ_NOT_CALLED.get(encoder.config.model_type, ())
+    read_not_called = family_of(encoder.config).read_not_called
     return [
         name
         for name, module in encoder.named_modules()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from configuration_emo.problem_types import get_problem_type
+
 
 def balanced_class_weights(
     labels: Sequence, num_labels: int, problem_type: str = "single_label_classification"
@@ -33,7 +35,8 @@ def balanced_class_weights(
 
     ```
     """
-    if problem_type == "regression":
+    problem = get_problem_type(problem_type)
+    if not problem.has_classes:
         raise ValueError("Balanced class weights do not apply to problem_type='regression': leave them out.")
     values = np.asarray(labels)
     if values.ndim == 1:
@@ -45,12 +48,12 @@ def balanced_class_weights(
     absent = np.flatnonzero(counts == 0).tolist()
     if absent:
         raise ValueError(f"No row of the training data has the labels {absent}: a balanced weight is not defined.")
-    if problem_type == "single_label_classification":
+    if problem.is_exclusive:
         return (len(values) / (num_labels * counts)).tolist()
     return ((len(values) - counts) / counts).tolist()
 
 
-def class_indices(labels: Sequence, num_labels: int) -> np.ndarray:
+def class_indices(labels: Sequence | np.ndarray, num_labels: int) -> np.ndarray:
     """The labels as an array `(rows,)` of class indices.
 
     Raises:

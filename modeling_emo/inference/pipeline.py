@@ -257,7 +257,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     @staticmethod
     def _ranked(scores: np.ndarray, choice: LabelChoice, top_k: int | None) -> list[dict[str, Any]]:
         ranked = [(name, float(score)) for name, score in zip(choice.names, scores, strict=True)]
-        if choice.problem_type != "regression":
+        if choice.problem.has_classes:
             ranked = sorted(ranked, key=lambda entry: -entry[1])[:top_k]
         return [{"label": name, "score": score} for name, score in ranked]
 

@@ -11,6 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from configuration_emo.problem_types import get_problem_type
+
 from ..metrics.values import Floats
 from .style import (
     BLUE,
@@ -103,7 +105,7 @@ def plot_timeline(
     ```
     """
     timeline = read_timeline(result)
-    if problem_type == "regression":
+    if not get_problem_type(problem_type).has_classes:
         return _plot_scores(timeline, Path(path), score_range, title)
     return _plot_probabilities(_by_name(timeline), Path(path), title)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..audio.audio_check import audio_seconds
-from ..schema import CorpusReading, Problem, Utterance
+from ..schema import COUNTS_DIFFER, CorpusReading, Problem, Utterance
 from .data_report_plot import save_length_plot
 from .data_report_text import format_report
 
@@ -24,8 +24,6 @@ from .data_report_text import format_report
 REPORT_JSON = "data_report.json"
 REPORT_TEXT = "data_report.txt"
 REPORT_PLOT = "data_report.png"
-# How the reason of a problem begins that says where a corpus differs from its published size.
-COUNTS_DIFFER = "counts differ from the published ones"
 _SHOWN_TEXTS = 20
 
 
