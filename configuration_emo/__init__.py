@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .problem_types import PROBLEM_TYPES
     from .speech_dictionary import SpeechDictionary
     from .text_tables import markdown_table
-    from .token_positions import max_token_positions
+    from .token_positions import max_token_positions, stated_token_positions
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -25,5 +25,6 @@ __all__ = [
     "VqWav2VecConfig",
     "markdown_table",
     "max_token_positions",
+    "stated_token_positions",
     "write_code",
 ]

@@ -13,7 +13,7 @@ from .registration import register
 if TYPE_CHECKING:
     from configuration_emo.corpora import CORPORA
 
-    from .audio.bounded_audio import load_bounded_audio
+    from .audio.bounded import load_bounded_audio
     from .audio.load_audio import audio_duration, load_audio, stream_audio
     from .collator import EmoBertDataCollator
     from .corpora.loading import load_corpus, read_corpus

@@ -15,6 +15,7 @@ from transformers.pipelines.pt_utils import PipelineChunkIterator, PipelineItera
 from transformers.utils import logging
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.token_positions import stated_token_positions
 
 from ..metrics.scores import predictions_to_scores
 from .label_choice import LabelChoice
@@ -90,6 +91,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     _load_image_processor = False  # type: ignore[assignment]
     _load_feature_extractor = False  # type: ignore[assignment]
     _load_tokenizer = False  # type: ignore[assignment]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # A tokenizer need not state how many token ids the encoder takes, and may state more.
+        positions = stated_token_positions(self.model.config.text_config)
+        if positions is not None and self.processor is not None:
+            self.processor = self.processor.limit_text(positions)
 
     def _sanitize_parameters(
         self,

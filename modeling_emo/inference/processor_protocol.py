@@ -52,6 +52,9 @@ class UtteranceProcessor(Protocol):
     def max_text_length(self) -> int:
         """Most token ids of a text that are kept."""
 
+    def limit_text(self, max_length: int) -> UtteranceProcessor:
+        """This processor, or a copy that keeps at most `max_length` token ids of a text."""
+
     def __call__(self, text: Any = None, audio: Any = None, **kwargs: Any) -> Mapping[str, Any]:
         """A padded batch of texts and sounds."""
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soxr
 
-from .audio_decoding import decode_audio, decode_blocks, header_duration, stated_duration
+from .decoding import decode_audio, decode_blocks, header_duration, stated_duration
 
 
 AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Mapping[str, Any]
@@ -36,7 +36,7 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000) -> np.ndarray:
         `np.ndarray`: float32, shape `(samples,)`.
 
     Raises:
-        ValueError: the file is missing, empty, not a sound, without an audio stream, cut short (see `audio_decoding`
+        ValueError: the file is missing, empty, not a sound, without an audio stream, cut short (see `decoding`
             for what shows this), has no samples, or NaN or infinite ones. The message names the file and the remedy.
 
     Example:

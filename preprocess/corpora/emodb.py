@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from configuration_emo.corpora import CORPORA
 
-from ..audio.audio_check import audio_files
+from ..audio.check import audio_files
 from ..labels.label_maps import LABEL_MAPS
 from ..schema import CorpusReading, Utterance
 from .reading.collector import UtteranceCollector, check_option, corpus_folder

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from configuration_emo.corpora import CORPORA
 
-from ..audio.audio_check import recordings_by_name
+from ..audio.check import recordings_by_name
 from ..labels.label_maps import LABEL_MAPS
 from ..recordings.text_files import Line, files_with_suffix, read_lines
 from ..schema import CorpusReading, Label, Utterance
