@@ -19,8 +19,8 @@ else:
 
 __all__ = [
     "CORPORA",
-    "EmoBertConfig",
     "PROBLEM_TYPES",
+    "EmoBertConfig",
     "SpeechDictionary",
     "VqWav2VecConfig",
     "markdown_table",

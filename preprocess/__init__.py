@@ -47,14 +47,14 @@ register()
 
 __all__ = [
     "CORPORA",
+    "LABEL_MAPS",
+    "MAX_SENTENCE_SECONDS",
+    "PROTOCOLS",
     "CorpusReading",
     "EmoBertDataCollator",
     "EmoBertProcessor",
     "Fold",
-    "LABEL_MAPS",
     "LabelEncoder",
-    "MAX_SENTENCE_SECONDS",
-    "PROTOCOLS",
     "PreparedDataset",
     "Problem",
     "RowStream",
