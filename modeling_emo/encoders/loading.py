@@ -36,6 +36,8 @@ def load_encoder(name_or_path: str, **kwargs) -> PreTrainedModel:
         name: kwargs[name] for name in ("revision", "token", "cache_dir", "local_files_only") if name in kwargs
     }
     config = AutoConfig.from_pretrained(name_or_path, **hub_kwargs)
+    # What T5EncoderModel saves denies that there was a decoder; AutoModel builds one all the same.
+    config.is_encoder_decoder = config.is_encoder_decoder or type(config)().is_encoder_decoder
     kwargs = {"config": config, "output_loading_info": True, **_without_pooler(config), **kwargs}
     model_class: Any = AutoModel
     if config.is_encoder_decoder and (config.architectures or [""])[0].endswith("Encoder"):
@@ -69,7 +71,7 @@ def encoder_to_own(model: str | PreTrainedModel, dtype: torch.dtype | str) -> Pr
     if isinstance(model, str):
         return load_encoder(model, dtype=dtype)
     encoder: Any = model.base_model
-    if encoder.config.is_encoder_decoder and hasattr(encoder, "encoder"):
+    if type(encoder.config)().is_encoder_decoder and hasattr(encoder, "encoder"):
         encoder = encoder.get_encoder()
     encoder = copy.deepcopy(encoder).cpu()
     if _without_pooler(encoder.config) and getattr(encoder, "pooler", None) is not None:

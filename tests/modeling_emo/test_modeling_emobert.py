@@ -12,7 +12,7 @@ from modeling_emo.encoders.families import family_of
 from modeling_emo.encoders.loading import build_encoder
 from modeling_emo.encoders.speech import encode_speech, min_samples
 from tests.tiny_models import (
-    SPEECH_FAMILIES,
+    CORE_FAMILIES,
     emobert,
     emobert_config,
     ragged_batch,
@@ -35,7 +35,7 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 @pytest.mark.parametrize("variant", VARIANTS, ids=["paper", "statistics", "learned"])
 @torch.no_grad()
 def test_an_utterance_scores_the_same_alone_and_in_any_batch(family, variant):
@@ -118,7 +118,7 @@ def test_speech_layer_takes_that_hidden_state():
     torch.testing.assert_close(model(input_values=values).speech_last_hidden_state, states[1])
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 @torch.no_grad()
 def test_layers_above_the_chosen_one_are_dropped_and_change_nothing(family, tmp_path):
     layers = {"num_hidden_layers": 4, "encoder_num_hidden_layers": 4, "encoder_layers": 4}
