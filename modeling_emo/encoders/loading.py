@@ -41,8 +41,7 @@ def load_encoder(name_or_path: str, **kwargs) -> PreTrainedModel:
     kwargs = {"config": config, "output_loading_info": True, **_without_pooler(config), **kwargs}
     model_class: Any = AutoModel
     if config.is_encoder_decoder and (config.architectures or [""])[0].endswith("Encoder"):
-        with torch.device("meta"):
-            model_class = type(build_encoder(config))
+        model_class = type(_outline(config))
     whole, info = model_class.from_pretrained(name_or_path, **kwargs)
     model = whole.get_encoder() if model_class is AutoModel and config.is_encoder_decoder else whole
     # Of a checkpoint without the decoder, the decoder's weights are missing: they are not needed.
@@ -90,8 +89,7 @@ def config_of(encoder: PreTrainedModel) -> PreTrainedConfig:
         if is_encoder_decoder != config.is_encoder_decoder:  # T5's encoder forgets that there was a decoder
             config = copy.deepcopy(config)
             config.is_encoder_decoder = is_encoder_decoder
-        with torch.device("meta"):
-            built = build_encoder(config)
+        built = _outline(config)
         if type(built) is type(encoder):
             missing = sorted(built.state_dict().keys() - encoder.state_dict().keys())
             if missing:
@@ -113,6 +111,12 @@ def as_dtype(dtype: torch.dtype | str) -> torch.dtype:
 def common_dtype(*encoders: PreTrainedModel) -> torch.dtype:
     """The narrowest type that holds the weights of all of these encoders without loss."""
     return functools.reduce(torch.promote_types, (encoder.dtype for encoder in encoders))
+
+
+def _outline(config: PreTrainedConfig) -> PreTrainedModel:
+    """What [`build_encoder`] builds, without weights; the configuration stays as it is."""
+    with torch.device("meta"):
+        return build_encoder(copy.deepcopy(config))
 
 
 def _without_pooler(config: PreTrainedConfig) -> dict[str, bool]:
