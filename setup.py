@@ -57,6 +57,7 @@ setup(
         "librosa>=0.11",
         "matplotlib>=3.9",
         "numpy>=2.0",
+        "pyyaml>=6.0",
         "safetensors>=0.4.3",
         "scikit-learn>=1.5",
         "scipy>=1.15",

@@ -9,16 +9,20 @@ words and spans: co-attention weights, leaving each word out, integrated gradien
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
-import torch
+from report import argument_parser, parse_arguments, report
 from transformers import AutoProcessor
 
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.explanation.explain import explain_prediction
-from modeling_emo.explanation.faithfulness import REMOVALS, deletion_faithfulness, direction, explained_values
-from modeling_emo.metrics.scores import label_names
+from modeling_emo import (
+    REMOVALS,
+    EmoBertForSequenceClassification,
+    deletion_faithfulness,
+    explain_prediction,
+    explained_direction,
+    explained_values,
+    label_names,
+)
 from preprocess import load_audio, load_corpus
 
 
@@ -52,7 +56,7 @@ def word_methods(model, processor) -> dict:
         without = [{**utterance, "text": text[: w.start] + text[w.end :] or None} for w in explanation.words]
         label = label_names(model.config).index(explanation.label)
         falls = explanation.value - explained_values(model, processor, without, label=label)
-        return direction(explanation, explanation.words) * falls
+        return explained_direction(explanation, explanation.words) * falls
 
     return {"integrated gradients (explanation)": None, "leave one out": leave_one_out, "co-attention": attention}
 
@@ -86,7 +90,7 @@ def attention(explanation, utterance):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--model", required=True, help="folder of a trained model with its processor")
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--data_dir", required=True)
@@ -97,9 +101,7 @@ def main():
     parser.add_argument("--only_modality", action="store_true", help="leave the other modality out")
     parser.add_argument("--num_utterances", type=int, default=100)
     parser.add_argument("--share", type=float, default=0.2, help="of the words or spans to delete")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", help="JSON file to write")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser)
 
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model).eval()
     processor = AutoProcessor.from_pretrained(arguments.model)
@@ -111,8 +113,7 @@ def main():
         del methods["co-attention"]
 
     print(f"{len(utterances)} utterances, {arguments.share:.0%} of the {arguments.modality} deleted")
-    print("| method | removal | top | random | difference [95 %] | wins | n |\n|---|---|---|---|---|---|---|")
-    results = []
+    results, rows = [], []
     for name, method in methods.items():
         for removal in REMOVALS[arguments.modality]:
             result = deletion_faithfulness(
@@ -127,20 +128,14 @@ def main():
                 seed=arguments.seed,
             )
             results.append({"method": name, **result.to_dict()})
-            print(
-                f"| {name} | {removal} | {result.top:.3f} | {result.random:.3f} | {result.difference:.3f} "
-                f"[{result.interval[0]:.3f}, {result.interval[1]:.3f}] | {result.wins:.2f} | "
-                f"{result.num_utterances} |",
-                flush=True,
-            )
+            difference = f"{result.difference:.3f} [{result.interval[0]:.3f}, {result.interval[1]:.3f}]"
+            numbers = [f"{result.top:.3f}", f"{result.random:.3f}", difference, f"{result.wins:.2f}"]
+            rows.append([name, removal, *numbers, result.num_utterances])
     deltas = [abs(e.convergence_delta) for e in explanations if e.convergence_delta is not None]
     if deltas:
         print(f"mean convergence delta of the words {np.mean(deltas):.4f}")
-    if arguments.output is not None:
-        path = Path(arguments.output)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        record = {**vars(arguments), "torch": torch.__version__, "results": results}
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    header = ["method", "removal", "top", "random", "difference [95 %]", "wins", "n"]
+    report(arguments, results, header=header, rows=rows)
 
 
 if __name__ == "__main__":

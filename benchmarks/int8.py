@@ -7,25 +7,26 @@ order, so that whatever else the machine does meets them alike. The first batche
 the median over batches of the time of PyTorch's float32 (or of the same runtime's) over the backend's own.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from report import argument_parser, parse_arguments, report
 from torch.utils.data import DataLoader
 
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.export.int8 import QUANTIZED_PARTS, quantize_int8
-from modeling_emo.export.onnx_int8 import quantize_onnx_int8
-from modeling_emo.export.onnx_model import INT8_FILE, EmoBertOnnxModel
-from modeling_emo.export.to_onnx import export_onnx
-from modeling_emo.metrics.compute_metrics import metric_function_for
+from modeling_emo import (
+    QUANTIZED_PARTS,
+    EmoBertForSequenceClassification,
+    EmoBertOnnxModel,
+    export_onnx,
+    metric_function_for,
+    quantize_int8,
+    quantize_onnx_int8,
+)
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared
 
 
@@ -48,7 +49,7 @@ def torchao_int8(model: EmoBertForSequenceClassification) -> EmoBertForSequenceC
 def make_backends(model: EmoBertForSequenceClassification, folder: str, num_threads: int) -> dict[str, Callable]:
     """All that is compared, by name; ONNX files are written into the folder."""
     path = export_onnx(model, folder)
-    quantize_onnx_int8(path)
+    int8_path = quantize_onnx_int8(path)
     backends: dict[str, Callable] = {
         REFERENCE: model,
         "PyTorch int8": quantize_int8(model),
@@ -60,7 +61,7 @@ def make_backends(model: EmoBertForSequenceClassification, folder: str, num_thre
         print("torchao is not installed: left out.")
     backends["ONNX Runtime float32"] = EmoBertOnnxModel.from_pretrained(folder, num_threads=num_threads)
     backends["ONNX Runtime int8"] = EmoBertOnnxModel.from_pretrained(
-        folder, file_name=INT8_FILE, num_threads=num_threads
+        folder, file_name=int8_path.name, num_threads=num_threads
     )
     return backends
 
@@ -90,18 +91,16 @@ def speed(seconds: dict[str, list[float]], name: str, reference: str) -> float:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--model", default="outputs/demo", help="folder of a trained classifier")
     parser.add_argument("--data_dir", default="outputs/data", help="prepared data")
     parser.add_argument("--split", default="test")
     parser.add_argument("--task", default="spoken_sentiment", help="set of metrics")
     parser.add_argument("--batch_size", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.set_defaults(threads=1)
     parser.add_argument("--limit", type=int, help="first rows of the split only")
-    parser.add_argument("--output", help="JSON file to write")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser)
 
-    torch.set_num_threads(arguments.threads)
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model).eval()
     processor = EmoBertProcessor.from_pretrained(arguments.model)
     rows = load_prepared(arguments.data_dir).datasets[arguments.split]
@@ -127,23 +126,18 @@ def main():
     }
     columns = list(results[REFERENCE]["metrics"])
     print(f"{len(rows)} rows in batches of {arguments.batch_size}, {arguments.threads} thread(s)")
-    print(
-        "| backend | "
-        + " | ".join(columns)
-        + " | rms difference | largest | ms per batch | speed | speed of own float32 |"
-    )
-    print("|---" * (len(columns) + 6) + "|")
-    for name, result in results.items():
-        cells = [f"{result['metrics'][column]:.4f}" for column in columns]
-        cells += [f"{result['rms_difference']:.1e}", f"{result['largest_difference']:.1e}"]
-        cells += [f"{result['median_ms_per_batch']:.1f}"]
-        cells += [f"{result['speed']:.2f}", f"{result['speed_of_own_float32']:.2f}"]
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    if arguments.output is not None:
-        path = Path(arguments.output)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        facts = {"torch": torch.__version__, **vars(arguments), "rows": len(rows)}
-        path.write_text(json.dumps({**facts, "results": results}, indent=2) + "\n", encoding="utf-8")
+    header = ["backend", *columns, "rms difference", "largest", "ms per batch", "speed", "speed of own float32"]
+    table = [
+        [
+            name,
+            *(f"{result['metrics'][column]:.4f}" for column in columns),
+            *(f"{result[of]:.1e}" for of in ("rms_difference", "largest_difference")),
+            f"{result['median_ms_per_batch']:.1f}",
+            *(f"{result[of]:.2f}" for of in ("speed", "speed_of_own_float32")),
+        ]
+        for name, result in results.items()
+    ]
+    report(arguments, results, header=header, rows=table, utterances=len(rows))
 
 
 if __name__ == "__main__":

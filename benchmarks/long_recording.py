@@ -8,7 +8,6 @@ The recordings are a folder's files played one after the other (stereo, 44,100 H
 process of its own, whose peak resident memory the system reports.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -21,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 import soxr
+from report import argument_parser, parse_arguments, report
 
-from preprocess import load_audio
-from preprocess.recordings.find_recordings import find_recordings
+from preprocess import find_recordings, load_audio
 
 
 RATE = 44_100
@@ -60,32 +59,27 @@ def measure(model: str, recording: Path, options: list[str]) -> dict[str, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--model", required=True, help="folder or Hub id of a trained model")
     parser.add_argument("--audio", required=True, help="folder of recordings to join")
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 10, 60])
     parser.add_argument("--chunk_length_s", type=float, default=10.0)
     parser.add_argument("--batch_size", type=int, default=4)
-    parser.add_argument("--output", help="JSON file to write")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser)
 
     sounds = [recording["audio"] for recording in find_recordings([arguments.audio])]
     options = ["--chunk_length_s", str(arguments.chunk_length_s), "--batch_size", str(arguments.batch_size)]
-    rows = []
-    print(f"{'minutes':>8}{'chunks':>8}{'seconds':>9}{'x real time':>13}{'peak memory, MB':>17}")
+    results, rows = [], []
     for minutes in arguments.minutes:
         with tempfile.TemporaryDirectory() as folder:
             recording = Path(folder) / "recording.wav"
             write_recording(recording, minutes * 60, sounds)
-            row = {"minutes": minutes, **measure(arguments.model, recording, options)}
-        rows.append(row)
-        speed = minutes * 60 / row["seconds"]
-        print(f"{minutes:8g}{row['chunks']:8.0f}{row['seconds']:9.1f}{speed:13.1f}{row['peak_bytes'] / 1e6:17.0f}")
-    if arguments.output is not None:
-        Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
-        settings = {name: value for name, value in vars(arguments).items() if name != "output"}
-        result = {"settings": settings, "cpus": os.cpu_count(), "rows": rows}
-        Path(arguments.output).write_text(json.dumps(result, indent=2) + "\n")
+            result = {"minutes": minutes, **measure(arguments.model, recording, options)}
+        results.append(result)
+        numbers = [f"{result['seconds']:.1f}", f"{minutes * 60 / result['seconds']:.1f}"]
+        rows.append([f"{minutes:g}", result["chunks"], *numbers, f"{result['peak_bytes'] / 1e6:.0f}"])
+    header = ["minutes", "chunks", "seconds", "x real time", "peak memory, MB"]
+    report(arguments, results, header=header, rows=rows)
 
 
 if __name__ == "__main__":

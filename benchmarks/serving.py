@@ -8,8 +8,6 @@ threads that each send one request after the other, all with different inputs: a
 text, in turn. Each answer is compared with a single call of the pipeline.
 """
 
-import argparse
-import json
 import os
 import socket
 import statistics
@@ -24,8 +22,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import soundfile as sf
-import torch
 from gradio_client import Client, handle_file
+from report import argument_parser, parse_arguments, report
 from transformers import pipeline
 
 import modeling_emo  # noqa: F401  registers the model and the pipeline
@@ -39,15 +37,16 @@ TOLERANCE = 1e-5
 WORDS = ("thank", "you", "so", "much", "this", "was", "really", "bad", "day", "love", "not", "at", "all", "never")
 
 
-def make_utterances(count: int, audio_dir: Path | None, folder: Path) -> list[dict]:
+def make_utterances(count: int, audio_dir: Path | None, folder: Path, seed: int) -> list[dict]:
     """Utterances that all differ: a recording with a text, a recording, a text, in turn.
 
     Args:
         count (`int`): how many.
         audio_dir (`Path`, *optional*): a folder with wav files, taken in order; noise of 1 to 6 s if left out.
         folder (`Path`): where the noise is written.
+        seed (`int`): of the noise and the texts.
     """
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     recordings = [] if audio_dir is None else sorted(audio_dir.rglob("*.wav"))
     utterances = []
     for index in range(count):
@@ -167,44 +166,31 @@ def measure(
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--model", required=True, help="folder or Hub id of a trained model")
     parser.add_argument("--audio_dir", type=Path, help="folder with wav files; noise of 1 to 6 s if left out")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--requests", type=int, default=10, help="of each client")
     parser.add_argument("--max_batch_size", type=int, default=16)
-    parser.add_argument("--output", type=Path, help="JSON file to write")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser)
 
-    results = []
+    results, rows = [], []
     with tempfile.TemporaryDirectory() as folder:
-        utterances = make_utterances(arguments.clients * arguments.requests, arguments.audio_dir, Path(folder))
+        count = arguments.clients * arguments.requests
+        utterances = make_utterances(count, arguments.audio_dir, Path(folder), arguments.seed)
         recognise = pipeline("emotion-recognition", model=arguments.model, chunk_length_s=30)
         began = time.perf_counter()
         expected = [recognise(utterance) for utterance in utterances]
         alone = len(utterances) / (time.perf_counter() - began)
         print(f"{len(utterances)} different requests of {arguments.clients} clients; without a server {alone:.1f} / s")
-        print("| max batch | mean batch | requests / s | p50, s | p95, s | p99, s | largest difference |")
-        print("|---|---|---|---|---|---|---|")
         for max_batch_size in (arguments.max_batch_size, 1):
             result = measure(arguments.model, max_batch_size, utterances, expected, arguments.clients, Path(folder))
             results.append(result)
-            print(
-                f"| {max_batch_size} | {result['mean_batch_size']:.1f} | {result['requests_per_second']:.1f} | "
-                f"{result['latency_p50_s']:.2f} | {result['latency_p95_s']:.2f} | {result['latency_p99_s']:.2f} | "
-                f"{result['largest_difference']:.0e} |",
-                flush=True,
-            )
-    if arguments.output is not None:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        about = {
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "model": arguments.model,
-            "clients": arguments.clients,
-            "pipeline_requests_per_second": alone,
-        }
-        arguments.output.write_text(json.dumps({**about, "results": results}, indent=2) + "\n", encoding="utf-8")
+            rates = (f"{result[name]:.1f}" for name in ("mean_batch_size", "requests_per_second"))
+            latencies = (f"{result[f'latency_p{share}_s']:.2f}" for share in (50, 95, 99))
+            rows.append([max_batch_size, *rates, *latencies, f"{result['largest_difference']:.0e}"])
+    header = ["max batch", "mean batch", "requests / s", "p50, s", "p95, s", "p99, s", "largest difference"]
+    report(arguments, results, header=header, rows=rows, pipeline_requests_per_second=alone)
 
 
 if __name__ == "__main__":

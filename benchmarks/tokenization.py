@@ -8,39 +8,20 @@ Random weights of the published size (8 convolutions of 512 channels, 2 groups o
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import statistics
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from report import argument_parser, parse_arguments, report, seconds_in_turn, undisturbed_median
 
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig  # noqa: E402
-from configuration_emo.speech_dictionary import SpeechDictionary  # noqa: E402
-from modeling_emo.conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features  # noqa: E402
-from modeling_emo.modeling_vq_wav2vec import VqWav2VecModel  # noqa: E402
-from modeling_emo.speech_tokenizer_module import CodesToIds  # noqa: E402
-from modeling_emo.vector_quantizer import nearest_codeword  # noqa: E402
+from configuration_emo import SpeechDictionary, VqWav2VecConfig
+from modeling_emo import CodesToIds, VqWav2VecModel, nearest_codeword, vq_wav2vec_codes, vq_wav2vec_features
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--threads", type=int, default=2)
+    parser = argument_parser(__doc__, repeats=5)
     parser.add_argument("--clips", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--frames", type=int, default=450, help="of the codebook lookup")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(arguments.seed)
+    arguments = parse_arguments(parser)
 
     model = VqWav2VecModel(VqWav2VecConfig()).eval()
     words = [(f"{index // 320}-{index % 320}", 1, False) for index in range(0, 102_400, 4)]
@@ -48,13 +29,6 @@ def main():
     seconds = torch.linspace(2, 6, arguments.clips)
     clips = [torch.randn(1, int(length * 16_000)) * 0.1 for length in seconds]
     results = {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "threads": arguments.threads,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "seed": arguments.seed,
         "clip_seconds": seconds.tolist(),
         "gemm_gflops": gemm_peak(arguments.repeats),
         "tokenization": measure_tokenization(model, dictionary, clips, arguments.repeats),
@@ -64,9 +38,9 @@ def main():
     tokenization = results["tokenization"]
     tokenization["gflops"] = flops / tokenization["ours_median"] / 1e9
     tokenization["share_of_gemm_peak"] = tokenization["gflops"] / results["gemm_gflops"]
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print_table(results)
+    report(arguments, results, header=["work", "ours", "original", "ratio", "equal"], rows=table(results))
+    share = tokenization["share_of_gemm_peak"]
+    print(f"GEMM peak {results['gemm_gflops']:.0f} GFLOP/s, tokenisation {tokenization['gflops']:.0f} ({share:.2f})")
 
 
 def measure_tokenization(model, dictionary, clips, repeats) -> dict:
@@ -157,18 +131,11 @@ def encode_flops(config: VqWav2VecConfig, samples: int) -> float:
 
 def compare(ours: Callable, peer: Callable, repeats: int) -> dict:
     """Seconds of both, in turn; repeats that another process disturbed (over 1.5 times the fastest) are left out."""
-    ours(), peer()
-    times: dict[str, list[float]] = {"ours": [], "peer": []}
-    for _ in range(repeats):
-        for name, function in (("ours", ours), ("peer", peer)):
-            start = time.perf_counter()
-            function()
-            times[name].append(time.perf_counter() - start)
-    kept = {name: [t for t in values if t <= 1.5 * min(values)] for name, values in times.items()}
-    medians = {name: statistics.median(values) for name, values in kept.items()}
+    seconds = seconds_in_turn({"ours": ours, "peer": peer}, repeats)
+    medians = {name: undisturbed_median(values) for name, values in seconds.items()}
     return {
-        "ours_seconds": times["ours"],
-        "peer_seconds": times["peer"],
+        "ours_seconds": seconds["ours"],
+        "peer_seconds": seconds["peer"],
         "ours_median": medians["ours"],
         "peer_median": medians["peer"],
         "ratio": medians["peer"] / medians["ours"],
@@ -190,27 +157,22 @@ def peak_bytes(function: Callable) -> int:
 def gemm_peak(repeats: int, size: int = 2048) -> float:
     """GFLOP/s of a float32 matrix product."""
     a, b = torch.randn(size, size), torch.randn(size, size)
-    a @ b
-    times = []
-    for _ in range(max(repeats, 5)):
-        start = time.perf_counter()
-        a @ b
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / min(times) / 1e9
+    seconds = seconds_in_turn({"product": lambda: a @ b}, max(repeats, 5))["product"]
+    return 2 * size**3 / min(seconds) / 1e9
 
 
-def print_table(results: dict) -> None:
-    tokenization, lookup = results["tokenization"], results["lookup"]
-    print(f"{'':24}{'ours':>12}{'original':>12}{'ratio':>9}  equal")
+def table(results: dict) -> list[list[str]]:
+    """The rows of the printed table."""
+    rows = []
     for name, row, equal in (
-        ("tokenisation, s", tokenization, tokenization["all_ids_equal"]),
-        ("lookup, s", lookup, lookup["all_codes_equal"]),
+        ("tokenisation, s", results["tokenization"], "all_ids_equal"),
+        ("lookup, s", results["lookup"], "all_codes_equal"),
     ):
-        print(f"{name:24}{row['ours_median']:12.4f}{row['peer_median']:12.4f}{row['ratio']:9.2f}  {equal}")
-    mebibytes = [lookup[name] / 2**20 for name in ("ours_peak_bytes", "peer_peak_bytes")]
-    print(f"{'lookup memory, MiB':24}{mebibytes[0]:12.2f}{mebibytes[1]:12.2f}{lookup['memory_ratio']:9.1f}")
-    share = tokenization["share_of_gemm_peak"]
-    print(f"GEMM peak {results['gemm_gflops']:.0f} GFLOP/s, tokenisation {tokenization['gflops']:.0f} ({share:.2f})")
+        numbers = [f"{row['ours_median']:.4f}", f"{row['peer_median']:.4f}", f"{row['ratio']:.2f}"]
+        rows.append([name, *numbers, str(row[equal])])
+    lookup = results["lookup"]
+    mebibytes = [f"{lookup[name] / 2**20:.2f}" for name in ("ours_peak_bytes", "peer_peak_bytes")]
+    return [*rows, ["lookup memory, MiB", *mebibytes, f"{lookup['memory_ratio']:.1f}", ""]]
 
 
 if __name__ == "__main__":

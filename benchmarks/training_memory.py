@@ -15,14 +15,14 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from statistics import median
 
 import torch
+from report import argument_parser, parse_arguments, report
 from transformers import RobertaConfig
 
 from configuration_emo import EmoBertConfig
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.training.optimizer import parameter_groups
+from modeling_emo import EmoBertForSequenceClassification, parameter_groups
 
 
 SPEECH_VOCABULARY = 23_600
@@ -87,9 +87,8 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def measure(setting: Setting, num_steps: int = 2) -> dict:
+def measure(setting: Setting, num_steps: int) -> dict:
     """Trains a few steps and returns bytes and seconds."""
-    torch.manual_seed(0)
     before = peak_bytes()
     config = full_size_config()
     model = EmoBertForSequenceClassification(config).train()
@@ -125,38 +124,39 @@ def measure(setting: Setting, num_steps: int = 2) -> dict:
     }
 
 
-def measure_alone(setting: Setting) -> dict:
+def measure_alone(setting: Setting, arguments: argparse.Namespace) -> dict:
     """`measure` in a new process, whose peak is its own."""
-    command = [sys.executable, __file__, "--one", json.dumps(asdict(setting))]
+    options = (f"--{name}={getattr(arguments, name)}" for name in ("seed", "threads", "repeats"))
+    command = [sys.executable, __file__, *options, "--one", json.dumps(asdict(setting))]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", help="JSON file to write")
+    parser = argument_parser(__doc__, repeats=2)
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser)
     if arguments.one is not None:
-        print(json.dumps(measure(Setting(**json.loads(arguments.one)))))
+        print(json.dumps(measure(Setting(**json.loads(arguments.one)), arguments.repeats)))
         return
-    print("| batch | text | speech | checkpointing | formula, GB | measured, GB | measured / formula | step, s |")
-    print("|---|---|---|---|---|---|---|---|")
-    results = []
+    results, rows = [], []
     for setting in SETTINGS:
-        result = measure_alone(setting)
+        result = measure_alone(setting, arguments)
         results.append(result)
-        print(
-            f"| {setting.batch_size} | {setting.text_length} | {setting.speech_length} | "
-            f"{'yes' if setting.gradient_checkpointing else 'no'} | {result['formula'] / GIGABYTE:.2f} | "
-            f"{result['measured'] / GIGABYTE:.2f} | {result['measured'] / result['formula']:.2f} | "
-            f"{result['seconds'][-1]:.1f} |",
-            flush=True,
-        )
-    if arguments.output is not None:
-        path = Path(arguments.output)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        versions = {"torch": torch.__version__, "threads": torch.get_num_threads()}
-        path.write_text(json.dumps({**versions, "results": results}, indent=2) + "\n", encoding="utf-8")
+        shape = [setting.batch_size, setting.text_length, setting.speech_length]
+        bytes_ = [f"{result[name] / GIGABYTE:.2f}" for name in ("formula", "measured")]
+        ratio, seconds = f"{result['measured'] / result['formula']:.2f}", f"{median(result['seconds']):.1f}"
+        rows.append([*shape, "yes" if setting.gradient_checkpointing else "no", *bytes_, ratio, seconds])
+    header = [
+        "batch",
+        "text",
+        "speech",
+        "checkpointing",
+        "formula, GB",
+        "measured, GB",
+        "measured / formula",
+        "step, s",
+    ]
+    report(arguments, results, header=header, rows=rows)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from transformers.utils import logging
 
 from .configuration_vq_wav2vec import VqWav2VecConfig
 from .hub_code import SelfContained, is_remote_copy
+from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
 from .summary_position import default_pooling, summary_position
 from .token_positions import max_token_positions
 
@@ -21,12 +22,6 @@ logger = logging.get_logger(__name__)
 
 FUSIONS = ("co_attention", "shallow")
 POOLINGS = ("cls", "last", "mean", "mean_std", "attention")
-PROBLEM_TYPES = (
-    "single_label_classification",
-    "multi_label_classification",
-    "regression",
-    "one_vs_rest_classification",
-)
 REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
@@ -125,6 +120,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     >>> config = EmoBertConfig.from_text_speech_configs(BertConfig(), RobertaConfig(), fusion="shallow", num_labels=4)
     >>> config.text_config.model_type, config.num_labels
     ('bert', 4)
+
     ```
     """
 
@@ -209,7 +205,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
         loaded = super().from_dict(config_dict, **kwargs)
         config = loaded[0] if isinstance(loaded, tuple) else loaded
         if "num_labels" in kwargs and "problem_type" not in kwargs:
-            one_score = config.problem_type == "regression"
+            one_score = not config.problem.has_classes
             if config.num_labels != cls._num_labels(config_dict) and one_score != (config.num_labels == 1):
                 logger.warning(
                     f"`num_labels` was changed to {config.num_labels} on loading, and problem_type="
@@ -271,9 +267,14 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
         raise ValueError(f"The speech encoder {self.speech_config.model_type!r} does not say how many layers it has.")
 
     @property
+    def problem(self) -> ProblemType:
+        """What follows from `problem_type`."""
+        return get_problem_type(self.problem_type)
+
+    @property
     def num_logits(self) -> int:
         """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
-        return self.num_labels * (2 if self.problem_type == "one_vs_rest_classification" else 1)
+        return self.num_labels * self.problem.logits_per_label
 
     @property
     def max_speech_seconds(self) -> float | None:
@@ -369,11 +370,13 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
 
     def _check_labels(self):
         """Class weights, smoothing and label range fit the labels."""
-        if self.label_smoothing and self.problem_type == "regression":
-            raise ValueError("`label_smoothing` does not apply to problem_type='regression': leave it at 0.")
+        if self.label_smoothing and not self.problem.has_classes:
+            raise ValueError(f"`label_smoothing` does not apply to problem_type={self.problem_type!r}: leave it at 0.")
         if self.class_weights is not None:
-            if self.problem_type == "regression":
-                raise ValueError("`class_weights` do not apply to problem_type='regression': leave them out.")
+            if not self.problem.has_classes:
+                raise ValueError(
+                    f"`class_weights` do not apply to problem_type={self.problem_type!r}: leave them out."
+                )
             if len(self.class_weights) != self.num_labels:
                 raise ValueError(
                     f"`class_weights` needs one weight per label: {self.num_labels} labels, "

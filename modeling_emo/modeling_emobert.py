@@ -325,6 +325,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
     >>> ids = torch.randint(4, 50, (2, 7))
     >>> model(input_ids=ids, speech_input_ids=ids).logits.shape
     torch.Size([2, 4])
+
     ```
     """
 
@@ -404,8 +405,8 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
     def _logits(self, vector: torch.Tensor) -> torch.Tensor:
         """A fused vector `(batch, size)` to logits, in the shape of the problem type."""
         logits = self.classifier(self.dropout(vector))
-        if self.config.problem_type == "one_vs_rest_classification":
-            logits = logits.unflatten(-1, (self.config.num_labels, 2))
+        if self.config.problem.logits_per_label > 1:
+            logits = logits.unflatten(-1, (self.config.num_labels, self.config.problem.logits_per_label))
         return logits
 
 

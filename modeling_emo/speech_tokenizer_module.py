@@ -39,8 +39,8 @@ class CodesToIds(nn.Module):
 
     ```python
     >>> import torch
-    >>> from configuration_emo.speech_dictionary import SpeechDictionary
-    >>> from modeling_emo.speech_tokenizer_module import CodesToIds
+    >>> from configuration_emo import SpeechDictionary
+    >>> from modeling_emo import CodesToIds
 
     >>> codes_to_ids = CodesToIds(num_codevectors=8, num_groups=2, max_length=2048)
     >>> codes_to_ids.load_dictionary(SpeechDictionary([("2-3", 301, False), ("6-5", 74, False)]))

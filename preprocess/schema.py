@@ -7,13 +7,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 from datasets import Dataset, DatasetDict, Features, Value
 
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("id", "audio", "text", "label", "speaker", "session")
 
+# How the reason of the warning begins that a corpus differs from its published size.
+COUNTS_DIFFER = "counts differ from the published ones"
+
 Label = str | float | list[str] | list[float] | None
+
+
+def is_absent(value: Any) -> bool:
+    """Whether a cell says nothing: None, NaN (as pandas and JSON write it) or blank text.
+
+    Example:
+        >>> [is_absent(value) for value in (None, float("nan"), "  ", 0, "nan", [])]
+        [True, True, True, False, False, False]
+    """
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, (float, np.floating)) and bool(np.isnan(value)))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def add_page(service: EmotionService, arguments: DemoArguments) -> None:
         service (`EmotionService`): what answers.
         arguments (`DemoArguments`): the limits, which the page states.
     """
-    is_regression = service.recognise.model.config.problem_type == "regression"
+    is_regression = not service.recognise.model.config.problem.has_classes
     gr.Markdown(f"# {TITLE}\nRecord or upload speech, type what is said, or both.")
     with gr.Row():
         with gr.Column():
@@ -105,7 +105,7 @@ def add_page(service: EmotionService, arguments: DemoArguments) -> None:
 
 def _shown_scores(service: EmotionService, predictions: list[dict[str, Any]]) -> Any:
     config = service.recognise.model.config
-    if config.problem_type == "regression":
+    if not config.problem.has_classes:
         return gauge_html(predictions, config.label_range)
     return {entry["label"]: entry["score"] for entry in predictions}
 

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, RobertaConfig
 
-from configuration_emo.configuration_emobert import FUSIONS, PROBLEM_TYPES, EmoBertConfig
+from configuration_emo.configuration_emobert import FUSIONS, EmoBertConfig
+from configuration_emo.problem_types import PROBLEM_TYPES, get_problem_type
 from configuration_emo.speech_dictionary import SpeechDictionary
 
 from ..modeling_emobert import EmoBertForSequenceClassification
@@ -102,10 +103,9 @@ def task_from_args(args: Mapping[str, Any], num_outputs: int, problem_type: str 
     task: dict[str, Any] = dict(TASKS[flags[0]]) if flags else {"problem_type": "single_label_classification"}
     if problem_type is not None and problem_type != task["problem_type"]:
         task = {"problem_type": problem_type}
-    one_vs_rest = task["problem_type"] == "one_vs_rest_classification"
-    if one_vs_rest and num_outputs % 2:
+    num_labels, rest = divmod(num_outputs, get_problem_type(task["problem_type"]).logits_per_label)
+    if rest:
         raise ValueError(f"One-vs-rest classification has 2 outputs for each emotion, the head has {num_outputs}.")
-    num_labels = num_outputs // 2 if one_vs_rest else num_outputs
     labels = task.pop("labels", None)
     if labels is not None and len(labels) == num_labels:
         task["id2label"] = dict(enumerate(labels))

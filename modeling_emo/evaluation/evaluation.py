@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.text_tables import markdown_table
 
 from ..metrics.compute_metrics import metric_function_for
 from ..metrics.intervals import bootstrap_intervals
@@ -24,15 +25,11 @@ from ..plots.evaluation import (
 from .metrics_file import write_metrics
 from .model_card import EvaluationResult
 from .predictions_csv import prediction_rows, write_predictions
+from .setting import EvaluationSetting
 
 
-# The metric of each problem type that a plot of conditions compares, and what guessing reaches.
-HEADLINES = {
-    "regression": ("corr", 0.0),
-    "single_label_classification": ("ua", None),
-    "one_vs_rest_classification": ("mean_wf1", None),
-    "multi_label_classification": ("macro_f1", None),
-}
+# What a model may be given of an utterance, by the name of the condition.
+CONDITIONS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
 
 
 @dataclass
@@ -87,27 +84,28 @@ def evaluate_logits(
 def format_evaluations(evaluations: Mapping[str, Evaluation]) -> str:
     """A Markdown table: one row per condition, one column per metric, intervals in brackets."""
     columns = list(next(iter(evaluations.values())).metrics)
-    lines = ["| input | n | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for name, evaluation in evaluations.items():
-        cells = [
-            f"{evaluation.metrics[column]:.3f} [{evaluation.intervals[column][0]:.3f}, "
-            f"{evaluation.intervals[column][1]:.3f}]"
-            for column in columns
+    rows = [
+        [
+            name,
+            len(evaluation.ids),
+            *(
+                f"{evaluation.metrics[column]:.3f} [{evaluation.intervals[column][0]:.3f}, "
+                f"{evaluation.intervals[column][1]:.3f}]"
+                for column in columns
+            ),
         ]
-        lines.append(f"| {name} | {len(evaluation.ids)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        for name, evaluation in evaluations.items()
+    ]
+    return markdown_table(["input", "n", *columns], rows)
 
 
 def write_evaluations(
     output_dir: str | Path,
     evaluations: Mapping[str, Evaluation],
     config: EmoBertConfig,
+    setting: EvaluationSetting,
     *,
-    corpus: str,
-    protocol: str,
     training: Mapping[str, Any],
-    split: str = "test",
-    fold: str | None = None,
 ) -> dict[str, Path]:
     """Writes `metrics.json`, `predictions.csv` (of the first condition), `predictions_<condition>.csv` and the plots.
 
@@ -115,10 +113,8 @@ def write_evaluations(
         output_dir (`str` or `Path`): the folder.
         evaluations (`dict[str, Evaluation]`): by condition (`both`, `text`, `speech`); the first is the main one.
         config ([`EmoBertConfig`]): of the evaluated model.
-        corpus, protocol (`str`): what was evaluated, for the record.
+        setting ([`EvaluationSetting`]): what was evaluated, for the record.
         training (`dict`): of [`read_training_record`].
-        split (`str`): the evaluated split.
-        fold (`str`, *optional*): the fold of the protocol.
 
     Returns:
         `dict[str, Path]`: the plots by caption.
@@ -128,14 +124,9 @@ def write_evaluations(
     main = next(iter(evaluations.values()))
     write_metrics(
         output_dir / "metrics.json",
-        corpus=corpus,
-        protocol=protocol,
-        split=split,
-        fold=fold,
-        seed=training.get("seed"),
+        setting,
         n=len(main.ids),
         label_order=label_names(config),
-        checkpoint_selection=training["checkpoint_selection"],
         metrics={name: evaluation.metrics for name, evaluation in evaluations.items()},
         intervals={name: evaluation.intervals for name, evaluation in evaluations.items()},
         extra={
@@ -149,15 +140,11 @@ def write_evaluations(
     return {**_plot_main(output_dir, main, config), **_plot_conditions(output_dir, evaluations, config)}
 
 
-def evaluation_result(
-    evaluations: Mapping[str, Evaluation], *, corpus: str, protocol: str, split: str, fold: str | None = None
-) -> EvaluationResult:
+def evaluation_result(evaluations: Mapping[str, Evaluation], setting: EvaluationSetting) -> EvaluationResult:
     """The evaluations as a model card tells them; arguments as in [`write_evaluations`]."""
     (_, main), *others = evaluations.items()
     return EvaluationResult(
-        corpus=corpus,
-        protocol=protocol if fold is None else f"{protocol}, {fold}",
-        split=split,
+        setting=setting,
         n=len(main.ids),
         metrics=main.metrics,
         intervals=main.intervals,
@@ -168,7 +155,7 @@ def evaluation_result(
 def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> dict[str, Path]:
     scores = predictions_to_scores(evaluation.logits, config)
     names = label_names(config)
-    if config.problem_type == "regression":
+    if not config.problem.has_classes:
         labels = evaluation.labels.reshape(len(scores), -1)
         return {
             f"Predicted against rated: {name}": plot_predicted_against_rated(
@@ -182,7 +169,7 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
         }
     confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
     plots = {"Reliability": plot_reliability(confidences, outcomes, output_dir / "reliability.png")}
-    if config.problem_type == "single_label_classification":
+    if config.problem.is_exclusive:
         confusion = output_dir / "confusion_matrix.png"
         plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
     return plots
@@ -191,7 +178,7 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
 def _plot_conditions(
     output_dir: Path, evaluations: Mapping[str, Evaluation], config: EmoBertConfig
 ) -> dict[str, Path]:
-    metric, chance = HEADLINES[str(config.problem_type)]
+    metric = config.problem.headline
     main = next(iter(evaluations.values()))
     if len(evaluations) < 2 or metric not in main.metrics:
         return {}
@@ -200,6 +187,6 @@ def _plot_conditions(
         output_dir / "modalities.png",
         metric=metric,
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
-        chance=chance,
+        chance=config.problem.chance,
     )
     return {"The same model with both inputs and with one": plot}

@@ -103,26 +103,26 @@ def read_predictions(path: str | Path, config: EmoBertConfig) -> Predictions:
 def _read_label(row: dict[str, str], names: list[str], config: EmoBertConfig, path: Path) -> Any:
     """The inverse of `_written(_named(label))`."""
     text = row["label"]
-    if config.problem_type == "multi_label_classification" and not text:
+    if config.problem.predicts == "probable" and not text:
         return [0] * len(names)
     place = f"{path}, utterance {row['id']!r}"
     if not text:
         raise ValueError(f"{place}: there is no label, so nothing to compare the prediction with.")
-    if config.problem_type == "regression":
+    if not config.problem.has_classes:
         values = [float(value) for value in text.split("|")]
         return values[0] if len(values) == 1 else values
     present = [text] if text in names else text.split("|")
     unknown = sorted(set(present) - set(names))
     if unknown:
         raise ValueError(f"{place}: unknown label {', '.join(unknown)}; the known ones are {', '.join(names)}.")
-    if config.problem_type == "single_label_classification":
+    if config.problem.is_exclusive:
         return names.index(text)
     return [int(name in present) for name in names]
 
 
 def _named(label: Any, names: list[str], config: EmoBertConfig) -> Any:
     """A label as a person reads it: class indices and 0/1 rows become names."""
-    if label is None or config.problem_type == "regression":
+    if label is None or not config.problem.has_classes:
         return label
     if hasattr(label, "__len__"):
         return [name for name, present in zip(names, label, strict=True) if present]

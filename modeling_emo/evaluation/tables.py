@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
+from configuration_emo.text_tables import markdown_table
+
 
 UNDEFINED = "-"
 
@@ -89,12 +91,8 @@ class Table:
 def to_markdown(table: Table) -> str:
     """The table with its caption above it; `|` in a text is escaped."""
 
-    def line(texts: Sequence[str]) -> str:
-        return "| " + " | ".join(text.replace("|", r"\|") for text in texts) + " |"
-
-    lines = [f"{table.caption}\n", line(_titles(table)), "|" + "---|" * len(table.columns)]
-    lines += [line([_plain(entry) for entry in row]) for row in table.rows]
-    return "\n".join(lines) + "\n"
+    rows = markdown_table(_titles(table), ([_plain(entry) for entry in row] for row in table.rows))
+    return f"{table.caption}\n\n{rows}\n"
 
 
 def to_latex(table: Table) -> str:

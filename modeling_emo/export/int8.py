@@ -51,9 +51,10 @@ def quantize_int8(
 
     ```python
     >>> from modeling_emo import EmoBertForSequenceClassification
-    >>> from modeling_emo.export.int8 import quantize_int8
+    >>> from modeling_emo import quantize_int8
 
     >>> model = quantize_int8(EmoBertForSequenceClassification.from_pretrained("outputs/demo"))  # doctest: +SKIP
+
     ```
     """
     if model.dtype != torch.float32 or model.device.type != "cpu":
@@ -66,7 +67,7 @@ def quantize_int8(
     except ImportError as error:
         raise ImportError(
             f"torch {torch.__version__} has no torch.ao.quantization any more: export the model and use "
-            "modeling_emo.export.onnx_int8.quantize_onnx_int8."
+            "quantize_onnx_int8."
         ) from error
 
     quantized = copy.deepcopy(model).eval()

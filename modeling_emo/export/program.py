@@ -92,7 +92,7 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
     >>> from transformers import RobertaConfig
     >>> from configuration_emo import EmoBertConfig
     >>> from modeling_emo import EmoBertForSequenceClassification
-    >>> from modeling_emo.export.program import export_program
+    >>> from modeling_emo import export_program
 
     >>> encoder = RobertaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
     >>> config = EmoBertConfig.from_text_speech_configs(encoder, encoder, num_labels=4)

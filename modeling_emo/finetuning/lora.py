@@ -68,6 +68,7 @@ def add_lora(
     >>> model = add_lora(EmoBertForSequenceClassification(config), ["text"], r=2)
     >>> sum(p.numel() for name, p in model.named_parameters() if "lora_" in name)  # 2 layers x 2 x (16 x 2)
     128
+
     ```
     """
     try:

@@ -40,9 +40,9 @@ class LabelChoice:
         unknown = [label for label in renamed if label not in known]
         if unknown or not renamed or isinstance(labels, str):
             raise ValueError(f"labels must be some of {', '.join(known)}, or a mapping from them, got {labels!r}.")
-        self.problem_type = config.problem_type
+        self.problem = config.problem
         self.names = list(dict.fromkeys(renamed.values()))
-        if self.problem_type == "regression" and len(self.names) < len(renamed):
+        if not self.problem.has_classes and len(self.names) < len(renamed):
             raise ValueError(f"Predicted values cannot be merged: give each a name of its own, got {labels!r}.")
         # The indices of the labels behind each name.
         self.members = [[known.index(label) for label in renamed if renamed[label] == name] for name in self.names]
@@ -58,7 +58,7 @@ class LabelChoice:
             if the others were known to be impossible.
         """
         values = np.asarray(scores, dtype=np.float64)
-        if self.problem_type != "single_label_classification":
+        if not self.problem.is_exclusive:
             return np.stack([values[..., members].max(-1) for members in self.members], axis=-1)
         kept = np.stack([values[..., members].sum(-1) for members in self.members], axis=-1)
         return kept / np.maximum(kept.sum(-1, keepdims=True), np.finfo(np.float64).tiny)

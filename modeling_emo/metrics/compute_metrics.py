@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from transformers import EvalPrediction
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.corpora import CORPORA, corpus_of_task
+from configuration_emo.problem_types import PROBLEM_TYPES
 
 from .confusion import presence_rows
 from .scores import DECISION_THRESHOLD, label_names, predictions_to_scores
@@ -22,32 +25,14 @@ from .task_metrics import (
     one_vs_rest_metrics,
     sentiment_metrics,
 )
+from .values import Floats
 
 
 MetricFunction = Callable[[NDArray, NDArray], dict[str, float]]
+ScoreRange = tuple[float, float]
 
-# Each task, and the problem types whose logits it can be computed from.
-TASK_PROBLEM_TYPES = {
-    "sentiment": ("regression",),
-    "emotion": ("single_label_classification", "one_vs_rest_classification"),
-    "one_vs_rest": ("one_vs_rest_classification",),
-    "multi_label": ("multi_label_classification",),
-    "dimensional": ("regression",),
-}
-
-CORPUS_TASKS = {
-    "emodb": "emotion",
-    "iemocap": "emotion",
-    "iemocap_dimensional": "dimensional",
-    "iemocap_one_vs_rest": "one_vs_rest",
-    "meld": "emotion",
-    "mosei": "sentiment",
-    "mosei_emotions": "multi_label",
-    "mosi": "sentiment",
-    "spoken_sentiment": "sentiment",
-}
-
-CORPUS_SCORE_RANGES = {"mosei": (-3.0, 3.0), "mosi": (-3.0, 3.0), "spoken_sentiment": (-4.0, 4.0)}
+# The sets of metrics that are of one score only.
+OF_ONE_SCORE = frozenset({"sentiment"})
 
 
 def compute_metrics_for(
@@ -95,61 +80,88 @@ def metric_function_for(config: EmoBertConfig, task: str | None = None) -> Metri
     Returns:
         A function of logits `(utterances, num_labels[, 2])` and labels, which returns a flat dict of floats.
     """
-    chosen = _task_of(config, task)
-    names = label_names(config)
-    low, high = config.label_range or CORPUS_SCORE_RANGES.get(task or "", MOSI_RANGE)
+    metrics_of = _METRIC_SETS[_metric_set(config, task)]
+    score_range = _score_range(config, task)
 
-    def metric_function(logits: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    def metric_function(logits: NDArray, labels: NDArray) -> dict[str, float]:
         values = np.asarray(logits, dtype=np.float64)
-        if chosen == "dimensional":
-            return dimensional_metrics(values, labels, names)
-        if chosen == "one_vs_rest":
-            return one_vs_rest_metrics(values, labels, names)
-        scores = predictions_to_scores(values, config)
-        if chosen == "sentiment":
-            return sentiment_metrics(scores, labels, score_range=(low, high))
-        if chosen == "multi_label":
-            return multi_label_metrics(scores, labels, names, threshold=DECISION_THRESHOLD)
-        return emotion_metrics(scores.argmax(axis=-1), _single_emotion(labels, len(names)), names)
-
-    def metric_function_of_any_logits(logits: NDArray, labels: NDArray) -> dict[str, float]:
-        finite = np.isfinite(logits)
+        finite = np.isfinite(values)
         if finite.all():
-            return metric_function(logits, labels)
+            return metrics_of(values, labels, config, score_range)
         warnings.warn(
             f"{int((~finite).sum())} of {finite.size} logits are not finite: the model diverged, so "
             "every metric is NaN.",
             UndefinedMetricWarning,
             stacklevel=2,
         )
-        return dict.fromkeys(metric_function(np.where(finite, logits, 0.0), labels), float("nan"))
+        zeroed = np.where(finite, values, 0.0)
+        return dict.fromkeys(metrics_of(zeroed, labels, config, score_range), float("nan"))
 
-    return metric_function_of_any_logits
+    return metric_function
 
 
-def _task_of(config: EmoBertConfig, task: str | None) -> str:
-    """The task by its own name, by a corpus or by the problem type."""
-    if task is None:
-        default = {
-            "regression": "sentiment" if config.num_labels == 1 else "dimensional",
-            "single_label_classification": "emotion",
-            "multi_label_classification": "multi_label",
-            "one_vs_rest_classification": "one_vs_rest",
+def _sentiment(logits: Floats, labels: ArrayLike, config: EmoBertConfig, score_range: ScoreRange) -> dict[str, float]:
+    return sentiment_metrics(predictions_to_scores(logits, config), labels, score_range=score_range)
+
+
+def _emotion(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
+    names = label_names(config)
+    predicted = predictions_to_scores(logits, config).argmax(axis=-1)
+    return emotion_metrics(predicted, _single_emotion(labels, len(names)), names)
+
+
+def _one_vs_rest(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
+    return one_vs_rest_metrics(logits, labels, label_names(config))
+
+
+def _multi_label(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
+    scores = predictions_to_scores(logits, config)
+    return multi_label_metrics(scores, labels, label_names(config), threshold=DECISION_THRESHOLD)
+
+
+def _dimensional(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
+    return dimensional_metrics(logits, labels, label_names(config))
+
+
+_METRIC_SETS: Mapping[str, Callable[[Floats, ArrayLike, EmoBertConfig, ScoreRange], dict[str, float]]] = (
+    MappingProxyType(
+        {
+            "sentiment": _sentiment,
+            "emotion": _emotion,
+            "one_vs_rest": _one_vs_rest,
+            "multi_label": _multi_label,
+            "dimensional": _dimensional,
         }
-        chosen = default.get(config.problem_type or "")
-        if chosen is None:
-            raise ValueError(f"config.problem_type={config.problem_type!r} must be one of {', '.join(default)}.")
-        return chosen
-    chosen = CORPUS_TASKS.get(task, task)
-    if chosen not in TASK_PROBLEM_TYPES:
-        valid = ", ".join([*TASK_PROBLEM_TYPES, *CORPUS_TASKS])
+    )
+)
+
+
+def _score_range(config: EmoBertConfig, task: str | None) -> ScoreRange:
+    """The scale of the scores: the model's, or else the corpus's."""
+    if config.label_range is not None:
+        low, high = config.label_range
+        return float(low), float(high)
+    corpus = corpus_of_task(task)
+    return MOSI_RANGE if corpus is None or corpus.score_range is None else corpus.score_range
+
+
+def _metric_set(config: EmoBertConfig, task: str | None) -> str:
+    """The set of metrics by its own name, by a corpus's task or by the problem type."""
+    sets = config.problem.metrics
+    if task is None:
+        return next(name for name in sets if config.num_labels == 1 or name not in OF_ONE_SCORE)
+    corpus = corpus_of_task(task)
+    chosen = task if corpus is None else corpus.metrics[task]
+    if chosen not in _METRIC_SETS:
+        valid = ", ".join([*_METRIC_SETS, *(name for corpus in CORPORA.values() for name in corpus.metrics)])
         raise ValueError(f"There are no metrics for the task {task!r}: choose one of {valid}.")
-    if config.problem_type not in TASK_PROBLEM_TYPES[chosen]:
+    if chosen not in sets:
+        fitting = [problem.name for problem in PROBLEM_TYPES.values() if chosen in problem.metrics]
         raise ValueError(
             f"The metrics of {task!r} need a model whose problem_type is "
-            f"{' or '.join(TASK_PROBLEM_TYPES[chosen])}, this one's is {config.problem_type!r}."
+            f"{' or '.join(fitting)}, this one's is {config.problem_type!r}."
         )
-    if chosen == "sentiment" and config.num_labels != 1:
+    if chosen in OF_ONE_SCORE and config.num_labels != 1:
         raise ValueError(f"The metrics of {task!r} are of one score, this model predicts {config.num_labels}.")
     return chosen
 

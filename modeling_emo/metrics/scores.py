@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import from_numpy
@@ -13,6 +16,30 @@ from .values import Floats
 
 
 DECISION_THRESHOLD = 0.5
+
+
+def _log(probabilities: Floats) -> Floats:
+    """The logarithm, finite also of 0."""
+    return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+
+
+# From logits to scores and back, by `ProblemType.activation`.
+ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
+    {
+        "softmax": lambda logits: from_numpy(logits).softmax(-1).numpy(),
+        "sigmoid": lambda logits: from_numpy(logits).sigmoid().numpy(),
+        "softmax_of_two": lambda logits: from_numpy(logits).softmax(-1).numpy()[..., 1],
+        "identity": lambda logits: logits,
+    }
+)
+INVERSE_ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
+    {
+        "softmax": _log,
+        "sigmoid": lambda scores: _log(scores) - _log(1 - scores),
+        "softmax_of_two": lambda scores: np.stack([_log(1 - scores), _log(scores)], axis=-1),
+        "identity": lambda scores: scores,
+    }
+)
 
 
 def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig) -> Floats:
@@ -37,18 +64,12 @@ def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig) -> Floats:
         array([[0.5, 0.5]])
     """
     values = np.asarray(logits, dtype=np.float64)
-    one_vs_rest = config.problem_type == "one_vs_rest_classification"
-    expected = (config.num_labels, 2) if one_vs_rest else (config.num_labels,)
+    of_label = config.problem.logits_per_label
+    expected = (config.num_labels, of_label) if of_label > 1 else (config.num_labels,)
     if values.shape[1:] != expected:
         shape = ", ".join(map(str, expected))
         raise ValueError(f"{config.problem_type} has logits of shape (utterances, {shape}), got {values.shape}.")
-    if config.problem_type == "single_label_classification":
-        return from_numpy(values).softmax(-1).numpy()
-    if config.problem_type == "multi_label_classification":
-        return from_numpy(values).sigmoid().numpy()
-    if one_vs_rest:
-        return from_numpy(values).softmax(-1).numpy()[..., 1]
-    return values
+    return ACTIVATIONS[config.problem.activation](values)
 
 
 def label_names(config: EmoBertConfig) -> list[str]:
@@ -74,14 +95,7 @@ def scores_to_logits(scores: ArrayLike, config: EmoBertConfig) -> Floats:
         array([[0., 0.]])
     """
     values = np.asarray(scores, dtype=np.float64)
-    if config.problem_type == "regression":
-        return values
-    present, absent = (np.log(np.maximum(share, np.finfo(np.float64).tiny)) for share in (values, 1 - values))
-    if config.problem_type == "single_label_classification":
-        return present
-    if config.problem_type == "multi_label_classification":
-        return present - absent
-    return np.stack([absent, present], axis=-1)
+    return INVERSE_ACTIVATIONS[config.problem.activation](values)
 
 
 def scores_to_labels(scores: ArrayLike, config: EmoBertConfig) -> list[str] | list[list[str]] | list[list[float]]:
@@ -104,9 +118,9 @@ def scores_to_labels(scores: ArrayLike, config: EmoBertConfig) -> list[str] | li
     """
     names = label_names(config)
     values = np.asarray(scores, dtype=np.float64).reshape(-1, len(names))
-    if config.problem_type == "regression":
+    if config.problem.predicts == "scores":
         return values.tolist()
-    if config.problem_type == "multi_label_classification":
+    if config.problem.predicts == "probable":
         return [[names[index] for index in np.flatnonzero(row > DECISION_THRESHOLD)] for row in values]
     return [names[index] for index in values.argmax(axis=-1)]
 
@@ -129,11 +143,13 @@ def confidences_and_outcomes(
     Raises:
         ValueError: `problem_type` is `regression`, which states no probability.
     """
-    if config.problem_type == "regression":
-        raise ValueError("problem_type='regression' states no probabilities, so there is no calibration to look at.")
+    if not config.problem.has_classes:
+        raise ValueError(
+            f"problem_type={config.problem_type!r} states no probabilities, so there is no calibration to look at."
+        )
     values = np.asarray(scores, dtype=np.float64)
     truth = presence_rows(labels, values.shape[1])
-    if config.problem_type != "single_label_classification":
+    if not config.problem.is_exclusive:
         return values.ravel(), truth.ravel()
     rows, winners = np.arange(len(values)), values.argmax(axis=-1)
     return values[rows, winners], truth[rows, winners]

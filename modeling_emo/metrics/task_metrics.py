@@ -21,6 +21,7 @@ from .undefined import warn_undefined
 from .values import Floats, finite, finite_pair, mean, ratio
 
 
+# The scale on which the accuracies of sentiment are defined.
 MOSI_RANGE = (-3.0, 3.0)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from configuration_emo.problem_types import get_problem_type
+
 from ..metrics.values import Floats
 from .style import (
     BLUE,
@@ -99,10 +101,11 @@ def plot_timeline(
     >>> plot_timeline(  # doctest: +SKIP
     ...     result, "hour.png", problem_type=config.problem_type, score_range=config.label_range
     ... )
+
     ```
     """
     timeline = read_timeline(result)
-    if problem_type == "regression":
+    if not get_problem_type(problem_type).has_classes:
         return _plot_scores(timeline, Path(path), score_range, title)
     return _plot_probabilities(_by_name(timeline), Path(path), title)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from ..audio.audio_check import AUDIO_CHECKS, check_audio_file
+from ..audio.check import AUDIO_CHECKS, check_audio_file
 from ..recordings.text_files import Line, read_lines
 from ..schema import CorpusReading, Problem, Utterance
 from .reading.collector import check_option

@@ -11,14 +11,16 @@ import re
 from pathlib import Path
 from types import MappingProxyType
 
-from ..audio.audio_check import audio_files
+from configuration_emo.corpora import CORPORA
+
+from ..audio.check import audio_files
 from ..labels.label_maps import LABEL_MAPS
 from ..schema import CorpusReading, Utterance
 from .reading.collector import UtteranceCollector, check_option, corpus_folder
 from .reading.known_counts import note_known_counts
 
 
-LABEL_SETS = ("7-class", "all")
+CORPUS = CORPORA["emodb"]
 LAYOUT = "EmoDB's wav files (03a01Fa.wav, ...), in this folder or in its folder wav/"
 
 # The sentences as published; the codes a03, a06 and b04 to b08 were not used.
@@ -47,7 +49,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool = False,
 ) -> CorpusReading:
-    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.protocols.folds`.
+    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.make_folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with the wav files or with `wav/`.
@@ -67,7 +69,7 @@ def read(
         >>> reading.splits["train"][0].label  # doctest: +SKIP
         'happiness'
     """
-    check_option("label_set", label_set, LABEL_SETS)
+    check_option("label_set", label_set, CORPUS.label_sets)
     collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
     folder = corpus_folder(data_dir, LAYOUT)
     paths = list(audio_files(folder / "wav" if (folder / "wav").is_dir() else folder))
@@ -75,7 +77,7 @@ def read(
         raise ValueError(f"{folder} holds no recording. Expected: {LAYOUT}.")
     for path in paths:
         _read_recording(path, label_set, collector)
-    return note_known_counts(collector.reading(), "emodb", label_set, folder)
+    return note_known_counts(collector.reading(), CORPUS.name, label_set, folder)
 
 
 def _read_recording(path: Path, label_set: str, collector: UtteranceCollector) -> None:

@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..audio.audio_check import recordings_by_name
+from configuration_emo.corpora import CORPORA
+
+from ..audio.check import recordings_by_name
 from ..labels.label_maps import LABEL_MAPS
 from ..recordings.text_files import Line, files_with_suffix, read_lines
 from ..schema import CorpusReading, Label, Utterance
@@ -27,12 +29,12 @@ from .reading.collector import UtteranceCollector, check_option, corpus_folder
 from .reading.known_counts import note_known_counts
 
 
-LABEL_SETS = ("4-class", "6-class", "all", "vad")
+CORPUS = CORPORA["iemocap"]
 LAYOUT = "IEMOCAP_full_release with Session1 to Session5"
 CODES = ("neu", "hap", "sad", "ang", "sur", "fea", "dis", "fru", "exc")
 UNLABELLED_CODES = ("xxx", "oth")
-# The scale goes from 1 to 5; a few means of the release lie half a step beyond its ends.
-RATING_RANGE = (0.5, 5.5)
+# A few means of the release lie half a step beyond the ends of the scale.
+RATING_TOLERANCE = 0.5
 
 _TURN_NAME = re.compile(r"(?P<session>Ses\d\d)[FM]_\w+_(?P<gender>[FM])[A-Z]*\d+")
 _EVALUATION = re.compile(
@@ -62,7 +64,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool = True,
 ) -> CorpusReading:
-    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.protocols.folds`.
+    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.make_folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with `Session1` to `Session5` (fewer are read too).
@@ -87,7 +89,7 @@ def read(
         >>> reading.splits["train"][0].speaker  # doctest: +SKIP
         'Ses01F'
     """
-    check_option("label_set", label_set, LABEL_SETS)
+    check_option("label_set", label_set, CORPUS.label_sets)
     collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
     folder = corpus_folder(data_dir, LAYOUT)
     evaluations = _text_files(folder, "EmoEvaluation")
@@ -109,7 +111,7 @@ def read(
     found = places | {name: str(path) for name, path in recordings.items()}
     for name in sorted(set(found) - evaluated):
         collector.problem(name, found[name], "no label: no evaluation lists this turn")
-    return note_known_counts(collector.reading(), "iemocap", label_set, folder)
+    return note_known_counts(collector.reading(), CORPUS.name, label_set, folder)
 
 
 def _text_files(folder: Path, kind: str) -> list[Path]:
@@ -182,7 +184,8 @@ def _emotion(code: str, label_set: str) -> tuple[Label, str | None]:
         return None, f"unlabelled: {code}"
     if code not in CODES:
         return None, f"unknown label: {code!r}"
-    label = code if label_set == "all" else LABEL_MAPS[f"iemocap-{label_set}"].apply(code)
+    label_map = CORPUS.label_sets[label_set].label_map
+    label = code if label_map is None else LABEL_MAPS[label_map].apply(code)
     return label, f"not among the labels of {label_set}: {code}" if label is None else None
 
 
@@ -194,6 +197,7 @@ def _ratings(written: str) -> tuple[Label, str | None]:
         return None, f"malformed ratings: {written!r}"
     if len(ratings) != 3:
         return None, f"malformed ratings: expected 3, got {written!r}"
-    if not all(RATING_RANGE[0] <= rating <= RATING_RANGE[1] for rating in ratings):  # NaN is out of range, too
-        return None, f"out of range: valence, activation and dominance go from 1 to 5, got {written!r}"
+    low, high = CORPUS.scale()
+    if not all(low - RATING_TOLERANCE <= rating <= high + RATING_TOLERANCE for rating in ratings):  # NaN is out, too
+        return None, f"out of range: valence, activation and dominance go from {low:g} to {high:g}, got {written!r}"
     return ratings, None

@@ -12,7 +12,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..audio.audio_check import audio_files
+from configuration_emo.corpora import CORPORA
+
+from ..audio.check import audio_files
 from ..labels.label_maps import LABEL_MAPS
 from ..recordings.text_files import TableRow, clean_text, read_table
 from ..schema import CorpusReading, Utterance
@@ -20,7 +22,7 @@ from .reading.collector import UtteranceCollector, check_option, corpus_folder
 from .reading.known_counts import note_known_counts
 
 
-LABEL_SETS = {"emotion": "meld-7-class", "sentiment": "meld-sentiment"}
+CORPUS = CORPORA["meld"]
 LAYOUT = "MELD's train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv and the folders of their clips"
 
 # MELD's name of each split, and the folders its clips are found in: as released, as renamed, as converted to wav.
@@ -66,7 +68,7 @@ def read(
         >>> reading.splits["validation"][0].text  # doctest: +SKIP
         'Oh my God, he’s lost it. He’s totally lost it.'
     """
-    check_option("label_set", label_set, tuple(LABEL_SETS))
+    check_option("label_set", label_set, CORPUS.label_sets)
     collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
     folder = corpus_folder(data_dir, LAYOUT)
     tables = {split: _find_table(folder, split) for split in SPLIT_NAMES}
@@ -78,7 +80,7 @@ def read(
             collector.problem(name, str(folder), "no annotations: the file is not in the folder", split)
         else:
             _read_split(folder, table, split, label_set, collector)
-    return note_known_counts(collector.reading(), "meld", label_set, folder)
+    return note_known_counts(collector.reading(), CORPUS.name, label_set, folder)
 
 
 def _find_table(folder: Path, split: str) -> Path | None:
@@ -103,7 +105,7 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
         utterance_id = f"{session}_utt{key[1]}"
         collector.note_encoding(utterance_id, place, row.line, split)
         written = row.cells[label_set].strip().lower()
-        label = LABEL_MAPS[LABEL_SETS[label_set]].apply(written)
+        label = LABEL_MAPS[str(CORPUS.label_sets[label_set].label_map)].apply(written)
         if label is None:
             reason = f"unknown label: {written!r} is no {label_set} of MELD" if written else "no label"
             collector.problem(utterance_id, place, reason, split)

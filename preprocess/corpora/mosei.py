@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from configuration_emo.corpora import CORPORA
+
 from ..schema import CorpusReading
-from .cmu.cmu_multimodal import SENTIMENT_LABEL_SETS, read_cmu_corpus
-
-
-LABEL_SETS = (*SENTIMENT_LABEL_SETS, "emotions")
+from .cmu.cmu_multimodal import read_cmu_corpus
 
 
 def read(
@@ -52,9 +51,8 @@ def read(
         ['happy', 'surprise']
     """
     return read_cmu_corpus(
-        "mosei",
+        CORPORA["mosei"],
         data_dir,
-        label_sets=LABEL_SETS,
         splits=None,
         label_set=label_set,
         split_file=split_file,

@@ -9,8 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
+from configuration_emo.corpora import CORPORA
+
 from ..schema import CorpusReading
-from .cmu.cmu_multimodal import SENTIMENT_LABEL_SETS, read_cmu_corpus
+from .cmu.cmu_multimodal import read_cmu_corpus
 
 
 # The videos of the CMU-MultimodalSDK's standard folds.
@@ -39,7 +41,6 @@ SPLIT_VIDEOS = MappingProxyType(
         "test": tuple(_TEST_VIDEOS.split()),
     }
 )
-LABEL_SETS = SENTIMENT_LABEL_SETS
 
 
 def read(
@@ -76,9 +77,8 @@ def read(
         {'train': 1284, 'validation': 229, 'test': 686}
     """
     return read_cmu_corpus(
-        "mosi",
+        CORPORA["mosi"],
         data_dir,
-        label_sets=LABEL_SETS,
         splits={video: split for split, videos in SPLIT_VIDEOS.items() for video in videos},
         label_set=label_set,
         split_file=split_file,

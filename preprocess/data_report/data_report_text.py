@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from configuration_emo.text_tables import plain_table
+
 
 _SHOWN_IDS = 5
 _SHOWN_TEXTS = 5
@@ -76,21 +78,9 @@ def _problem_table(problems: Mapping[str, Any]) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Columns padded to one width; numbers to the right. Empty without rows."""
+    """Empty without rows."""
     cells = [[_cell(value) for value in row] for row in rows]
-    if not cells:
-        return ""
-    values = [header, *cells]
-    widths = [max(len(row[column]) for row in values) for column in range(len(header))]
-    numeric = [all(row[column].strip("-0123456789., ") == "" for row in cells) for column in range(len(header))]
-    lines = [
-        "  ".join(
-            value.rjust(width) if right else value.ljust(width)
-            for value, width, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in values
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    return plain_table(header, cells) if cells else ""
 
 
 def _cell(value: Any) -> str:

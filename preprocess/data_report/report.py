@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.audio_check import audio_seconds
-from ..corpora.reading.known_counts import COUNTS_DIFFER
-from ..schema import CorpusReading, Problem, Utterance
+from ..audio.check import audio_seconds
+from ..schema import COUNTS_DIFFER, CorpusReading, Problem, Utterance
 from .data_report_plot import save_length_plot
 from .data_report_text import format_report
 

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict, List, Value
 
-from configuration_emo.configuration_emobert import PROBLEM_TYPES
+from configuration_emo.problem_types import get_problem_type
+
+from ..schema import is_absent
+from .label_names import label_name, listed_label, sorted_names, split_names
 
 
 class LabelEncoder:
@@ -22,10 +25,12 @@ class LabelEncoder:
     | `multi_label_classification` | a list of names, a name or a 0/1 row | a 0/1 row (floats) |
     | `regression` | a number, or a list of numbers for several scores | a float, or a list of floats |
 
-    Numbers may be written as text, as tables hold them; whole numbers may be names of classes.
+    Numbers may be written as text, as tables hold them; whole numbers may be names of classes, and one number is one
+    name however it is written (`0`, `0.0`, `"0.0"`). Where a row is given several names may stand in one text, as
+    `sad|angry`, `sad, angry` or `['sad', 'angry']`.
 
     Args:
-        problem_type (`str`): one of `configuration_emo.configuration_emobert.PROBLEM_TYPES`.
+        problem_type (`str`): one of `configuration_emo.problem_types.PROBLEM_TYPES`.
         label2id (`dict[str, int]`, *optional*): index of each name, 0 to n-1. Needed but for regression, where it
             names the scores when there are several.
         label_range (pair of `float`, *optional*): regression only, the smallest and largest score.
@@ -46,21 +51,25 @@ class LabelEncoder:
         label2id: Mapping[str, int] | None = None,
         label_range: Sequence[float] | None = None,
     ) -> None:
-        if problem_type not in PROBLEM_TYPES:
-            raise ValueError(f"problem_type must be one of {', '.join(PROBLEM_TYPES)}, got {problem_type!r}.")
-        if label2id is None and problem_type != "regression":
+        problem = get_problem_type(problem_type)
+        if label2id is None and problem.has_classes:
             raise ValueError(f"{problem_type} needs label2id; LabelEncoder.from_dataset collects it from the data.")
         if label2id is not None and sorted(label2id.values()) != list(range(len(label2id))):
             raise ValueError(
                 f"label2id must number its {len(label2id)} names from 0 without gaps, got {dict(label2id)}."
             )
+        if label2id is not None and len({label_name(str(name)) for name in label2id}) < len(label2id):
+            raise ValueError(f"label2id names one label twice (numbers go by their value): {', '.join(label2id)}.")
         if label_range is not None:
-            if problem_type != "regression":
+            if problem.has_classes:
                 raise ValueError(f"label_range is for regression, the problem_type is {problem_type!r}.")
             if len(label_range) != 2 or not label_range[0] < label_range[1]:
                 raise ValueError(f"label_range must be [smallest, largest], got {list(label_range)}.")
         self.problem_type = problem_type
+        self.problem = problem
         self.label2id = None if label2id is None else {str(name): int(index) for name, index in label2id.items()}
+        # By the name as `label_name` gives it, whichever way `label2id` writes it.
+        self._indices = {label_name(name): index for name, index in (self.label2id or {}).items()}
         self.label_range = None if label_range is None else (float(label_range[0]), float(label_range[1]))
 
     @property
@@ -76,13 +85,9 @@ class LabelEncoder:
     @property
     def feature(self) -> Value | List:
         """The type of an encoded label in a `datasets.Dataset`."""
-        if self.problem_type == "single_label_classification":
-            return Value("int64")
-        if self.problem_type == "one_vs_rest_classification":
-            return List(Value("int64"))
-        if self.problem_type == "multi_label_classification" or self.num_labels > 1:
-            return List(Value("float32"))
-        return Value("float32")
+        value = Value(self.problem.label_dtype)
+        is_list = self.problem.labels == "row" or (self.problem.labels == "scores" and self.num_labels > 1)
+        return List(value) if is_list else value
 
     def encode(self, label: Any, place: str = "label") -> int | float | list[int] | list[float]:
         """The label as the model's loss takes it (see the table above).
@@ -94,14 +99,14 @@ class LabelEncoder:
         Raises:
             ValueError: it is absent, unknown, of the wrong type or out of range.
         """
-        if label is None or (isinstance(label, str) and not label.strip()):
+        if is_absent(label) and (self.problem.has_classes or not isinstance(label, float)):
             raise ValueError(f"{place}: there is no label. Give one or leave the row out.")
-        if self.problem_type == "regression":
+        if self.problem.labels == "scores":
             return self._encode_scores(label, place)
-        if self.problem_type == "single_label_classification":
+        if self.problem.labels == "index":
             return self._index_of(label, place)
         row = self._encode_row(label, place)
-        return [float(value) for value in row] if self.problem_type == "multi_label_classification" else row
+        return [float(value) for value in row] if self.problem.label_dtype == "float32" else row
 
     def to_dict(self) -> dict[str, Any]:
         """What `from_dict` takes; plain types, fit for JSON."""
@@ -136,7 +141,8 @@ class LabelEncoder:
         label_range: Sequence[float] | None = None,
         column: str = "label",
     ) -> LabelEncoder:
-        """An encoder with the names found in a dataset, in alphabetical order, when `label2id` is not given.
+        """An encoder with the names found in a dataset when `label2id` is not given: numbers in their order, then the
+        others in the alphabet's.
 
         Args:
             dataset: every split is looked at.
@@ -148,8 +154,9 @@ class LabelEncoder:
         Raises:
             ValueError: the column is missing, or holds 0/1 rows (which carry no names).
         """
-        if label2id is None and problem_type != "regression":
-            names = sorted(_names_in(dataset, column))
+        problem = get_problem_type(problem_type)
+        if label2id is None and problem.has_classes:
+            names = sorted_names(_names_in(dataset, column, several=not problem.is_exclusive))
             label2id = {name: index for index, name in enumerate(names)}
         elif label2id is None:
             count = _number_of_scores(dataset, column)
@@ -157,7 +164,7 @@ class LabelEncoder:
         return cls(problem_type, label2id, label_range)
 
     def _index_of(self, label: Any, place: str) -> int:
-        name, known = _name(label), self.label2id or {}
+        name, known = label_name(label), self._indices
         if name is None:
             raise ValueError(f"{place}: a class must be given by its name, got {label!r} ({type(label).__name__}).")
         if name not in known:
@@ -168,8 +175,10 @@ class LabelEncoder:
         return known[name]
 
     def _encode_row(self, label: Any, place: str) -> list[int]:
-        if _name(label) is not None:
-            label = [_name(label)]
+        if isinstance(label, str) and label_name(label) not in self._indices:
+            label = _several_names(label, place)
+        elif label_name(label) is not None:
+            label = [label_name(label)]
         if not isinstance(label, (list, tuple, np.ndarray)):
             raise ValueError(f"{place}: labels must be names or a 0/1 row, got {label!r} ({type(label).__name__}).")
         values = list(label)
@@ -181,7 +190,7 @@ class LabelEncoder:
                 )
             return [int(value) for value in values]
         chosen = {self._index_of(value, place) for value in values}
-        if not chosen and self.problem_type == "one_vs_rest_classification":
+        if not chosen and self.problem.predicts == "most_probable":
             raise ValueError(f"{place}: the list of labels is empty. Give at least one name, or a 0/1 row.")
         return [int(index in chosen) for index in range(self.num_labels)]
 
@@ -212,15 +221,6 @@ class LabelEncoder:
         return score
 
 
-def _name(label: Any) -> str | None:
-    """A class's name as text; None for what cannot be one."""
-    if isinstance(label, str):
-        return label.strip()
-    if isinstance(label, (int, float, np.number)) and not isinstance(label, bool) and float(label).is_integer():
-        return str(int(label))
-    return None
-
-
 def _splits_of(dataset: Dataset | DatasetDict) -> Iterable[Dataset]:
     return dataset.values() if isinstance(dataset, DatasetDict) else [dataset]
 
@@ -233,13 +233,23 @@ def _labels_in(dataset: Dataset | DatasetDict, column: str) -> Iterable[Any]:
             yield from batch[column]
 
 
-def _names_in(dataset: Dataset | DatasetDict, column: str) -> set[str]:
+def _several_names(label: str, place: str) -> list[Any]:
+    """The names in one text, which may be written as a list."""
+    listed = listed_label(label, place)
+    if isinstance(listed, list):
+        return listed
+    return split_names(str(listed)) or [label]
+
+
+def _names_in(dataset: Dataset | DatasetDict, column: str, *, several: bool) -> set[str]:
     names = set()
     for label in _labels_in(dataset, column):
-        if label is None:
+        if is_absent(label):
             continue
+        if several and isinstance(label, str):
+            label = _several_names(label, f"column {column!r}")
         for value in label if isinstance(label, (list, tuple)) else [label]:
-            name = _name(value)
+            name = label_name(value)
             if name is None or (isinstance(label, (list, tuple)) and not isinstance(value, str)):
                 raise ValueError(f"Names of labels cannot be collected from {label!r}: give label2id.")
             if name:

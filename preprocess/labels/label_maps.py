@@ -17,13 +17,16 @@ multi-label emotions are labels of their own and need no map.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from ..schema import CorpusReading, Label, Problem, Utterance
+from configuration_emo.structured_text import parse_json, read_json
+
+from ..schema import CorpusReading, Label, Problem, Utterance, is_absent
+from .label_names import label_name
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class LabelMap:
     """Renames and restricts labels.
 
     Args:
-        mapping (`Mapping[str, str | None]`): from a corpus's label to the new one; None leaves it out. A number is
-            looked up as `f"{label:g}"`.
+        mapping (`Mapping[str, str | None]`): from a corpus's label to the new one; None leaves it out. Numbers are one
+            label by their value, however they are written (`0`, `0.0`).
         only_mapped (`bool`, defaults to `False`): leave out every label that the mapping does not list; otherwise it
             keeps its name.
 
@@ -46,12 +49,18 @@ class LabelMap:
 
     mapping: Mapping[str, str | None]
     only_mapped: bool = False
+    _by_name: Mapping[str | None, str | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         for label, new in self.mapping.items():
             if not isinstance(label, str) or not (new is None or isinstance(new, str)):
                 raise ValueError(f"A label map goes from names to names or None, got {label!r}: {new!r}.")
         object.__setattr__(self, "mapping", MappingProxyType(dict(self.mapping)))
+        by_name = {label_name(label): new for label, new in self.mapping.items()}
+        twice = [label for label, new in self.mapping.items() if by_name[label_name(label)] != new]
+        if twice:
+            raise ValueError(f"A label map gives {twice[0]!r} two new names (numbers go by their value).")
+        object.__setattr__(self, "_by_name", by_name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,9 +78,11 @@ class LabelMap:
                 raise ValueError(f"A label map cannot rename the scores {label!r}.")
             new_names = [self.apply(name) for name in label]  # type: ignore[arg-type]
             return list(dict.fromkeys(name for name in new_names if isinstance(name, str)))
-        name = label if isinstance(label, str) else f"{label:g}"
-        if name in self.mapping:
-            return self.mapping[name]
+        if is_absent(label):
+            return None
+        name = label_name(label if isinstance(label, str) else str(label))
+        if name in self._by_name:
+            return self._by_name[name]
         return None if self.only_mapped else label
 
 
@@ -88,14 +99,20 @@ class ScoreMap:
     to_class: Callable[[float], str | None]
 
     def apply(self, label: Label) -> Label:
-        """The class, or None where the score is left out.
+        """The class, or None where the score is left out, or is none (NaN).
 
         Raises:
-            ValueError: the label is no number.
+            ValueError: the label is no number, nor a text that is one.
         """
-        if isinstance(label, bool) or not isinstance(label, (int, float)):
-            raise ValueError(f"This label map is for scores, got the label {label!r}.")
-        return self.to_class(float(label))
+        if is_absent(label):
+            return None
+        try:
+            if isinstance(label, (bool, list)) or label is None:
+                raise ValueError
+            score = float(label)
+        except ValueError:
+            raise ValueError(f"This label map is for scores, got the label {label!r}.") from None
+        return None if score != score else self.to_class(score)
 
 
 def _has0(score: float) -> str:
@@ -144,6 +161,8 @@ LABEL_MAPS: Mapping[str, LabelMap | ScoreMap] = MappingProxyType(
     }
 )
 
+GIVEN = "The label map given as JSON"
+
 AnyLabelMap = str | Path | Mapping[str, str | None] | LabelMap | ScoreMap
 
 
@@ -173,9 +192,9 @@ def resolve_label_map(label_map: AnyLabelMap, *, only_mapped: bool = False) -> L
     if str(label_map) in LABEL_MAPS:
         return LABEL_MAPS[str(label_map)]
     if str(label_map).lstrip().startswith("{"):
-        return LabelMap(_parsed(str(label_map), "given as JSON"), only_mapped)
+        return LabelMap(_mapping(parse_json(str(label_map), GIVEN), GIVEN), only_mapped)
     if Path(label_map).suffix == ".json":
-        return LabelMap(_mapping_from_json(Path(label_map)), only_mapped)
+        return LabelMap(_mapping(read_json(label_map), f"The label map {label_map}"), only_mapped)
     pairs = [pair.partition("=") for pair in str(label_map).split(",")]
     if all(sign and label.strip() for label, sign, _ in pairs):
         return LabelMap({label.strip(): new.strip() or None for label, _, new in pairs}, only_mapped)
@@ -210,9 +229,10 @@ def apply_label_map(reading: CorpusReading, label_map: AnyLabelMap, *, only_mapp
     for split, utterances in reading.splits.items():
         splits[split] = []
         for utterance in utterances:
-            new = None if utterance.label is None else resolved.apply(utterance.label)
-            if new is None and utterance.label is not None:
-                reason = f"left out by the label map: {utterance.label!r}"
+            unlabelled = is_absent(utterance.label)
+            new = None if unlabelled else resolved.apply(utterance.label)
+            if new is None and (not unlabelled or isinstance(resolved, ScoreMap)):
+                reason = "no label" if unlabelled else f"left out by the label map: {utterance.label!r}"
                 problems.append(Problem(utterance.id, f"label map, split {split}", reason, split))
             else:
                 splits[split].append(utterance.replace(label=new))
@@ -222,19 +242,7 @@ def apply_label_map(reading: CorpusReading, label_map: AnyLabelMap, *, only_mapp
     return CorpusReading({split: rows for split, rows in splits.items() if rows}, problems)
 
 
-def _mapping_from_json(path: Path) -> dict[str, str | None]:
-    try:
-        content = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"The label map {path} cannot be read: {error}") from error
-    return _parsed(content, str(path))
-
-
-def _parsed(content: str, name: str) -> dict[str, str | None]:
-    try:
-        mapping = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f"The label map {name} cannot be read: {error}") from error
-    if not isinstance(mapping, dict):
-        raise ValueError(f"The label map {name} must hold one JSON object, got {type(mapping).__name__}.")
-    return mapping
+def _mapping(content: Any, name: str) -> dict[str, str | None]:
+    if not isinstance(content, dict):
+        raise ValueError(f"{name} must hold one JSON object, got {type(content).__name__}.")
+    return content

@@ -23,11 +23,15 @@ import numpy as np
 from datasets import Dataset, DatasetDict, concatenate_datasets
 from sklearn.model_selection import KFold
 
+from configuration_emo.corpora import CORPORA
+
 from ..schema import SPLITS
 from .validation_split import choose_validation_groups
 
 
 OVERLAP_COLUMNS = ("speaker", "id", "text")
+# Of arXiv 2008.06682.
+PAPER_SPLIT = CORPORA["iemocap"].protocols["paper-session-split"]
 _SHOWN = 10
 
 
@@ -120,9 +124,9 @@ def official_split(dataset: DatasetDict, *, validation_fraction: float = 0.1, se
 def paper_session_split(
     dataset: Dataset | DatasetDict,
     *,
-    train_sessions: Sequence[str] = ("Ses01", "Ses02", "Ses03"),
-    validation_sessions: Sequence[str] = ("Ses04",),
-    test_sessions: Sequence[str] = ("Ses05",),
+    train_sessions: Sequence[str] = PAPER_SPLIT["train_sessions"],
+    validation_sessions: Sequence[str] = PAPER_SPLIT["validation_sessions"],
+    test_sessions: Sequence[str] = PAPER_SPLIT["test_sessions"],
 ) -> list[Fold]:
     """One split by session; by default the one of arXiv 2008.06682 for IEMOCAP.
 

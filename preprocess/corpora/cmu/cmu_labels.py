@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from configuration_emo.corpora import CORPORA
+
 from ...labels.label_maps import LABEL_MAPS
 from ...recordings.text_files import files_with_suffix, read_lines
 from ...schema import Label
@@ -18,7 +20,7 @@ from ...schema import Label
 
 EMOTIONS = ("happy", "sad", "anger", "surprise", "disgust", "fear")
 SENTIMENT = "sentiment"
-SCORE_LIMIT = 3.0
+SCORE_LIMIT = CORPORA["mosei"].scale()[1]  # MOSI's scale is the same
 _CSD_LAYOUT = "<name>/data/<video>/features (n, 1, 6 or 7) and intervals (n, 2)"
 
 # What the columns of a .csd are where the file does not say, by their number. See the readme of CMU-MOSEI in the

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...audio.audio_check import recordings_by_name
+from configuration_emo.corpora import Corpus
+
+from ...audio.check import recordings_by_name
 from ...recordings.text_files import Line, files_with_suffix, read_lines, read_table
 from ...schema import CorpusReading, Label, Utterance
 from ..reading.collector import UtteranceCollector, check_option, corpus_folder
@@ -23,7 +25,6 @@ from .cmu_segments import SegmentRecordings
 from .cmu_splits import read_split_file, split_name
 
 
-SENTIMENT_LABEL_SETS = ("score", "binary-has0", "binary-non0", "7-class")
 LAYOUT = "label.csv with Raw/ (MMSA), or Transcript/Segmented with labels in a .csd or .csv file (CMU raw)"
 MMSA_COLUMNS = ("video_id", "clip_id", "text", "label", "mode")
 
@@ -55,10 +56,9 @@ class _Segment:
 
 
 def read_cmu_corpus(
-    corpus: str,
+    corpus: Corpus,
     data_dir: str | Path,
     *,
-    label_sets: tuple[str, ...],
     splits: Mapping[str, str] | None,
     label_set: str,
     split_file: str | Path | None,
@@ -69,15 +69,14 @@ def read_cmu_corpus(
     """Reads CMU-MOSI or CMU-MOSEI in whichever layout is there.
 
     Args:
-        corpus (`str`): `mosi` or `mosei`.
-        label_sets (`tuple[str, ...]`): what `label_set` may be.
+        corpus (`Corpus`): CMU-MOSI or CMU-MOSEI.
         splits (`Mapping[str, str]`, *optional*): from video to split, for CMU raw without a `split_file`.
         data_dir, label_set, split_file, segment_dir, check_audio, keep_without_audio: see the corpus's `read`.
 
     Raises:
         ValueError: `data_dir` has neither layout, a file of labels or splits cannot be read, or an option is unknown.
     """
-    check_option("label_set", label_set, label_sets)
+    check_option("label_set", label_set, corpus.label_sets)
     collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
     folder = corpus_folder(data_dir, LAYOUT)
     if split_file is not None:
@@ -90,7 +89,7 @@ def read_cmu_corpus(
         _read_mmsa(folder, label_set, splits if split_file is not None else None, collector)
     else:
         _read_cmu_raw(folder, label_set, splits, SegmentRecordings(folder, segment_dir), collector)
-    return note_known_counts(collector.reading(), corpus, label_set, folder)
+    return note_known_counts(collector.reading(), corpus.name, label_set, folder)
 
 
 def _read_mmsa(folder: Path, label_set: str, splits: Mapping[str, str] | None, collector: UtteranceCollector) -> None:

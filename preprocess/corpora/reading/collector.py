@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
-from ...audio.audio_check import AUDIO_CHECKS, check_audio_file
+from ...audio.check import AUDIO_CHECKS, check_audio_file
 from ...recordings.text_files import Line, clean_text
 from ...schema import SPLITS, CorpusReading, Problem, Utterance
 
@@ -111,7 +111,7 @@ def corpus_folder(data_dir: str | Path, layout: str) -> Path:
     return folder
 
 
-def check_option(name: str, value: str, choices: Sequence[str]) -> None:
+def check_option(name: str, value: str, choices: Collection[str]) -> None:
     """Raises a ValueError where an option's value is not one of the choices."""
     if value not in choices:
         raise ValueError(f"{name}={value!r} is unknown. Choose one of: {', '.join(choices)}.")

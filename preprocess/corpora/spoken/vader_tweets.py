@@ -22,6 +22,8 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from configuration_emo.corpora import CORPORA
+
 from ...schema import Problem
 
 
@@ -31,7 +33,7 @@ SDIST_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9
 TWEETS_ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 TWEETS_FILE = "hutto_ICWSM_2014/tweets_GroundTruth.txt"
 MAX_MEMBER_BYTES = 16 * 1024 * 1024
-RATING_RANGE = (-4.0, 4.0)
+RATING_RANGE = CORPORA["spoken_sentiment"].scale()
 
 
 @dataclass(frozen=True)

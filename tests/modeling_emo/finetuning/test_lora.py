@@ -26,7 +26,7 @@ from modeling_emo import (
     fit_speech_standardization,
 )
 from modeling_emo.encoders.families import FAMILIES
-from modeling_emo.training.optimizer import parameter_groups
+from modeling_emo.finetuning.parameter_groups import parameter_groups
 from tests.modeling_emo.training.training_rows import Rows
 from tests.tiny import tiny_processor
 from tests.tiny_models import CORE_FAMILIES, TRANSFORMER, emobert, ragged_batch, speech_config

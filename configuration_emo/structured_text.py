@@ -1,0 +1,199 @@
+"""JSON, JSON Lines, YAML and text files from anywhere: what is wrong with one is a ValueError with its place."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+# Python itself refuses to read longer numbers; nothing here is one.
+MAX_DIGITS = 4_000
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_YAML = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset(_YAML + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge"))
+
+
+def wide_encoding(content: bytes) -> str | None:
+    """`utf-16`, `utf-32`, `utf-16-le` or `utf-16-be` where bytes are that, by their mark or every other byte being 0.
+
+    Example:
+        >>> wide_encoding("id,text".encode("utf-16")), wide_encoding("id".encode("utf-16-le")), wide_encoding(b"id")
+        ('utf-16', 'utf-16-le', None)
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return encoding
+    begin = content[:200]
+    zeros = [begin[side::2].count(0) / max(len(begin[side::2]), 1) for side in (0, 1)]
+    if min(zeros) < 0.1 and max(zeros) > 0.7:
+        return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+    return None
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file: UTF-8, with or without a byte-order mark, or UTF-16.
+
+    Raises:
+        ValueError: the file cannot be read or is in another encoding.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+    try:
+        return content.decode(wide_encoding(content) or "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{path}, line {line} cannot be read: byte {content[error.start]:#04x} is not {error.encoding.upper()}. "
+            "Save the file as UTF-8."
+        ) from error
+
+
+def parse_json(text: str, place: str) -> Any:
+    """What a JSON text says.
+
+    Args:
+        text (`str`): one JSON document.
+        place (`str`): where it stands, for messages.
+
+    Raises:
+        ValueError: it is not JSON, is nested too deeply, or holds a number of thousands of digits or half a character
+            (a lone surrogate, which no file can hold).
+
+    Example:
+        >>> parse_json('{"a": [1, 2]}', "rows.jsonl, line 3")
+        {'a': [1, 2]}
+        >>> parse_json('{"a": ', "rows.jsonl, line 3")
+        Traceback (most recent call last):
+        ...
+        ValueError: rows.jsonl, line 3 cannot be read: not JSON, Expecting value at character 7.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f", line {error.lineno}" if "\n" in text.strip() else ""
+        raise ValueError(f"{place}{line} cannot be read: not JSON, {error.msg} at character {error.colno}.") from error
+    except RecursionError as error:
+        raise ValueError(f"{place} cannot be read: it is nested too deeply.") from error
+    except ValueError as error:
+        raise ValueError(f"{place} cannot be read: a number has thousands of digits.") from error
+    if "\\u" in text:
+        _check_characters(value, place)
+    return value
+
+
+def read_json(path: str | Path) -> Any:
+    """What a JSON file says.
+
+    Raises:
+        ValueError: as [`read_text`] and [`parse_json`]; names the file.
+    """
+    return parse_json(read_text(path), str(path))
+
+
+def read_json_lines(path: str | Path) -> Iterator[tuple[str, Any]]:
+    """The place and the value of each line of a JSON Lines file that is not empty.
+
+    Raises:
+        ValueError: as [`read_text`] and [`parse_json`]; names file and line.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            place = f"{path}, line {number}"
+            yield place, parse_json(line, place)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """What a YAML file says, in JSON's types; keys are texts as they are written (`1`, `no`, `null`).
+
+    Raises:
+        ValueError: the file cannot be read or is not YAML, or holds something that JSON has no type for (a date,
+            bytes, a tag, a value inside itself); names file and line.
+    """
+    text = read_text(path)
+    try:
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _check_yaml(node, path)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = "" if mark is None else f", line {mark.line + 1}"
+        raise ValueError(f"{path}{line} cannot be read: not YAML, {error.problem or error.context}.") from error
+    except yaml.YAMLError as error:  # a character that no text may hold
+        raise ValueError(f"{path} cannot be read: not YAML, {' '.join(str(error).split())}.") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} cannot be read: it is nested too deeply.") from error
+
+
+def _check_yaml(root: yaml.Node, path: str | Path) -> None:
+    """Refuses what has no type in JSON, and makes keys texts."""
+    inside: set[int] = set()
+    done: set[int] = set()
+    # A node is met twice, before and after what it holds.
+    waiting: list[tuple[yaml.Node, bool]] = [(root, False)]
+    while waiting:
+        node, is_left = waiting.pop()
+        place = f"{path}, line {node.start_mark.line + 1}"
+        if is_left:
+            inside.discard(id(node))
+            done.add(id(node))
+            continue
+        if id(node) in inside:
+            raise ValueError(f"{place} cannot be read: a value holds itself. Write it out.")
+        if id(node) in done:
+            continue
+        if node.tag not in _PLAIN_TAGS:
+            written = f" {node.value!r}" if isinstance(node, yaml.ScalarNode) else ""
+            kind = node.tag.removeprefix(_YAML)
+            raise ValueError(
+                f"{place} cannot be read:{written} is taken for {kind}, not as text. Put it into quotation marks."
+            )
+        if isinstance(node, yaml.ScalarNode):
+            if node.tag == _YAML + "int" and len(node.value) > MAX_DIGITS:
+                raise ValueError(f"{place} cannot be read: a number has thousands of digits.")
+            continue
+        inside.add(id(node))
+        waiting.append((node, True))
+        if isinstance(node, yaml.MappingNode):
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise ValueError(f"{place} cannot be read: a key must be a text, not a list or a mapping.")
+                if key.tag != _YAML + "merge":
+                    key.tag = _YAML + "str"
+        held = (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value
+        waiting.extend((value, False) for value in held)
+
+
+def _check_characters(value: Any, place: str) -> None:
+    """Refuses texts with half a character."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            waiting.extend(found.keys())
+            waiting.extend(found.values())
+        elif isinstance(found, list):
+            waiting.extend(found)
+        elif isinstance(found, str) and any("\ud800" <= character <= "\udfff" for character in found):
+            raise ValueError(
+                f"{place} cannot be read: {found!r:.60} holds half a character (a lone surrogate). "
+                "Remove it or write it out."
+            )

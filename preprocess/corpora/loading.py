@@ -1,0 +1,122 @@
+"""Reads any corpus by its name, as utterances of the one schema or as a `DatasetDict`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from configuration_emo.corpora import CORPORA
+
+from ..data_report.report import write_data_report
+from ..labels.label_maps import AnyLabelMap, apply_label_map
+from ..protocols.validation_split import validation_from_train as take_validation
+from ..schema import SPLITS, CorpusReading, Problem, Utterance
+from ..skipped import SKIPPED_FILE, write_skipped
+
+
+def read_corpus(
+    name: str,
+    data_dir: str | Path,
+    *,
+    label_map: AnyLabelMap | None = None,
+    only_mapped: bool = False,
+    validation_from_train: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> CorpusReading:
+    """Reads a corpus into the one schema.
+
+    Args:
+        name (`str`): one of `configuration_emo.corpora.CORPORA`.
+        data_dir (`str` or `Path`): where the corpus is.
+        label_map (*optional*): new names for labels, such as `{"exc": "hap"}` or `"iemocap-4-class"`; a label mapped
+            to None takes its utterances out of the corpus. See `preprocess.labels.label_maps`.
+        only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
+        validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
+            validation part out of `train`, and the corpus's own one becomes the split `dev`, see
+            `preprocess.protocols.validation_split`.
+        **options: those of the corpus's own `read` (see its module).
+
+    Returns:
+        `CorpusReading`: utterances by split, and every item that cannot be used: the reader's, those of labels taken
+        out, and repeated ids (the first one, in the order train, validation, test, stays).
+
+    Raises:
+        ValueError: the corpus is unknown, or what its `read` raises.
+
+    Example:
+        >>> reading = read_corpus("iemocap", "IEMOCAP_full_release", label_map={"exc": "hap"})  # doctest: +SKIP
+    """
+    if name not in CORPORA:
+        raise ValueError(f"Unknown corpus {name!r}; the known ones are {', '.join(CORPORA)}.")
+    if only_mapped and label_map is None:
+        raise ValueError("only_mapped needs a label_map.")
+    reading = importlib.import_module(f".{name}", __package__).read(data_dir, **options)
+    if label_map is not None:
+        reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
+    reading = _drop_repeated_ids(reading)
+    return reading if validation_from_train is None else take_validation(reading, **validation_from_train)
+
+
+def load_corpus(
+    name: str,
+    data_dir: str | Path,
+    *,
+    label_map: AnyLabelMap | None = None,
+    only_mapped: bool = False,
+    validation_from_train: Mapping[str, Any] | None = None,
+    report_dir: str | Path | None = None,
+    **options: Any,
+) -> DatasetDict:
+    """Reads a corpus as a `DatasetDict` with the columns `id, audio, text, label, speaker, session`.
+
+    Args:
+        name, data_dir, label_map, only_mapped, validation_from_train, **options: as for `read_corpus`.
+        report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
+            the data report (see `write_data_report`).
+
+    Raises:
+        ValueError: as `read_corpus`, or no utterance is left.
+
+    Example:
+        >>> corpus = load_corpus("csv", "my_recordings/", report_dir="outputs/data")  # doctest: +SKIP
+        >>> corpus["train"][0]["text"]  # doctest: +SKIP
+        'how nice of you'
+    """
+    reading = read_corpus(
+        name,
+        data_dir,
+        label_map=label_map,
+        only_mapped=only_mapped,
+        validation_from_train=validation_from_train,
+        **options,
+    )
+    if report_dir is not None:
+        write_skipped(Path(report_dir) / SKIPPED_FILE, reading.problems)
+        write_data_report(reading, report_dir)
+    return reading.to_dataset_dict()
+
+
+def _drop_repeated_ids(reading: CorpusReading) -> CorpusReading:
+    first_places: dict[str, str] = {}
+    splits: dict[str, list[Utterance]] = {}
+    problems = list(reading.problems)
+    order = [split for split in SPLITS if split in reading.splits]
+    for split in order + [split for split in reading.splits if split not in SPLITS]:
+        splits[split] = []
+        for utterance in reading.splits[split]:
+            place = _place(split, utterance)
+            if utterance.id in first_places:
+                reason = f"The id {utterance.id!r} is already used in {first_places[utterance.id]}; the first is kept."
+                problems.append(Problem(utterance.id, place, reason, split))
+            else:
+                first_places[utterance.id] = place
+                splits[split].append(utterance)
+    return CorpusReading(splits, problems)
+
+
+def _place(split: str, utterance: Utterance) -> str:
+    return f"{split}: {utterance.audio}" if utterance.audio is not None else split
