@@ -388,6 +388,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         logits = self._logits(outputs.pooler_output)
         loss = None
         if labels is not None:
+            check_rows(labels=labels, logits=logits)
             options = {"labels": labels, "config": self.config, "num_items_in_batch": num_items_in_batch}
             loss = self.loss_function(pooled_logits=logits, **options)
             if with_unimodal_loss:

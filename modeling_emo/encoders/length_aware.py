@@ -36,10 +36,8 @@ class LengthAwareGroupNorm(nn.GroupNorm):
     """
 
     def __init__(self, norm: nn.GroupNorm, convolution: nn.Conv1d):
-        super().__init__(
-            norm.num_groups, norm.num_channels, norm.eps, norm.affine, norm.weight.device, norm.weight.dtype
-        )
-        self.load_state_dict(norm.state_dict(), assign=True)
+        super().__init__(norm.num_groups, norm.num_channels, norm.eps, norm.affine, device="meta")
+        self.weight, self.bias = norm.weight, norm.bias  # the same parameters, frozen or not
         self.before = (Convolution.of(convolution),)
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:

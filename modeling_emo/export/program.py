@@ -84,7 +84,7 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
         attention refuse a batch of one without need.
 
     Raises:
-        ValueError: a modality is unknown, or the inputs of the speech encoder are.
+        ValueError: a modality is unknown, or the text encoder runs row by row.
 
     Example:
 
@@ -106,6 +106,11 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
     ```
     """
     modalities = check_modalities(modalities)
+    if "text" in modalities and family_of(model.config.text_config).row_by_row:
+        raise ValueError(
+            f"A model with the text encoder {model.config.text_config.model_type!r}, which runs row by row, cannot be "
+            "exported: export it for modalities=('speech',), or take another text encoder."
+        )
     inputs = example_inputs(model, modalities)
     with _exportable(model):
         return torch.export.export(
