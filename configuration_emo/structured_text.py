@@ -56,8 +56,8 @@ def read_text(path: str | Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ValueError(
-            f"{path}, line {line} cannot be read: byte {content[error.start]:#04x} is not {error.encoding.upper()}. Save the file as "
-            "UTF-8."
+            f"{path}, line {line} cannot be read: byte {content[error.start]:#04x} is not {error.encoding.upper()}. "
+            "Save the file as UTF-8."
         ) from error
 
 
@@ -194,5 +194,5 @@ def _check_characters(value: Any, place: str) -> None:
             waiting.extend(found)
         elif isinstance(found, str) and any("\ud800" <= character <= "\udfff" for character in found):
             raise ValueError(
-                f"{place} cannot be read: {found!r:.60} holds half a character (a lone surrogate). Remove it or write it out."
+                f"{place} cannot be read: {found!r:.60} holds half a character (a lone surrogate). Remove it."
             )
