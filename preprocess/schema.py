@@ -192,5 +192,5 @@ def _first(problems: list[Problem]) -> str:
     kinds: dict[str, Problem] = {}
     for problem in problems:
         kinds.setdefault(problem.reason.partition(":")[0], problem)
-    first = [f"{problem.place}: {problem.reason}" for problem in list(kinds.values())[:_SHOWN_PROBLEMS]]
+    first = [f"{problem.place}: {problem.reason.rstrip('.')}" for problem in list(kinds.values())[:_SHOWN_PROBLEMS]]
     return f"The first: {'; '.join(first)}." if first else ""

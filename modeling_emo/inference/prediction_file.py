@@ -11,6 +11,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from configuration_emo.structured_text import parse_json, read_json
+
 from .pipeline import EmotionRecognitionPipeline
 
 
@@ -61,7 +63,7 @@ class PredictionFile:
     def _keep_settings(self, settings: dict[str, Any]) -> None:
         path = self.path.with_name(f"{self.path.stem}_settings.json")
         if self.rows_path.exists() and path.exists():
-            earlier = json.loads(path.read_text(encoding="utf-8"))
+            earlier = read_json(path)
             changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
             if changed:
                 raise ValueError(
@@ -76,10 +78,14 @@ class PredictionFile:
             return set()
         keys, end = set(), 0
         with self.rows_path.open("rb+") as file:
-            for line in file:
+            for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     break
-                keys.add(utterance_key(json.loads(line)["input"]))
+                place = f"{self.rows_path}, line {number}"
+                row = parse_json(line.decode("utf-8", errors="replace"), place)
+                if not isinstance(row, dict) or not isinstance(row.get("input"), dict):
+                    raise ValueError(f"{place} is no prediction of ours. Remove the file, or write to another one.")
+                keys.add(utterance_key(row["input"]))
                 end += len(line)
             file.truncate(end)
         return keys
@@ -101,8 +107,8 @@ class PredictionFile:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows, in the order in which they were predicted."""
         with self.rows_path.open(encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line)
+            for number, line in enumerate(file, start=1):
+                yield parse_json(line, f"{self.rows_path}, line {number}")
 
     def write_table(self) -> None:
         """Writes `path` as CSV if it is one: a row for each recording, or for each segment of a timeline."""

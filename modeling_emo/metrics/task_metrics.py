@@ -43,9 +43,9 @@ def sentiment_metrics(
     Args:
         predictions (`array` of shape `(utterances,)` or `(utterances, 1)`): predicted scores, unclipped.
         labels (`array` of shape `(utterances,)` or `(utterances, 1)`): human ratings.
-        score_range (`tuple[float, float]`, defaults to `(-3, 3)`): lowest and highest score of the corpus's scale. With
-            None, on a scale that nobody states, there are no accuracies: on scores from 0 to 100 all would round to the
-            same class.
+        score_range (`tuple[float, float]`, defaults to `(-3, 3)`): lowest and highest score of the corpus's scale.
+            With None, on a scale that nobody states, there are no accuracies: scores from 0 to 100 would nearly all
+            round to the same class.
 
     Returns:
         `dict[str, float]`: `mae` (in the corpus's own units), `corr`, `acc_7`, `acc_5`, `acc_2_has0`, `f1_has0`,

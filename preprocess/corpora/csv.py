@@ -219,10 +219,13 @@ def _delimited_rows(
     path: Path, lines: list[Line], columns: TableColumns
 ) -> Iterator[tuple[str, dict[str, Any] | str, bool]]:
     stated, lines = stated_delimiter(lines)
-    first = next((line for line in lines if line.text.strip()), None)
-    if first is None:
+    while lines and not lines[0].text.strip():
+        lines = lines[1:]
+    while len(lines) > 1 and lines[0].text.startswith("#") and _fitting_delimiters(path, lines[0], columns) == []:
+        lines = lines[1:]  # a comment above the names of the columns
+    if not lines:
         raise ValueError(f"{path} is empty: a table needs a first line with the names of its columns.")
-    rows = read_rows(lines, stated or _delimiter(path, first, columns))
+    rows = read_rows(lines, stated or _delimiter(path, lines[0], columns))
     names = [name.strip() for name in next(rows).cells]
     columns.check(names, str(path))
     for row in rows:
@@ -235,7 +238,11 @@ def _delimited_rows(
 
 def _delimiter(path: Path, header: Line, columns: TableColumns) -> str:
     """What the table's ending says, where the header then has the columns; else another one with which it has."""
+    fitting = _fitting_delimiters(path, header, columns)
+    return fitting[0] if fitting else max(DELIMITERS, key=lambda delimiter: len(header_names(header, delimiter)))
+
+
+def _fitting_delimiters(path: Path, header: Line, columns: TableColumns) -> list[str]:
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
-    names = {delimiter: header_names(header, delimiter) for delimiter in (usual, *DELIMITERS)}
-    fitting = [delimiter for delimiter in names if not columns.missing(names[delimiter])]
-    return next(iter(fitting), max(names, key=lambda delimiter: len(names[delimiter])))
+    delimiters = dict.fromkeys((usual, *DELIMITERS))
+    return [delimiter for delimiter in delimiters if not columns.missing(header_names(header, delimiter))]
