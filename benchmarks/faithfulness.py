@@ -14,10 +14,15 @@ import numpy as np
 from report import argument_parser, parse_arguments, report
 from transformers import AutoProcessor
 
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.explanation.explain import explain_prediction
-from modeling_emo.explanation.faithfulness import REMOVALS, deletion_faithfulness, direction, explained_values
-from modeling_emo.metrics.scores import label_names
+from modeling_emo import (
+    REMOVALS,
+    EmoBertForSequenceClassification,
+    deletion_faithfulness,
+    explain_prediction,
+    explained_direction,
+    explained_values,
+    label_names,
+)
 from preprocess import load_audio, load_corpus
 
 
@@ -51,7 +56,7 @@ def word_methods(model, processor) -> dict:
         without = [{**utterance, "text": text[: w.start] + text[w.end :] or None} for w in explanation.words]
         label = label_names(model.config).index(explanation.label)
         falls = explanation.value - explained_values(model, processor, without, label=label)
-        return direction(explanation, explanation.words) * falls
+        return explained_direction(explanation, explanation.words) * falls
 
     return {"integrated gradients (explanation)": None, "leave one out": leave_one_out, "co-attention": attention}
 

@@ -18,12 +18,15 @@ import torch
 from report import argument_parser, parse_arguments, report
 from torch.utils.data import DataLoader
 
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.export.int8 import QUANTIZED_PARTS, quantize_int8
-from modeling_emo.export.onnx_int8 import quantize_onnx_int8
-from modeling_emo.export.onnx_model import INT8_FILE, EmoBertOnnxModel
-from modeling_emo.export.to_onnx import export_onnx
-from modeling_emo.metrics.compute_metrics import metric_function_for
+from modeling_emo import (
+    QUANTIZED_PARTS,
+    EmoBertForSequenceClassification,
+    EmoBertOnnxModel,
+    export_onnx,
+    metric_function_for,
+    quantize_int8,
+    quantize_onnx_int8,
+)
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared
 
 
@@ -46,7 +49,7 @@ def torchao_int8(model: EmoBertForSequenceClassification) -> EmoBertForSequenceC
 def make_backends(model: EmoBertForSequenceClassification, folder: str, num_threads: int) -> dict[str, Callable]:
     """All that is compared, by name; ONNX files are written into the folder."""
     path = export_onnx(model, folder)
-    quantize_onnx_int8(path)
+    int8_path = quantize_onnx_int8(path)
     backends: dict[str, Callable] = {
         REFERENCE: model,
         "PyTorch int8": quantize_int8(model),
@@ -58,7 +61,7 @@ def make_backends(model: EmoBertForSequenceClassification, folder: str, num_thre
         print("torchao is not installed: left out.")
     backends["ONNX Runtime float32"] = EmoBertOnnxModel.from_pretrained(folder, num_threads=num_threads)
     backends["ONNX Runtime int8"] = EmoBertOnnxModel.from_pretrained(
-        folder, file_name=INT8_FILE, num_threads=num_threads
+        folder, file_name=int8_path.name, num_threads=num_threads
     )
     return backends
 

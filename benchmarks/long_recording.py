@@ -22,8 +22,7 @@ import soundfile as sf
 import soxr
 from report import argument_parser, parse_arguments, report
 
-from preprocess import load_audio
-from preprocess.recordings.find_recordings import find_recordings
+from preprocess import find_recordings, load_audio
 
 
 RATE = 44_100

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from configuration_emo.text_tables import markdown_table
-from modeling_emo.evaluation.model_card import installed_versions
+from configuration_emo import markdown_table
+from modeling_emo import installed_versions
 
 
 def argument_parser(description: str, *, repeats: int | None = None) -> argparse.ArgumentParser:

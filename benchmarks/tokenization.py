@@ -13,12 +13,8 @@ from collections.abc import Callable
 import torch
 from report import argument_parser, parse_arguments, report, seconds_in_turn, undisturbed_median
 
-from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
-from configuration_emo.speech_dictionary import SpeechDictionary
-from modeling_emo.conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
-from modeling_emo.modeling_vq_wav2vec import VqWav2VecModel
-from modeling_emo.speech_tokenizer_module import CodesToIds
-from modeling_emo.vector_quantizer import nearest_codeword
+from configuration_emo import SpeechDictionary, VqWav2VecConfig
+from modeling_emo import CodesToIds, VqWav2VecModel, nearest_codeword, vq_wav2vec_codes, vq_wav2vec_features
 
 
 def main():

@@ -22,8 +22,7 @@ from report import argument_parser, parse_arguments, report
 from transformers import RobertaConfig
 
 from configuration_emo import EmoBertConfig
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.training.optimizer import parameter_groups
+from modeling_emo import EmoBertForSequenceClassification, parameter_groups
 
 
 SPEECH_VOCABULARY = 23_600

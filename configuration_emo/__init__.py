@@ -1,7 +1,30 @@
-"""Configurations of EmoBERT's models."""
+"""Configurations of EmoBERT's models, and what models and processors share."""
 
-from .configuration_emobert import EmoBertConfig
-from .configuration_vq_wav2vec import VqWav2VecConfig
+from typing import TYPE_CHECKING
+
+from .lazy_names import lazy_names
 
 
-__all__ = ["EmoBertConfig", "VqWav2VecConfig"]
+if TYPE_CHECKING:
+    from .configuration_emobert import EmoBertConfig
+    from .configuration_vq_wav2vec import VqWav2VecConfig
+    from .corpora import CORPORA
+    from .hub_code import write_code
+    from .problem_types import PROBLEM_TYPES
+    from .speech_dictionary import SpeechDictionary
+    from .text_tables import markdown_table
+    from .token_positions import max_token_positions, stated_token_positions
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "CORPORA",
+    "EmoBertConfig",
+    "PROBLEM_TYPES",
+    "SpeechDictionary",
+    "VqWav2VecConfig",
+    "markdown_table",
+    "max_token_positions",
+    "stated_token_positions",
+    "write_code",
+]

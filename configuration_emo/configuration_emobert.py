@@ -96,6 +96,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     >>> config = EmoBertConfig.from_text_speech_configs(BertConfig(), RobertaConfig(), fusion="shallow", num_labels=4)
     >>> config.text_config.model_type, config.num_labels
     ('bert', 4)
+
     ```
     """
 
@@ -195,7 +196,14 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     @property
     def speech_pooled_size(self) -> int:
         """Width of the pooled speech vector."""
-        return pooled_size(self.speech_config.hidden_size, self.speech_pooling)
+        return pooled_size(self.speech_hidden_size, self.speech_pooling)
+
+    @property
+    def speech_hidden_size(self) -> int:
+        """Width of the speech sequence: of the encoder's layers, or of the adapter behind them."""
+        if getattr(self.speech_config, "add_adapter", False):
+            return self.speech_config.output_hidden_size
+        return self.speech_config.hidden_size
 
     @property
     def num_speech_layers(self) -> int:
@@ -258,6 +266,12 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
 
     def _check_speech_layers(self):
         """The chosen hidden states of the speech encoder exist."""
+        chooses_layers = self.use_weighted_layer_sum or self.speech_layer is not None
+        if chooses_layers and getattr(self.speech_config, "add_adapter", False):
+            raise ValueError(
+                "`speech_layer` and `use_weighted_layer_sum` read the layers below the speech encoder's adapter, "
+                "which would not be used: set add_adapter=False in its configuration."
+            )
         if self.speech_layer is None:
             return
         if self.use_weighted_layer_sum:

@@ -72,7 +72,7 @@ class VqWav2VecConfig(SelfContained, PreTrainedConfig):
     Example:
 
     ```python
-    >>> from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
+    >>> from configuration_emo import VqWav2VecConfig
 
     >>> config = VqWav2VecConfig()
     >>> config.hop_length, config.frame_rate, config.receptive_field

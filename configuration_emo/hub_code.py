@@ -108,7 +108,7 @@ def write_code(folder: str | Path, *classes: type) -> list[Path]:
     ```python
     >>> from tempfile import mkdtemp
     >>> from configuration_emo import VqWav2VecConfig
-    >>> from configuration_emo.hub_code import write_code
+    >>> from configuration_emo import write_code
 
     >>> [path.name for path in write_code(mkdtemp(), VqWav2VecConfig)]
     ['configuration_vq_wav2vec.py', 'hub_code.py']

@@ -34,7 +34,7 @@ class SpeechDictionary:
     Example:
 
     ```python
-    >>> from configuration_emo.speech_dictionary import SpeechDictionary
+    >>> from configuration_emo import SpeechDictionary
 
     >>> dictionary = SpeechDictionary([("2-3", 301, False), ("6-5", 74, False)])
     >>> len(dictionary), dictionary.mask_id, dictionary.encode_line("<s> 6-5 7-7")

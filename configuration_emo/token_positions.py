@@ -7,7 +7,21 @@ from transformers import PreTrainedConfig
 
 # RoBERTa and its kin number positions from the padding id + 1, so that their first embeddings are never used.
 OFFSET_MODEL_TYPES = frozenset(
-    {"camembert", "data2vec-text", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"}
+    {
+        *(
+            "camembert",
+            "data2vec-text",
+            "esm",
+            "ibert",
+            "layoutlmv3",
+            "lilt",
+            "longformer",
+            "luke",
+            "markuplm",
+            "mpnet",
+        ),
+        *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
+    }
 )
 
 
@@ -25,7 +39,7 @@ def max_token_positions(config: PreTrainedConfig) -> int:
 
     ```python
     >>> from transformers import RobertaConfig
-    >>> from configuration_emo.token_positions import max_token_positions
+    >>> from configuration_emo import max_token_positions
 
     >>> max_token_positions(RobertaConfig(max_position_embeddings=2050))
     2048
@@ -33,3 +47,24 @@ def max_token_positions(config: PreTrainedConfig) -> int:
     ```"""
     positions = config.max_position_embeddings
     return positions - config.pad_token_id - 1 if config.model_type in OFFSET_MODEL_TYPES else positions
+
+
+def stated_token_positions(config: PreTrainedConfig) -> int | None:
+    """
+    `max_token_positions` where the encoder has such a limit; None where it states none, as with relative positions.
+
+    Args:
+        config (`PreTrainedConfig`): of the encoder.
+
+    Example:
+
+    ```python
+    >>> from transformers import T5Config, XLNetConfig
+    >>> from configuration_emo.token_positions import stated_token_positions
+
+    >>> stated_token_positions(T5Config()), stated_token_positions(XLNetConfig())
+    (None, None)
+
+    ```"""
+    positions = getattr(config, "max_position_embeddings", None)
+    return max_token_positions(config) if isinstance(positions, int) and positions > 0 else None

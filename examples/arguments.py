@@ -219,7 +219,7 @@ class CrossValidationArguments:
     """Folds x seeds of a protocol; how each is prepared, trained and evaluated stands in the file's other sections."""
 
     output_dir: str = field(metadata={"help": "Where runs and results are written."})
-    protocol: str = field(metadata={"help": "One of preprocess.protocols.folds.PROTOCOLS."})
+    protocol: str = field(metadata={"help": "One of preprocess.PROTOCOLS."})
     protocol_options: dict | str | None = field(
         default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
     )

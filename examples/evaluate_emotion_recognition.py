@@ -11,26 +11,28 @@ from arguments import EvaluationArguments, parse_arguments
 from training_setup import select_splits
 from transformers import Trainer, TrainingArguments
 
-from modeling_emo import EmoBertForSequenceClassification
-from modeling_emo.evaluation.evaluation import (
+from modeling_emo import (
+    CONDITIONS,
+    EmoBertForSequenceClassification,
+    EvaluationSetting,
+    ModelDescription,
+    check_evaluated_data,
     evaluate_logits,
     evaluation_result,
     format_evaluations,
+    read_training_record,
+    training_run,
     write_evaluations,
+    write_model_card,
 )
-from modeling_emo.evaluation.model_card import write_model_card
-from modeling_emo.training.record import check_evaluated_data, read_training_record, training_run
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
-
-
-INPUTS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
 
 
 def main():
     (arguments,) = parse_arguments("evaluate", EvaluationArguments)
-    unknown = sorted(set(arguments.modalities) - set(INPUTS))
+    unknown = sorted(set(arguments.modalities) - set(CONDITIONS))
     if unknown:
-        raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(INPUTS)}.")
+        raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
 
     # 1. The model with its own processor, and the split.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
@@ -44,7 +46,7 @@ def main():
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
     evaluations = {}
     for name in arguments.modalities:
-        rows = rows_with(dataset, INPUTS[name])
+        rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
             raise ValueError(f"No row of {arguments.split} has {name}: leave it out of modalities.")
         trainer = Trainer(
@@ -56,7 +58,7 @@ def main():
                 report_to="none",
             ),
             data_collator=EmoBertDataCollator(
-                processor, modalities=INPUTS[name], problem_type=model.config.problem_type
+                processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
             ),
         )
         output = trainer.predict(rows)
@@ -72,17 +74,24 @@ def main():
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
     print(format_evaluations(evaluations))
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
-    source = {"corpus": data["corpus"], "protocol": protocol, "fold": arguments.fold, "split": arguments.split}
-    plots = write_evaluations(arguments.output_dir, evaluations, model.config, training=record, **source)
+    setting = EvaluationSetting(
+        corpus=data["corpus"],
+        protocol=protocol,
+        split=arguments.split,
+        fold=arguments.fold,
+        seed=record.get("seed"),
+        checkpoint_selection=record["checkpoint_selection"],
+    )
+    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record)
     if arguments.model_card:
         write_model_card(
             arguments.output_dir,
-            model_config=model.config,
-            model_name=arguments.model_name,
-            data_description=arguments.data_description,
-            synthetic=arguments.synthetic_data,
+            model.config,
+            ModelDescription(
+                name=arguments.model_name, data=arguments.data_description, synthetic=arguments.synthetic_data
+            ),
             training=training_run(record),
-            result=evaluation_result(evaluations, **source),
+            result=evaluation_result(evaluations, setting),
             plots=plots,
         )
 

@@ -11,9 +11,8 @@ goes on where it was; what cannot be read is listed in `predictions_skipped.json
 from arguments import PredictionArguments, parse_arguments
 from transformers import pipeline
 
-import modeling_emo  # noqa: F401  registers the model and the pipeline
-from modeling_emo.inference.prediction_file import predict_to_file
-from preprocess.recordings.find_recordings import find_recordings
+from modeling_emo import predict_to_file  # this package registers the model and the pipeline
+from preprocess import find_recordings  # and this one the processor
 
 
 def find_utterances(arguments: PredictionArguments) -> list[dict]:
@@ -30,23 +29,22 @@ def find_utterances(arguments: PredictionArguments) -> list[dict]:
     return [{"audio": audio, "text": text} for audio, text in zip(recordings, arguments.text, strict=True)]
 
 
-def describe(predictions: list[dict]) -> str:
+def format_predictions(predictions: list[dict]) -> str:
     return ", ".join(f"{entry['label']} {entry['score']:.3f}" for entry in predictions)
 
 
 def print_result(utterance: dict, result: dict) -> None:
     """One line for an utterance, and one for each window of a timeline."""
-    print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{describe(result['predictions'])}")
+    print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{format_predictions(result['predictions'])}")
     for chunk in result.get("chunks", []):
         start, end = chunk["timestamp"]
         times = "-" if start is None else f"{start:.2f} - {end:.2f} s"
-        print(f"  {times}\t{chunk['text'] or '-'}\t{describe(chunk['predictions'])}")
+        print(f"  {times}\t{chunk['text'] or '-'}\t{format_predictions(chunk['predictions'])}")
 
 
 def explain(recognise, utterance: dict, path: str) -> None:
     """Draws which words and moments a prediction comes from."""
-    from modeling_emo.explanation.explain import explain_prediction
-    from modeling_emo.plots.explanation import plot_explanation
+    from modeling_emo import explain_prediction, plot_explanation
 
     plot_explanation(explain_prediction(recognise.model, recognise.processor, utterance), path)
 

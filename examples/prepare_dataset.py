@@ -12,20 +12,21 @@ For Speech-BERT, with the speech tokenised by all processes and again from where
 """
 
 from arguments import EncoderArguments, PreparationArguments, parse_arguments
-from transformers import AutoFeatureExtractor, AutoTokenizer
+from transformers import AutoConfig, AutoFeatureExtractor, AutoTokenizer
 
+from configuration_emo import stated_token_positions
 from modeling_emo import VqWav2VecModel
 from preprocess import (
     EmoBertProcessor,
     LabelEncoder,
     SpeechTokenizer,
+    format_report,
     launched_processes,
     prepare_dataset,
     read_corpus,
     tokenize_speech,
     write_data_report,
 )
-from preprocess.data_report.data_report_text import format_report
 
 
 def main():
@@ -56,6 +57,9 @@ def main():
         AutoFeatureExtractor.from_pretrained(encoders.speech_model),
         AutoTokenizer.from_pretrained(encoders.text_model),
     )
+    positions = stated_token_positions(AutoConfig.from_pretrained(encoders.text_model))
+    if positions is not None:  # not every tokenizer states what its encoder takes
+        processor = processor.limit_text(positions)
     label2id = None if arguments.labels is None else {name: index for index, name in enumerate(arguments.labels)}
     label_encoder = LabelEncoder.from_dataset(
         corpus, arguments.problem_type, label2id=label2id, label_range=arguments.label_range

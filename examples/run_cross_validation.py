@@ -31,11 +31,14 @@ from tqdm.auto import tqdm
 from training_setup import check_validation
 from transformers import AutoConfig
 
-from modeling_emo import EmoBertTrainingArguments
-from modeling_emo.evaluation.cross_validation import read_fold_run, summarize_runs
-from modeling_emo.evaluation.cross_validation_report import write_cross_validation
-from preprocess import PreparedDataset, load_prepared, prepared_folds
-from preprocess.protocols.folds import pooled
+from modeling_emo import (
+    EmoBertTrainingArguments,
+    EvaluationSetting,
+    read_fold_predictions,
+    summarize_runs,
+    write_cross_validation,
+)
+from preprocess import PreparedDataset, load_prepared, pooled, prepared_folds
 
 
 PREPARE_SCRIPT = Path(__file__).resolve().parent / "prepare_dataset.py"
@@ -78,7 +81,7 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
 
     # 3. Metrics averaged over the folds and of the pooled predictions, over all seeds.
     config = AutoConfig.from_pretrained(runs[0].folder)
-    predicted = [read_fold_run(run.folder, config) for run in runs]
+    predicted = [read_fold_predictions(run.folder, config) for run in runs]
     rows = pooled(prepared.datasets).with_format(None)
     files = write_cross_validation(
         arguments.output_dir,
@@ -89,9 +92,11 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
             speakers=dict(zip(rows["id"][:], rows["speaker"][:], strict=True)),
         ),
         config,
-        corpus=prepared.info["corpus"],
-        protocol=arguments.protocol,
-        checkpoint_selection=predicted[0].checkpoint_selection,
+        EvaluationSetting(
+            corpus=prepared.info["corpus"],
+            protocol=arguments.protocol,
+            checkpoint_selection=predicted[0].checkpoint_selection,
+        ),
         protocol_options=arguments.protocol_options,
         num_folds=len(folds),
     )

@@ -11,15 +11,11 @@ docs/resume.md.
 With `--lora` the adapter ends in `output_dir/adapter`, and the model in `output_dir` is the one with it merged.
 """
 
-from dataclasses import asdict
-
 from arguments import DataArguments, LoraArguments, ModelArguments, parse_arguments
-from training_setup import set_up_training
+from training_setup import record_training, set_up_training
 from transformers import set_seed
 
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments, compute_metrics_for
-from modeling_emo.plots.evaluation import plot_learning_curves
-from modeling_emo.training.record import write_training_record
 
 
 def main():
@@ -53,18 +49,7 @@ def main():
     trainer.save_model()
     trainer.save_state()
     if trainer.is_world_process_zero():
-        hyper_parameters = {
-            "class_weights": setup.model.config.class_weights,
-            "augmentation": data_arguments.augmentation,
-            **(asdict(lora_arguments) if lora_arguments.lora else {}),
-        }
-        write_training_record(trainer, data=setup.data, hyper_parameters=hyper_parameters)
-        plot_learning_curves(
-            trainer.state.log_history,
-            f"{training_arguments.output_dir}/learning_curves.png",
-            metric=training_arguments.metric_for_best_model if setup.eval_dataset is not None else None,
-            greater_is_better=training_arguments.greater_is_better is not False,
-        )
+        record_training(setup, training_arguments, trainer.state, data_arguments, lora_arguments)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,23 @@
-"""What both training scripts start from: prepared data, a model over two pretrained encoders, and collators."""
+"""What both training scripts start from, data, model and collators, and how they end: with a record of the run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
 from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
+from transformers import TrainerState
+from transformers.utils import logging
 
-from modeling_emo import EmoBertForSequenceClassification, add_lora, fit_speech_standardization
-from modeling_emo.training.arguments import EmoBertTrainingArguments
-from modeling_emo.training.batch_sampling import balanced_class_weights
+from modeling_emo import (
+    EmoBertForSequenceClassification,
+    EmoBertTrainingArguments,
+    add_lora,
+    balanced_class_weights,
+    fit_speech_standardization,
+    plot_learning_curves,
+    write_training_record,
+)
 from preprocess import (
     EmoBertDataCollator,
     EmoBertProcessor,
@@ -19,6 +27,9 @@ from preprocess import (
     make_augmentation,
     select_fold,
 )
+
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass
@@ -131,3 +142,28 @@ def check_validation(has_validation: bool, training_arguments: EmoBertTrainingAr
             f"eval_strategy={strategy!r}, but there are no validation rows. Set eval_strategy to 'no' and "
             "load_best_model_at_end to false (the last step is kept), or give validation_fraction more than 0."
         )
+
+
+def record_training(
+    setup: TrainingSetup,
+    training_arguments: EmoBertTrainingArguments,
+    state: TrainerState,
+    data_arguments: DataArguments,
+    lora_arguments: LoraArguments,
+) -> None:
+    """Writes `training_record.json` and draws the learning curves, once the model is saved."""
+    hyper_parameters = {
+        "class_weights": setup.model.config.class_weights,
+        "augmentation": data_arguments.augmentation,
+        **(asdict(lora_arguments) if lora_arguments.lora else {}),
+    }
+    write_training_record(training_arguments, state, data=setup.data, hyper_parameters=hyper_parameters)
+    try:
+        plot_learning_curves(
+            state.log_history,
+            f"{training_arguments.output_dir}/learning_curves.png",
+            metric=training_arguments.metric_for_best_model if setup.eval_dataset is not None else None,
+            greater_is_better=training_arguments.greater_is_better is not False,
+        )
+    except Exception as error:  # whatever it is: the model is trained and saved, and the run has succeeded
+        logger.warning(f"The learning curves could not be drawn: {type(error).__name__}: {error}")

@@ -1,43 +1,186 @@
 """EmoBERT's models; importing this package registers them with Transformers' auto classes."""
 
-from configuration_emo import EmoBertConfig, VqWav2VecConfig
+from typing import TYPE_CHECKING
 
-from .finetuning.lora import add_lora
-from .finetuning.standardization import fit_speech_standardization
-from .inference.pipeline import EmotionRecognitionPipeline
-from .metrics.compute_metrics import compute_metrics_for
-from .modeling_emobert import (
-    EmoBertForSequenceClassification,
-    EmoBertModel,
-    EmoBertModelOutput,
-    EmoBertPreTrainedModel,
-    EmoBertSequenceClassifierOutput,
-)
-from .modeling_vq_wav2vec import VqWav2VecModel
+from configuration_emo.lazy_names import lazy_names
+
 from .registration import register
-from .resuming.checkpoint import last_whole_checkpoint, seal, writing_checkpoint
-from .training.arguments import EmoBertTrainingArguments
-from .training.trainer import EmoBertTrainer
 
+
+if TYPE_CHECKING:
+    from configuration_emo import EmoBertConfig, VqWav2VecConfig
+
+    from .conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
+    from .encoders.loading import load_encoder
+    from .evaluation.cross_validation import read_fold_predictions, summarize_runs
+    from .evaluation.cross_validation_report import write_cross_validation
+    from .evaluation.evaluation import (
+        CONDITIONS,
+        evaluate_logits,
+        evaluation_result,
+        format_evaluations,
+        write_evaluations,
+    )
+    from .evaluation.model_card import ModelDescription, installed_versions, write_model_card
+    from .evaluation.setting import EvaluationSetting
+    from .explanation.explain import Explanation, explain_prediction
+    from .explanation.faithfulness import REMOVALS, deletion_faithfulness, explained_direction, explained_values
+    from .export.int8 import QUANTIZED_PARTS, quantize_int8
+    from .export.onnx_int8 import quantize_onnx_int8
+    from .export.onnx_model import EmoBertOnnxModel
+    from .export.program import export_program
+    from .export.to_onnx import export_onnx
+    from .finetuning.class_weights import balanced_class_weights
+    from .finetuning.gradual_unfreezing import GradualUnfreezingCallback
+    from .finetuning.lora import add_lora
+    from .finetuning.parameter_groups import parameter_groups
+    from .finetuning.standardization import fit_speech_standardization
+    from .inference.label_choice import LabelChoice
+    from .inference.pipeline import EmotionRecognitionPipeline
+    from .inference.prediction_file import predict_to_file
+    from .loss import emotion_loss, split_loss
+    from .metrics.calibration import expected_calibration_error
+    from .metrics.compute_metrics import compute_metrics_for, metric_function_for
+    from .metrics.intervals import bootstrap_intervals
+    from .metrics.scores import label_names
+    from .metrics.task_metrics import (
+        concordance_correlation,
+        dimensional_metrics,
+        emotion_metrics,
+        multi_label_metrics,
+        one_vs_rest_metrics,
+        pearson_correlation,
+        sentiment_metrics,
+    )
+    from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
+    from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
+    from .modeling_vq_wav2vec import VqWav2VecModel
+    from .plots.evaluation import (
+        plot_confusion_matrix,
+        plot_learning_curves,
+        plot_modality_comparison,
+        plot_predicted_against_rated,
+        plot_reliability,
+    )
+    from .plots.explanation import plot_explanation
+    from .plots.folds import plot_metric_per_fold
+    from .plots.timeline import plot_timeline
+    from .pretrained_model import EmoBertPreTrainedModel
+    from .resuming.checkpoint import (
+        checkpoint_to_resume,
+        last_whole_checkpoint,
+        remove_old_checkpoints,
+        seal,
+        writing_checkpoint,
+    )
+    from .resuming.data_order import isolate_workers, set_epoch
+    from .speech_tokenizer_module import CodesToIds
+    from .training.arguments import EmoBertTrainingArguments
+    from .training.batch_sampling import ClassBalancedSampler, TokenBudgetBatchSampler, training_sampler
+    from .training.batch_weighting import count_items, ignore_repeated_rows
+    from .training.optimizer import create_optimizer
+    from .training.record import (
+        HYPER_PARAMETERS,
+        check_evaluated_data,
+        read_training_record,
+        training_run,
+        write_training_record,
+    )
+    from .training.sharding import shard_model
+    from .training.trainer import EmoBertTrainer
+    from .vector_quantizer import nearest_codeword
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
 
 register()
 
 __all__ = [
+    "CONDITIONS",
+    "ClassBalancedSampler",
+    "CodesToIds",
     "EmoBertConfig",
     "EmoBertForSequenceClassification",
     "EmoBertModel",
     "EmoBertModelOutput",
+    "EmoBertOnnxModel",
     "EmoBertPreTrainedModel",
     "EmoBertSequenceClassifierOutput",
     "EmoBertTrainer",
     "EmoBertTrainingArguments",
     "EmotionRecognitionPipeline",
+    "EvaluationSetting",
+    "Explanation",
+    "GradualUnfreezingCallback",
+    "HYPER_PARAMETERS",
+    "LabelChoice",
+    "ModelDescription",
+    "QUANTIZED_PARTS",
+    "REMOVALS",
+    "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
+    "balanced_class_weights",
+    "bootstrap_intervals",
+    "check_evaluated_data",
+    "checkpoint_to_resume",
     "compute_metrics_for",
+    "concordance_correlation",
+    "count_items",
+    "create_optimizer",
+    "deletion_faithfulness",
+    "dimensional_metrics",
+    "emotion_loss",
+    "emotion_metrics",
+    "evaluate_logits",
+    "evaluation_result",
+    "expected_calibration_error",
+    "explain_prediction",
+    "explained_direction",
+    "explained_values",
+    "export_onnx",
+    "export_program",
     "fit_speech_standardization",
+    "format_evaluations",
+    "ignore_repeated_rows",
+    "installed_versions",
+    "isolate_workers",
+    "label_names",
     "last_whole_checkpoint",
+    "load_encoder",
+    "metric_function_for",
+    "multi_label_metrics",
+    "nearest_codeword",
+    "one_vs_rest_metrics",
+    "parameter_groups",
+    "pearson_correlation",
+    "plot_confusion_matrix",
+    "plot_explanation",
+    "plot_learning_curves",
+    "plot_metric_per_fold",
+    "plot_modality_comparison",
+    "plot_predicted_against_rated",
+    "plot_reliability",
+    "plot_timeline",
+    "predict_to_file",
+    "quantize_int8",
+    "quantize_onnx_int8",
+    "read_fold_predictions",
+    "read_training_record",
+    "remove_old_checkpoints",
     "seal",
+    "sentiment_metrics",
+    "set_epoch",
+    "shard_model",
+    "split_loss",
+    "summarize_runs",
+    "training_run",
+    "training_sampler",
+    "vq_wav2vec_codes",
+    "vq_wav2vec_features",
+    "write_cross_validation",
+    "write_evaluations",
+    "write_model_card",
+    "write_training_record",
     "writing_checkpoint",
 ]

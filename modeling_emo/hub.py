@@ -8,7 +8,7 @@ from configuration_emo.hub_code import SelfContained
 
 
 class SelfContainedModel(SelfContained):
-    """[`~configuration_emo.hub_code.SelfContained`] for models, whose configuration says which class loads them.
+    """[`SelfContained`] for models, whose configuration says which class loads them.
 
     The code that is written is that of the model; the configuration writes its own.
     """

@@ -44,11 +44,12 @@ def emotion_loss(
     ```python
     >>> import torch
     >>> from configuration_emo import EmoBertConfig
-    >>> from modeling_emo.loss import emotion_loss
+    >>> from modeling_emo import emotion_loss
 
     >>> config = EmoBertConfig(num_labels=1, problem_type="regression", regression_loss="l1")
     >>> emotion_loss(torch.tensor([1.0, -1.0]), torch.tensor([[0.5], [0.0]]), config).item()
     0.75
+
     ```
     """
     return LOSSES[str(config.problem_type)](labels.to(pooled_logits.device), pooled_logits, config, num_items_in_batch)

@@ -3,80 +3,34 @@
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from transformers import initialization as init
-from transformers.utils import can_return_tuple, logging
+from transformers.utils import can_return_tuple
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
-from .encoders.layers import drop_layers_above, encoder_layers, switch_off_layer_drop
-from .encoders.length_aware_norm import feature_extractor_layers, make_length_aware
-from .encoders.loading import build_encoder, load_encoder
+from .encoders.families import family_of
+from .encoders.layers import drop_layers_above, switch_off_layer_drop
+from .encoders.loading import build_encoder
+from .encoders.over_pretrained import OverPretrainedEncoders
 from .encoders.speech import SPEECH_INPUTS, encode_speech, speech_input_name
+from .encoders.suitability import check_config, check_encoder
+from .encoders.text import encode_text
 from .fusion import CoAttentionStack, Pooling, Standardization, StandIn, WeightedLayerSum
-from .hub import SelfContainedModel
 from .loss import emotion_loss
+from .modalities import check_mask, check_rows, hide_modalities, present_rows, refuse_unknown, select_input
 from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput, EncodedSequence
-from .speech_tokenizer_module import SpeechTokenizerModule, load_speech_tokenizer
+from .pretrained_model import EmoBertPreTrainedModel
+from .speech_tokenizer_module import SpeechTokenizerModule
 
-
-logger = logging.get_logger(__name__)
 
 # The arguments of `forward` that may hold the speech, at most one of them at a time.
 SPEECH_ARGUMENTS = (*SPEECH_INPUTS, "encoded_speech")
 
 
-class EmoBertPreTrainedModel(SelfContainedModel, PreTrainedModel):
-    """What all EmoBERT models share: loading, saving, initialisation, attention dispatch, gradient checkpointing."""
-
-    config: EmoBertConfig
-    base_model_prefix = "emobert"
-    main_input_name = "input_ids"
-    input_modalities = ("audio", "text")
-    supports_gradient_checkpointing = True
-    _no_split_modules = ["CoAttentionLayer"]
-    # The encoders attend through the implementation that each of them is set to; the fusion has its own arithmetic.
-    _supports_sdpa = True
-    _supports_flash_attn = True
-    _supports_flex_attn = True
-    _supports_attention_backend = True
-    _auto_map_classes = {
-        "AutoModel": "EmoBertModel",
-        "AutoModelForSequenceClassification": "EmoBertForSequenceClassification",
-    }
-
-    def post_init(self):
-        super().post_init()
-        # Sharding looks for every class that is named. Encoders of encoder-decoder families also name the decoder's
-        # layers, which are not here, and wav2vec2 and WavLM name none.
-        encoders = [module for module in self.modules() if isinstance(module, PreTrainedModel)]
-        layers = {type(layer).__name__ for encoder in encoders for layer in encoder_layers(encoder)}
-        self._no_split_modules = (self._no_split_modules & {type(part).__name__ for part in self.modules()}) | layers
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module):
-        super()._init_weights(module)
-        if isinstance(module, StandIn):
-            init.normal_(module.embedding, mean=0.0, std=self.config.initializer_range)
-        elif isinstance(module, WeightedLayerSum):
-            init.zeros_(module.weights)
-        elif isinstance(module, Standardization):
-            init.zeros_(module.mean)
-            init.ones_(module.std)
-
-    def _name_code(self):
-        # Imported so that its file goes wherever this one goes, and here since nothing else in this file needs it.
-        from .inference.pipeline import remote_pipelines
-
-        super()._name_code()
-        has_pipeline = self._is_own() and isinstance(self, EmoBertForSequenceClassification)
-        self.config.remote_pipelines = remote_pipelines() if has_pipeline else None
-
-    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs):
-        super()._set_gradient_checkpointing(enable, **kwargs)
-        # Their length-aware norm knows the clips' lengths only during the forward, not when it is run again.
-        for module in self.modules():
-            for layer in feature_extractor_layers(module):
-                layer.gradient_checkpointing = False
+# What Transformers' auto classes load from this file where EmoBERT is not installed.
+AUTO_CLASSES = {
+    "AutoModel": "EmoBertModel",
+    "AutoModelForSequenceClassification": "EmoBertForSequenceClassification",
+}
 
 
 class EmoBertModel(EmoBertPreTrainedModel):
@@ -84,21 +38,40 @@ class EmoBertModel(EmoBertPreTrainedModel):
 
     Args:
         config ([`EmoBertConfig`]): the two encoders and the fusion.
+        text_encoder, speech_encoder (`PreTrainedModel`, *optional*): encoders to take in, and to change, in the place
+            of new ones; `config` holds their configurations.
+        speech_tokenizer ([`SpeechTokenizerModule`], *optional*): the same for the speech tokenizer.
+
+    Raises:
+        ValueError: an encoder cannot serve on its side.
     """
 
-    def __init__(self, config: EmoBertConfig):
+    _auto_map_classes = AUTO_CLASSES
+
+    def __init__(
+        self,
+        config: EmoBertConfig,
+        text_encoder: PreTrainedModel | None = None,
+        speech_encoder: PreTrainedModel | None = None,
+        speech_tokenizer: SpeechTokenizerModule | None = None,
+    ):
         super().__init__(config)
-        text_size, speech_size = config.text_config.hidden_size, config.speech_config.hidden_size
-        self.text_encoder = build_encoder(config.text_config)
-        self.speech_encoder = build_encoder(config.speech_config)
-        make_length_aware(self.speech_encoder)
+        check_config(config.text_config, "text")
+        check_config(config.speech_config, "speech")
+        text_size, speech_size = config.text_config.hidden_size, config.speech_hidden_size
+        self.text_encoder = build_encoder(config.text_config) if text_encoder is None else text_encoder
+        self.speech_encoder = build_encoder(config.speech_config) if speech_encoder is None else speech_encoder
+        check_encoder(self.text_encoder, "text")
+        family_of(config.speech_config).prepare(self.speech_encoder)
         if config.speech_layer is not None:
             drop_layers_above(self.speech_encoder, config.speech_layer)
         if config.speech_layer is not None or config.use_weighted_layer_sum:
             switch_off_layer_drop(self.speech_encoder)
         self.speech_tokenizer = None
         if config.speech_tokenizer_config is not None:
-            self.speech_tokenizer = SpeechTokenizerModule(config.speech_tokenizer_config, config.speech_config)
+            self.speech_tokenizer = speech_tokenizer or SpeechTokenizerModule(
+                config.speech_tokenizer_config, config.speech_config
+            )
         num_states = config.num_speech_layers + 1 if config.use_weighted_layer_sum else 1
         self.speech_standardization = Standardization(num_states, speech_size) if config.standardize_speech else None
         self.layer_sum = WeightedLayerSum(num_states) if config.use_weighted_layer_sum else None
@@ -165,32 +138,41 @@ class EmoBertModel(EmoBertPreTrainedModel):
 
         Raises:
             ValueError: neither text nor speech is given, one of them in two forms, or speech in a form that the speech
-                encoder does not take.
+                encoder does not take; a mask does not fit its input or has its padding on the left; the numbers of
+                rows differ; there is an argument that nobody reads.
         """
+        refuse_unknown(kwargs)
         if output_attentions is None:
             output_attentions = self.config.output_attentions
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
         requested = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
 
-        speech_inputs = self._select_speech_input(
+        text_inputs = select_input({"input_ids": input_ids, "encoded_text": encoded_text}, {"input_ids"}, "text")
+        speech_inputs = select_input(
             {
                 "speech_input_ids": speech_input_ids,
                 "input_values": input_values,
                 "input_features": input_features,
                 "encoded_speech": encoded_speech,
-            }
+            },
+            # With a speech tokenizer ready-made token ids pass as well.
+            {self.speech_input_name, speech_input_name(self.speech_encoder)},
+            "speech",
         )
-        if input_ids is not None and encoded_text is not None:
-            raise ValueError("Text is given twice: pass `input_ids` or `encoded_text`, not both.")
-        text_inputs = input_ids if encoded_text is None else encoded_text
         if text_inputs is None and speech_inputs is None:
             raise ValueError(
                 f"There is neither text nor speech: pass `input_ids`, `{self.speech_input_name}` or both."
             )
+        check_rows(text=text_inputs, speech=speech_inputs)
+        bins_first = input_features is not None and family_of(self.config.speech_config).bins_first
+        check_mask("attention_mask", attention_mask, text_inputs)
+        check_mask("speech_attention_mask", speech_attention_mask, speech_inputs, 2 if bins_first else 1)
         reference = text_inputs if text_inputs is not None else speech_inputs
-        has_text, attention_mask = _split_mask(text_inputs, attention_mask, reference)
-        has_speech, speech_attention_mask = _split_mask(speech_inputs, speech_attention_mask, reference)
+        has_text, attention_mask = present_rows(text_inputs, attention_mask, reference)
+        has_speech, speech_attention_mask = present_rows(speech_inputs, speech_attention_mask, reference)
+        if self.training and self.config.modality_dropout > 0:
+            has_text, has_speech = hide_modalities(has_text, has_speech, self.config.modality_dropout)
 
         text = speech = None
         if encoded_text is not None:
@@ -201,7 +183,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
             speech = EncodedSequence.of_states(encoded_speech, speech_attention_mask)
         elif speech_inputs is not None:
             speech = self.encode_speech(speech_inputs, speech_attention_mask, **requested)
-        outputs = self.fuse(text, speech, *self._drop_modalities(has_text, has_speech), **requested)
+        outputs = self.fuse(text, speech, has_text, has_speech, **requested)
         if output_unimodal:
             nothing = torch.zeros_like(has_text)
             outputs["text_only_pooler_output"] = self.fuse(text, speech, has_text, nothing).pooler_output
@@ -224,8 +206,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        output = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask, **requested)
-        return EncodedSequence(output.last_hidden_state, attention_mask.bool(), output)
+        return EncodedSequence(*encode_text(self.text_encoder, input_ids, attention_mask, **requested))
 
     def encode_speech(
         self, inputs: torch.Tensor, attention_mask: torch.Tensor | None = None, **requested
@@ -245,9 +226,12 @@ class EmoBertModel(EmoBertPreTrainedModel):
         """
         if self.speech_tokenizer is not None and inputs.is_floating_point():
             inputs, attention_mask = self.speech_tokenizer(inputs, attention_mask)
-        if self.layer_sum is not None or self.config.speech_layer is not None:
+        of_layers = self.layer_sum is not None or self.config.speech_layer is not None
+        if of_layers:
             requested = {**requested, "output_hidden_states": True}
-        hidden_states, mask, output = encode_speech(self.speech_encoder, inputs, attention_mask, **requested)
+        hidden_states, mask, output = encode_speech(
+            self.speech_encoder, inputs, attention_mask, of_layers, **requested
+        )
         if self.layer_sum is not None:
             hidden_states = torch.stack(output.hidden_states, dim=2)
         elif self.config.speech_layer is not None:
@@ -312,28 +296,6 @@ class EmoBertModel(EmoBertPreTrainedModel):
                 encoder.eval()
         return self
 
-    def _select_speech_input(self, given: dict[str, torch.Tensor | None]) -> torch.Tensor | None:
-        """The speech tensor among the four arguments; with a speech tokenizer ready-made token ids pass as well."""
-        accepted = {self.speech_input_name} | ({"speech_input_ids"} if self.speech_tokenizer is not None else set())
-        present = [name for name, value in given.items() if value is not None]
-        unknown = set(present) - accepted - {"encoded_speech"}
-        if unknown or len(present) > 1:
-            raise ValueError(
-                f"This model takes speech as {' or '.join(f'`{name}`' for name in sorted(accepted))}, "
-                f"got {', '.join(f'`{name}`' for name in present)}."
-            )
-        return given[present[0]] if present else None
-
-    def _drop_modalities(self, has_text: torch.Tensor, has_speech: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """In training, hides one modality of some of the rows that have both; masks are of shape `(batch,)`."""
-        if not self.training or self.config.modality_dropout == 0:
-            return has_text, has_speech
-        draw = torch.rand(has_text.shape, device=has_text.device)
-        both = has_text & has_speech
-        text_dropped = draw < self.config.modality_dropout / 2
-        speech_dropped = draw >= 1 - self.config.modality_dropout / 2
-        return has_text & ~(both & text_dropped), has_speech & ~(both & speech_dropped)
-
     def _speech_sequence(self, states: torch.Tensor) -> torch.Tensor:
         """Encoded speech `(batch, frames[, states], hidden)` as the sequence `(batch, frames, hidden)` to fuse."""
         if self.speech_standardization is not None:
@@ -341,11 +303,13 @@ class EmoBertModel(EmoBertPreTrainedModel):
         return states if self.layer_sum is None else self.layer_sum(states)
 
 
-class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
+class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrainedModel):
     """EmoBERT with one linear layer on the fused vector: emotions, several emotions at once, or scores.
 
     Args:
         config ([`EmoBertConfig`]): `problem_type`, `num_labels`, loss and dropout of the head.
+        parts (`PreTrainedModel`, *optional*): `text_encoder`, `speech_encoder` and `speech_tokenizer` to take in, as
+            in [`EmoBertModel`].
 
     Example:
 
@@ -361,75 +325,19 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
     >>> ids = torch.randint(4, 50, (2, 7))
     >>> model(input_ids=ids, speech_input_ids=ids).logits.shape
     torch.Size([2, 4])
+
     ```
     """
 
-    def __init__(self, config: EmoBertConfig):
+    _auto_map_classes = AUTO_CLASSES
+
+    def __init__(self, config: EmoBertConfig, **parts: PreTrainedModel):
         super().__init__(config)
-        self.emobert = EmoBertModel(config)
+        self.emobert = EmoBertModel(config, **parts)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.text_pooled_size + config.speech_pooled_size, config.num_logits)
         self.loss_function = emotion_loss
         self.post_init()
-
-    @classmethod
-    def from_text_speech_pretrained(
-        cls,
-        text_model: str | PreTrainedModel,
-        speech_model: str | PreTrainedModel,
-        speech_tokenizer: str | PreTrainedModel | None = None,
-        **config_kwargs,
-    ) -> "EmoBertForSequenceClassification":
-        """A new classifier over two pretrained encoders.
-
-        Args:
-            text_model (`str` or `PreTrainedModel`): folder, Hub id or loaded model of a text encoder.
-            speech_model (`str` or `PreTrainedModel`): the same for a speech encoder.
-            speech_tokenizer (`str` or `PreTrainedModel`, *optional*): what turns waveforms into the speech encoder's
-                token ids: the folder of a converted vq-wav2vec, a [`VqWav2VecModel`] (the dictionary then comes from
-                the speech model's folder), or a [`SpeechTokenizerModule`].
-            config_kwargs: fields of [`EmoBertConfig`], such as `num_labels`, `problem_type`, `fusion`.
-
-        Raises:
-            ValueError: a checkpoint lacks weights of its encoder, or the configuration does not fit.
-        """
-        text_encoder = load_encoder(text_model) if isinstance(text_model, str) else text_model
-        speech_encoder = load_encoder(speech_model) if isinstance(speech_model, str) else speech_model
-        if speech_tokenizer is not None:
-            speech_tokenizer = load_speech_tokenizer(speech_tokenizer, speech_model, speech_encoder.config)
-        config = EmoBertConfig(
-            text_config=text_encoder.config,
-            speech_config=speech_encoder.config,
-            speech_tokenizer_config=None if speech_tokenizer is None else speech_tokenizer.config,
-            **config_kwargs,
-        )
-        model = cls(config)
-        _copy_weights(text_encoder, model.emobert.text_encoder)
-        _copy_weights(speech_encoder, model.emobert.speech_encoder)
-        if speech_tokenizer is not None:
-            _copy_weights(speech_tokenizer, model.emobert.speech_tokenizer)
-        if config.speech_pooling == "cls" and model.emobert.speech_input_name != "speech_input_ids":
-            logger.warning(
-                f"speech_pooling='cls' takes the first frame of {type(speech_encoder).__name__}, which has no first "
-                "token of its own: 'mean_std' or 'attention' usually serve it better."
-            )
-        return model.eval()
-
-    def freeze_text_encoder(self):
-        """Keeps the text encoder's weights as they are, and the encoder in evaluation mode, in training."""
-        self.emobert.text_encoder.requires_grad_(False).eval()
-
-    def unfreeze_text_encoder(self):
-        """Lets the text encoder's weights be trained again."""
-        self.emobert.text_encoder.requires_grad_(True).train(self.training)
-
-    def freeze_speech_encoder(self):
-        """Keeps the speech encoder's weights as they are, and the encoder in evaluation mode, in training."""
-        self.emobert.speech_encoder.requires_grad_(False).eval()
-
-    def unfreeze_speech_encoder(self):
-        """Lets the speech encoder's weights be trained again."""
-        self.emobert.speech_encoder.requires_grad_(True).train(self.training)
 
     @can_return_tuple
     def forward(
@@ -485,33 +393,20 @@ class EmoBertForSequenceClassification(EmoBertPreTrainedModel):
                     loss = loss + self.config.unimodal_loss_weight * unimodal_loss
         return EmoBertSequenceClassifierOutput(loss=loss, logits=logits, **outputs)
 
+    def _name_code(self):
+        # Imported so that its file goes wherever this one goes, and here since nothing else in this file needs it.
+        from .inference.pipeline import remote_pipelines
+
+        super()._name_code()
+        if self._is_own():
+            self.config.remote_pipelines = remote_pipelines()
+
     def _logits(self, vector: torch.Tensor) -> torch.Tensor:
         """A fused vector `(batch, size)` to logits, in the shape of the problem type."""
         logits = self.classifier(self.dropout(vector))
         if self.config.problem.logits_per_label > 1:
             logits = logits.unflatten(-1, (self.config.num_labels, self.config.problem.logits_per_label))
         return logits
-
-
-def _split_mask(
-    inputs: torch.Tensor | None, mask: torch.Tensor | None, reference: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Which rows have the modality `(batch,)`, and a mask for its encoder, which must not be empty in any row."""
-    if inputs is None:
-        return torch.zeros(reference.shape[0], dtype=torch.bool, device=reference.device), None
-    if mask is None:
-        return torch.ones(reference.shape[0], dtype=torch.bool, device=reference.device), None
-    present = mask.bool().any(-1)
-    return present, mask.masked_fill(~present[:, None], 1)
-
-
-def _copy_weights(source: nn.Module, target: nn.Module) -> None:
-    """Copies all weights that `target` has; what else the source carries (a pooler) is not needed."""
-    weights = source.state_dict()
-    missing = sorted(target.state_dict().keys() - weights.keys())
-    if missing:
-        raise ValueError(f"{type(source).__name__} lacks {len(missing)} weights, the first is {missing[0]!r}.")
-    target.load_state_dict({name: weights[name] for name in target.state_dict()})
 
 
 __all__ = [

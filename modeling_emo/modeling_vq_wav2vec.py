@@ -258,8 +258,8 @@ class VqWav2VecModel(VqWav2VecPreTrainedModel):
 
     ```python
     >>> import torch
-    >>> from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
-    >>> from modeling_emo.modeling_vq_wav2vec import VqWav2VecModel
+    >>> from configuration_emo import VqWav2VecConfig
+    >>> from modeling_emo import VqWav2VecModel
 
     >>> layers = {"conv_dim": [16] * 8, "agg_dim": [16], "agg_kernel": [2], "agg_stride": [1]}
     >>> model = VqWav2VecModel(VqWav2VecConfig(num_codevectors_per_group=8, **layers)).eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -38,8 +39,8 @@ class CodesToIds(nn.Module):
 
     ```python
     >>> import torch
-    >>> from configuration_emo.speech_dictionary import SpeechDictionary
-    >>> from modeling_emo.speech_tokenizer_module import CodesToIds
+    >>> from configuration_emo import SpeechDictionary
+    >>> from modeling_emo import CodesToIds
 
     >>> codes_to_ids = CodesToIds(num_codevectors=8, num_groups=2, max_length=2048)
     >>> codes_to_ids.load_dictionary(SpeechDictionary([("2-3", 301, False), ("6-5", 74, False)]))
@@ -131,7 +132,7 @@ class SpeechTokenizerModule(VqWav2VecPreTrainedModel):
             ValueError: the dictionary does not fit the speech encoder's embedding.
         """
         dictionary.check_embedding(speech_config.vocab_size)
-        module = cls(vq_wav2vec.config, speech_config)
+        module = cls(copy.deepcopy(vq_wav2vec.config), speech_config)
         module.vq_wav2vec.load_state_dict(vq_wav2vec.state_dict())
         module.codes_to_ids.load_dictionary(dictionary)
         return module.eval()
@@ -168,8 +169,8 @@ def load_speech_tokenizer(
     A speech tokenizer from what a user has of it.
 
     Args:
-        speech_tokenizer (`str` or `PreTrainedModel`): a [`SpeechTokenizerModule`], a [`VqWav2VecModel`], or the folder
-            or Hub id of a [`VqWav2VecModel`].
+        speech_tokenizer (`str` or `PreTrainedModel`): a [`SpeechTokenizerModule`], a [`VqWav2VecModel`], both of which
+            are copied, or the folder or Hub id of a [`VqWav2VecModel`].
         speech_model (`str` or `PreTrainedModel`): the speech encoder, in whose folder its dictionary, `dict.txt`, is
             looked for; else it is in that of `speech_tokenizer`.
         speech_config (`PreTrainedConfig`): of the speech encoder.
@@ -181,7 +182,7 @@ def load_speech_tokenizer(
         ValueError: there is no dictionary, it does not fit the speech encoder's embedding, or the model is another.
     """
     if isinstance(speech_tokenizer, SpeechTokenizerModule):
-        return speech_tokenizer
+        return copy.deepcopy(speech_tokenizer)
     if isinstance(speech_tokenizer, str):
         vq_wav2vec = VqWav2VecModel.from_pretrained(speech_tokenizer)
     elif isinstance(speech_tokenizer, VqWav2VecModel):

@@ -33,7 +33,7 @@ def nearest_codeword(features: torch.Tensor, codebook: torch.Tensor) -> torch.Te
 
     ```python
     >>> import torch
-    >>> from modeling_emo.vector_quantizer import nearest_codeword
+    >>> from modeling_emo import nearest_codeword
 
     >>> nearest_codeword(torch.tensor([[0.0, 2.9]]), torch.tensor([[1.0], [3.0], [3.0]]))
     tensor([0, 1])

@@ -1,43 +1,63 @@
-"""Preprocessing of EmoBERT: sound, text and labels of a corpus -> prepared rows -> padded batches."""
+"""Preprocessing of EmoBERT: sound, text and labels of a corpus -> prepared rows -> padded batches.
 
-from transformers import AutoProcessor
+Importing this package registers the processor with Transformers' auto classes.
+"""
 
-from configuration_emo.configuration_emobert import EmoBertConfig
+from typing import TYPE_CHECKING
 
-from .audio.load_audio import audio_duration, load_audio
-from .collator import EmoBertDataCollator
-from .corpora import CORPORA, load_corpus, read_corpus
-from .corpora.manifest_writer import write_manifests
-from .corpora.token_files import read_token_file, write_token_file
-from .data_report.report import describe, write_data_report
-from .features.augmentation import SpectrogramAugmentation, WaveformAugmentation, make_augmentation
-from .labels.label_encoder import LabelEncoder
-from .labels.label_maps import LABEL_MAPS
-from .preparation.encoder_states import cache_encoder_states
-from .preparation.prepare import prepare_dataset
-from .preparation.prepared import PreparedDataset, load_prepared, rows_with
-from .preparation.prepared_folds import prepared_folds, select_fold
-from .processing_emobert import EmoBertProcessor
-from .protocols.folds import PROTOCOLS, Fold, make_folds
-from .schema import CorpusReading, Problem, Utterance
-from .speech_tokens.launched_processes import launched_processes
-from .speech_tokens.speech_tokenization import SpeechTokenization, tokenize_speech
-from .speech_tokens.speech_tokenizer import SpeechTokenizer
+from configuration_emo.lazy_names import lazy_names
+
+from .registration import register
 
 
-AutoProcessor.register(EmoBertConfig, EmoBertProcessor, exist_ok=True)
+if TYPE_CHECKING:
+    from configuration_emo.corpora import CORPORA
+
+    from .audio.bounded import load_bounded_audio
+    from .audio.load_audio import audio_duration, load_audio, stream_audio
+    from .collator import EmoBertDataCollator
+    from .corpora.loading import load_corpus, read_corpus
+    from .corpora.manifest_writer import write_manifests
+    from .corpora.token_files import read_token_file, write_token_file
+    from .data_report.data_report_text import format_report
+    from .data_report.report import describe, write_data_report
+    from .features.augmentation import SpectrogramAugmentation, WaveformAugmentation, make_augmentation
+    from .features.text_features import is_text
+    from .labels.label_encoder import LabelEncoder
+    from .labels.label_maps import LABEL_MAPS
+    from .preparation.encoder_states import cache_encoder_states
+    from .preparation.parquet_shards import shard_files, write_parquet_shards
+    from .preparation.prepare import prepare_dataset
+    from .preparation.prepared import PreparedDataset, load_prepared, rows_with
+    from .preparation.prepared_folds import prepared_folds, select_fold
+    from .preparation.row_stream import RowStream
+    from .processing_emobert import EmoBertProcessor
+    from .protocols.folds import PROTOCOLS, Fold, make_folds, pooled
+    from .recordings.find_recordings import find_recordings
+    from .recordings.segments import MAX_SENTENCE_SECONDS, Segment, read_segments
+    from .schema import CorpusReading, Problem, Utterance
+    from .speech_tokens.launched_processes import launched_processes
+    from .speech_tokens.speech_tokenization import SpeechTokenization, tokenize_speech
+    from .speech_tokens.speech_tokenizer import SpeechTokenizer
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+register()
 
 __all__ = [
     "CORPORA",
-    "LABEL_MAPS",
-    "PROTOCOLS",
     "CorpusReading",
     "EmoBertDataCollator",
     "EmoBertProcessor",
     "Fold",
+    "LABEL_MAPS",
     "LabelEncoder",
+    "MAX_SENTENCE_SECONDS",
+    "PROTOCOLS",
     "PreparedDataset",
     "Problem",
+    "RowStream",
+    "Segment",
     "SpectrogramAugmentation",
     "SpeechTokenization",
     "SpeechTokenizer",
@@ -46,20 +66,29 @@ __all__ = [
     "audio_duration",
     "cache_encoder_states",
     "describe",
+    "find_recordings",
+    "format_report",
+    "is_text",
     "launched_processes",
     "load_audio",
+    "load_bounded_audio",
     "load_corpus",
     "load_prepared",
     "make_augmentation",
     "make_folds",
+    "pooled",
     "prepare_dataset",
     "prepared_folds",
     "read_corpus",
+    "read_segments",
     "read_token_file",
     "rows_with",
     "select_fold",
+    "shard_files",
+    "stream_audio",
     "tokenize_speech",
     "write_data_report",
     "write_manifests",
+    "write_parquet_shards",
     "write_token_file",
 ]

@@ -12,15 +12,14 @@ import torch
 from configuration_emo.problem_types import get_problem_type
 
 from .features.augmentation import SpectrogramAugmentation, WaveformAugmentation, row_generator
+from .features.padding import Layout, pad_sequences
 from .features.speech_features import (
     SPEECH_INPUT_NAMES,
     SpeechFeatures,
     has_fixed_length,
     normalize_waveform,
-    pad_speech_features,
 )
-from .features.text_features import pad_token_ids
-from .processing_emobert import EmoBertProcessor
+from .processing_emobert import EmoBertProcessor, UtteranceFeatures
 
 
 MODALITIES = ("text", "speech")
@@ -93,30 +92,25 @@ class EmoBertDataCollator:
         speech_column, speech = self._column_of(rows, "speech", SPEECH_COLUMNS)
         self._check_rows(rows, text, speech)
 
+        if self.augmentation is not None and speech_column is not None and speech_column not in SPEECH_INPUT_NAMES:
+            raise ValueError(
+                f"Augmentation changes sounds and log-mel features, and the rows have {speech_column!r}: leave "
+                "augmentation out, or train on the speech itself (cache_encoder_states: false)."
+            )
         batch: dict[str, torch.Tensor] = {}
-        if text_column is not None:
-            if text_column == ENCODED_COLUMNS["text"]:
-                values, mask = self._pad_rows(text, 0.0)
-            else:
-                values, mask = pad_token_ids(
-                    self.processor.tokenizer, text, pad_to_multiple_of=self.pad_to_multiple_of
-                )
-            batch[text_column] = torch.from_numpy(values)
-            batch["attention_mask"] = torch.from_numpy(mask)
-        if speech_column is not None:
-            if self.augmentation is not None and speech_column not in SPEECH_INPUT_NAMES:
-                raise ValueError(
-                    f"Augmentation changes sounds and log-mel features, and the rows have {speech_column!r}: leave "
-                    "augmentation out, or train on the speech itself (cache_encoder_states: false)."
-                )
-            if speech_column == ENCODED_COLUMNS["speech"]:
-                values, mask = self._pad_rows(speech, 0.0)
-            elif speech_column == "speech_input_ids":
-                values, mask = self._pad_rows(speech, self.speech_pad_token_id)
-            else:
-                values, mask = self._pad_speech_features(rows, speech)
-            batch[speech_column] = torch.from_numpy(np.ascontiguousarray(values))
-            batch["speech_attention_mask"] = torch.from_numpy(mask)
+        if text_column == ENCODED_COLUMNS["text"]:
+            batch |= self._pad_arrays(text_column, text, "attention_mask", 0.0)
+            text = [None] * len(rows)
+        if speech_column is not None and speech_column not in SPEECH_INPUT_NAMES:
+            value = self.speech_pad_token_id if speech_column == "speech_input_ids" else 0.0
+            batch |= self._pad_arrays(speech_column, speech, "speech_attention_mask", value)
+            speech = [None] * len(rows)
+        batch |= self._pad_utterances(
+            [
+                UtteranceFeatures(ids, None if values is None else self._speech_of(row, values))
+                for row, ids, values in zip(rows, text, speech, strict=True)
+            ]
+        )
         labels = self._collate_labels(rows)
         if labels is not None:
             batch["labels"] = labels
@@ -140,40 +134,25 @@ class EmoBertDataCollator:
         column = next((name for name in candidates if any(_present(row, name) is not None for row in rows)), None)
         return column, [None if column is None else _present(row, column) for row in rows]
 
-    def _pad_rows(self, rows: list[Any], padding: float) -> tuple[np.ndarray, np.ndarray]:
-        """Ids `(length,)` or states `(length, ...)` as int64 or float32 `(rows, width, ...)`, and their mask."""
-        arrays = {index: np.asarray(row) for index, row in enumerate(rows) if row is not None}
-        first = next(iter(arrays.values()))
-        width = max(map(len, arrays.values()))
-        if self.pad_to_multiple_of is not None:
-            width = -(-width // self.pad_to_multiple_of) * self.pad_to_multiple_of
-        dtype = np.int64 if np.issubdtype(first.dtype, np.integer) else np.float32
-        padded = np.full((len(rows), width, *first.shape[1:]), padding, dtype=dtype)
-        mask = np.zeros((len(rows), width), dtype=np.int64)
-        for index, array in arrays.items():
-            padded[index, : len(array)] = array
-            mask[index, : len(array)] = 1
-        return padded, mask
+    def _pad_arrays(self, column: str, rows: list[Any], mask_name: str, value: float) -> dict[str, torch.Tensor]:
+        """Ids `(length,)` or states `(length, ...)`, which the processor does not know, and their mask."""
+        arrays = [None if row is None else np.asarray(row) for row in rows]
+        values, mask = pad_sequences(arrays, value, Layout(pad_to_multiple_of=self.pad_to_multiple_of))
+        return {column: torch.from_numpy(values), mask_name: torch.from_numpy(mask)}
 
-    def _pad_speech_features(
-        self, rows: Sequence[Mapping[str, Any]], speech: list[Any]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _pad_utterances(self, utterances: list[UtteranceFeatures]) -> dict[str, torch.Tensor]:
         extractor = self.processor.feature_extractor
-        features: list[SpeechFeatures | None] = []
-        for row, values in zip(rows, speech, strict=True):
-            if values is None:
-                features.append(None)
-                continue
-            array = np.asarray(values, dtype=np.float32)
-            length = row.get("speech_length")
-            utterance = SpeechFeatures(array, len(array) if length is None else int(length))
-            features.append(utterance if self.augmentation is None else self._augmented(row, utterance))
-        return pad_speech_features(
-            extractor,
-            features,
-            length=extractor.nb_max_frames if has_fixed_length(extractor) else None,
-            pad_to_multiple_of=self.pad_to_multiple_of,
-        )
+        layout = Layout(pad_to_multiple_of=self.pad_to_multiple_of)
+        # Their constant tail was not stored.
+        whole = Layout("max_length", extractor.nb_max_frames) if has_fixed_length(extractor) else layout
+        return dict(self.processor.pad(utterances, text_layout=layout, speech_layout=whole))
+
+    def _speech_of(self, row: Mapping[str, Any], values: Any) -> SpeechFeatures:
+        """A row's sound or features, as this epoch has them."""
+        array = np.asarray(values, dtype=np.float32)
+        length = row.get("speech_length")
+        speech = SpeechFeatures(array, len(array) if length is None else int(length))
+        return speech if self.augmentation is None else self._augmented(row, speech)
 
     def _augmented(self, row: Mapping[str, Any], utterance: SpeechFeatures) -> SpeechFeatures:
         """The utterance as this epoch has it; its length may be another one."""

@@ -15,9 +15,11 @@ from transformers.utils import logging
 from configuration_emo.hub_code import SelfContained
 
 from .audio.load_audio import AudioSource, load_audio
+from .features.padding import LONGEST, Layout
 from .features.speech_features import (
     SpeechFeatures,
     extract_speech_features,
+    has_fixed_length,
     max_samples,
     pad_speech_features,
     speech_input_name,
@@ -27,6 +29,10 @@ from .recordings.segments import Segment, read_segments
 
 
 logger = logging.get_logger(__name__)
+
+# Tokenizers that state no limit hold a very large one; texts are then cut to what practically every encoder takes.
+_NO_LIMIT = 10**8
+_UNSTATED_TEXT_LENGTH = 512
 
 # Lengths of text are tokens and lengths of sound are samples or frames: one number given for both would cut a sound to
 # milliseconds. These two reach the feature extractor only inside `audio_kwargs`.
@@ -131,41 +137,36 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         sounds = _rows_of_audio(audio)
         texts, sounds = _match_rows(texts, sounds)
 
-        data: dict[str, Any] = {}
-        if any(row is not None for row in texts):
-            data.update(self._process_text(texts, dict(merged["text_kwargs"])))
-        if any(row is not None for row in sounds):
-            data.update(self._process_speech(sounds, self._audio_kwargs(merged["audio_kwargs"], kwargs)))
-        tensor_type = merged["text_kwargs"].get("return_tensors")
-        if tensor_type is None:  # as Transformers' tokenizers and feature extractors: plain lists, lists of arrays
-            data = {key: [_plain(row) for row in rows] for key, rows in data.items()}
-        return BatchFeature(data, tensor_type=tensor_type)
+        text_kwargs, audio_kwargs = dict(merged["text_kwargs"]), self._audio_kwargs(merged["audio_kwargs"], kwargs)
+        tensor_type = text_kwargs.pop("return_tensors", None)
+        text_layout = Layout(
+            text_kwargs.pop("padding"),
+            text_kwargs.get("max_length") or self.max_text_length,
+            text_kwargs.pop("pad_to_multiple_of", None),
+        )
+        # The extractor's own `max_length` counts samples, features of fixed length are frames.
+        length = None if has_fixed_length(self.feature_extractor) else audio_kwargs.get("max_length")
+        speech_layout = Layout(audio_kwargs.pop("padding"), length, audio_kwargs.pop("pad_to_multiple_of", None))
+        waveforms = self._waveforms(sounds, audio_kwargs.pop("sampling_rate", None))
+        utterances = [
+            self.extract_utterance(row, waveform, text_kwargs=text_kwargs, audio_kwargs=audio_kwargs)
+            for row, waveform in zip(texts, waveforms, strict=True)
+        ]
+        return self.pad(utterances, tensor_type, text_layout=text_layout, speech_layout=speech_layout)
 
-    def extract_features(self, sound: Any, sampling_rate: int | None = None, **kwargs: Any) -> SpeechFeatures:
+    def extract_features(self, waveform: np.ndarray, **kwargs: Any) -> SpeechFeatures:
         """One sound as the extractor sees it, alone and unpadded.
 
         Args:
-            sound: a waveform `(samples,)`, or anything that `load_audio` reads.
-            sampling_rate (`int`, *optional*): the rate of a bare waveform in Hz, the extractor's if not given.
+            waveform (`np.ndarray` of shape `(samples,)`): float32, at the extractor's rate, as of `load_audio`.
             **kwargs: further arguments of the feature extractor.
 
         Raises:
-            ValueError: as in `__call__`.
+            ValueError: it is too short for one frame.
         """
-        rate = self.feature_extractor.sampling_rate
-        if isinstance(sound, np.ndarray):
-            if sampling_rate is not None and sampling_rate != rate:
-                raise ValueError(
-                    f"The audio has a sampling rate of {sampling_rate} Hz, this model takes {rate} Hz. Pass "
-                    "(array, sampling_rate) as the audio to have it resampled, or resample it before."
-                )
-            if sound.ndim != 1:
-                raise ValueError(
-                    f"A waveform must have one axis (samples,), got shape {sound.shape}. Pass (array, sampling_rate) "
-                    "to have channels mixed to mono."
-                )
-            sound = (sound, rate)
-        return extract_speech_features(self.feature_extractor, load_audio(sound, rate), rate, **kwargs)
+        return extract_speech_features(
+            self.feature_extractor, waveform, self.feature_extractor.sampling_rate, **kwargs
+        )
 
     @property
     def max_audio_seconds(self) -> float | None:
@@ -175,34 +176,57 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
 
     @property
     def max_text_length(self) -> int:
-        """Most token ids of a text that `__call__` keeps unless told otherwise; very large where there is no limit."""
+        """Most token ids of a text that `__call__` keeps unless told otherwise: what the tokenizer states, or 512
+        where it states nothing (see `limit_text`)."""
+        limit = self._stated_text_length
+        if limit is not None:
+            return limit
+        logger.warning_once(
+            f"{type(self.tokenizer).__name__} does not state how many token ids its encoder takes: texts are cut to "
+            f"{_UNSTATED_TEXT_LENGTH}. Say it with processor.limit_text(max_position_embeddings)."
+        )
+        return _UNSTATED_TEXT_LENGTH
+
+    @property
+    def _stated_text_length(self) -> int | None:
         merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
-        kwargs = merged["text_kwargs"]
-        return kwargs.get("max_length") or self.tokenizer.model_max_length
+        limit = merged["text_kwargs"].get("max_length") or self.tokenizer.model_max_length
+        return None if limit >= _NO_LIMIT else limit
 
     def limit_text(self, max_length: int) -> EmoBertProcessor:
-        """A copy that cuts texts to `max_length` token ids where this one would keep more; it is saved with that."""
+        """This processor, or a copy that cuts texts to `max_length` token ids if it would keep more; saved with that.
+
+        Where the tokenizer states no limit, `max_length` is it, such as what `stated_token_positions` says of the text
+        encoder.
+        """
+        stated = self._stated_text_length
+        if stated is not None and stated <= max_length:
+            return self
         limited = copy.deepcopy(self)
-        limit = min(max_length, self.max_text_length)
-        limited.tokenizer.model_max_length = limit
+        limited.tokenizer.model_max_length = max_length
         if limited.tokenizer.init_kwargs.get("max_length") is not None:
-            limited.tokenizer.init_kwargs["max_length"] = limit
+            limited.tokenizer.init_kwargs["max_length"] = max_length
         return limited
 
-    def encode_text(self, text: str) -> tuple[list[int], int]:
+    def encode_text(
+        self, text: str, *, truncation: bool | str = True, max_length: int | None = None, **kwargs: Any
+    ) -> tuple[list[int], int]:
         """One text as the tokenizer sees it, alone, cut as `__call__` cuts it.
 
         Args:
             text (`str`): a text.
+            truncation (`bool` or `str`, defaults to True): whether it is cut, as for Transformers' tokenizers.
+            max_length (`int`, *optional*): most token ids, `max_text_length` if left out.
+            **kwargs: further arguments of the tokenizer.
 
         Returns:
             `tuple[list[int], int]`: the token ids, and how many there were before any cut.
         """
-        whole = tokenize(self.tokenizer, text, truncation=False, verbose=False)
-        limit = self.max_text_length
-        if len(whole) <= limit:
+        whole = tokenize(self.tokenizer, text, **{**kwargs, "truncation": False, "verbose": False})
+        limit = max_length or self.max_text_length
+        if truncation in (False, "do_not_truncate") or len(whole) <= limit:
             return whole, len(whole)
-        return tokenize(self.tokenizer, text, truncation=True, max_length=limit), len(whole)
+        return tokenize(self.tokenizer, text, **{**kwargs, "truncation": truncation, "max_length": limit}), len(whole)
 
     def read_segments(
         self,
@@ -223,72 +247,86 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             stride_length_s=stride_length_s,
         )
 
-    def extract_utterance(self, text: str | None, waveform: np.ndarray | None) -> UtteranceFeatures:
+    def extract_utterance(
+        self,
+        text: str | None,
+        waveform: np.ndarray | None,
+        *,
+        text_kwargs: Mapping[str, Any] | None = None,
+        audio_kwargs: Mapping[str, Any] | None = None,
+    ) -> UtteranceFeatures:
         """One utterance as the model sees it, alone and unpadded; [`~EmoBertProcessor.pad`] makes batches of them.
 
         Args:
             text (`str`, *optional*): its text.
             waveform (`np.ndarray` of shape `(samples,)`, *optional*): its sound at the extractor's rate.
+            text_kwargs (mapping, *optional*): arguments of [`~EmoBertProcessor.encode_text`]. Without them a text that
+                had to be cut is named in a warning.
+            audio_kwargs (mapping, *optional*): arguments of the feature extractor.
 
         Raises:
             ValueError: it has neither, or the sound is too short.
         """
         if not is_text(text) and waveform is None:
             raise ValueError("The utterance has neither text nor audio. Give at least one of them.")
+        ids, length = self.encode_text(str(text), **(text_kwargs or {})) if is_text(text) else (None, 0)
+        if ids is not None and len(ids) < length and text_kwargs is None:
+            logger.warning(f"A text of {length} token ids is more than the encoder takes: it was cut to {len(ids)}.")
         return UtteranceFeatures(
-            self.encode_text(str(text))[0] if is_text(text) else None,
-            None if waveform is None else self.extract_features(waveform),
+            ids,
+            None if waveform is None else self.extract_features(waveform, **(audio_kwargs or {})),
         )
 
-    def pad(self, utterances: Sequence[UtteranceFeatures], return_tensors: str | None = "pt") -> BatchFeature:
+    def pad(
+        self,
+        utterances: Sequence[UtteranceFeatures],
+        return_tensors: str | None = "pt",
+        *,
+        text_layout: Layout = LONGEST,
+        speech_layout: Layout = LONGEST,
+    ) -> BatchFeature:
         """A padded batch: what `__call__` makes of the same texts and sounds.
 
         Args:
-            utterances (sequence of [`UtteranceFeatures`]): one or more.
-            return_tensors (`str`, defaults to `"pt"`): `"pt"` or `"np"`.
+            utterances (sequence of [`UtteranceFeatures`]): one or more. A modality that none has is left out.
+            return_tensors (`str`, defaults to `"pt"`): `"pt"`, `"np"`, or None for plain lists and lists of arrays.
+            text_layout, speech_layout ([`Layout`]): how long the rows become, as long as the longest if left out.
+
+        Raises:
+            ValueError: the tokenizer has no pad token.
         """
         texts, sounds = zip(*utterances, strict=True)
         data: dict[str, Any] = {}
         if any(row is not None for row in texts):
-            data["input_ids"], data["attention_mask"] = pad_token_ids(self.tokenizer, texts)
+            data["input_ids"], data["attention_mask"] = pad_token_ids(self.tokenizer, texts, text_layout)
         if any(row is not None for row in sounds):
-            values, data["speech_attention_mask"] = pad_speech_features(self.feature_extractor, sounds)
-            data[self.speech_input_name] = values
+            values, mask = pad_speech_features(self.feature_extractor, sounds, speech_layout)
+            data |= {self.speech_input_name: values, "speech_attention_mask": mask}
+        if return_tensors is None:  # as Transformers' tokenizers and feature extractors: plain lists, lists of arrays
+            data = {key: [_plain(row) for row in rows] for key, rows in data.items()}
         return BatchFeature(data, tensor_type=return_tensors)
 
-    def _process_text(self, texts: list[str | None], kwargs: dict[str, Any]) -> dict[str, Any]:
-        kwargs.pop("return_tensors", None)
-        layout = {
-            "padding": kwargs.pop("padding", True),
-            "max_length": kwargs.get("max_length"),
-            "pad_to_multiple_of": kwargs.pop("pad_to_multiple_of", None),
-        }
-        ids = [None if row is None else tokenize(self.tokenizer, row, **kwargs) for row in texts]
-        input_ids, attention_mask = pad_token_ids(self.tokenizer, ids, **layout)
-        return {"input_ids": input_ids, "attention_mask": attention_mask}
-
-    def _process_speech(self, sounds: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        sampling_rate = kwargs.pop("sampling_rate", None)
-        padding = kwargs.pop("padding")
-        pad_to_multiple_of = kwargs.pop("pad_to_multiple_of", None)
-        if sampling_rate is None and any(isinstance(sound, np.ndarray) for sound in sounds):
+    def _waveforms(self, sounds: list[Any], sampling_rate: int | None) -> list[np.ndarray | None]:
+        """Each sound at the extractor's rate, None where there is none."""
+        rate = self.feature_extractor.sampling_rate
+        bare = [sound for sound in sounds if isinstance(sound, np.ndarray)]
+        if sampling_rate is None and bare:
             logger.warning_once(
-                "No sampling_rate was given with the waveforms: they are taken to have the model's "
-                f"{self.feature_extractor.sampling_rate} Hz."
+                f"No sampling_rate was given with the waveforms: they are taken to have the model's {rate} Hz."
             )
-        rows = [None if sound is None else self.extract_features(sound, sampling_rate, **kwargs) for sound in sounds]
-        if padding in (False, "do_not_pad"):
-            values: Any = [np.zeros(0, dtype=np.float32) if row is None else row.values for row in rows]
-            mask: Any = [
-                np.zeros(0, dtype=np.int64) if row is None else (np.arange(len(row.values)) < row.length).astype(int)
-                for row in rows
-            ]
-        else:
-            length = kwargs.get("max_length") if padding == "max_length" else None
-            values, mask = pad_speech_features(
-                self.feature_extractor, rows, length=length, pad_to_multiple_of=pad_to_multiple_of
+        if sampling_rate not in (None, rate) and bare:
+            raise ValueError(
+                f"The audio has a sampling rate of {sampling_rate} Hz, this model takes {rate} Hz. Pass (array, "
+                "sampling_rate) as the audio to have it resampled, or resample it before."
             )
-        return {self.speech_input_name: values, "speech_attention_mask": mask}
+        for sound in bare:
+            if sound.ndim != 1:
+                raise ValueError(
+                    f"A waveform must have one axis (samples,), got shape {sound.shape}. Pass (array, sampling_rate) "
+                    "to have channels mixed to mono."
+                )
+        sources = [(sound, rate) if isinstance(sound, np.ndarray) else sound for sound in sounds]
+        return [None if source is None else load_audio(source, rate) for source in sources]
 
     @staticmethod
     def _audio_kwargs(merged: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from modeling_emo import EmotionRecognitionPipeline
-from modeling_emo.plots.timeline import plot_timeline
+from modeling_emo import EmotionRecognitionPipeline, plot_timeline
 
 
 def timeline_picture(recognise: EmotionRecognitionPipeline, result: Mapping[str, Any]) -> Image.Image:
@@ -27,8 +26,7 @@ def explanation_picture(recognise: EmotionRecognitionPipeline, utterance: Mappin
     Raises:
         ValueError: the utterance cannot be explained.
     """
-    from modeling_emo.explanation.explain import explain_prediction
-    from modeling_emo.plots.explanation import plot_explanation
+    from modeling_emo import explain_prediction, plot_explanation
 
     explanation = explain_prediction(recognise.model, recognise.processor, dict(utterance))
     return _drawn(lambda path: plot_explanation(explanation, path))

@@ -10,9 +10,7 @@ import numpy as np
 from uploads import uploaded_file
 
 from modeling_emo import EmotionRecognitionPipeline
-from preprocess.audio.bounded_audio import load_bounded_audio
-from preprocess.features.text_features import is_text
-from preprocess.recordings.segments import MAX_SENTENCE_SECONDS
+from preprocess import MAX_SENTENCE_SECONDS, is_text, load_bounded_audio
 
 
 Transcriber = Callable[[dict[str, Any]], Any]
@@ -160,19 +158,12 @@ class EmotionService:
         for index, request in enumerate(requests):
             try:
                 readable[index] = self._read_request(request)
-            except ValueError as error:
-                results[index] = {"error": str(error)}
+            except Exception as error:
+                results[index] = {"error": _said_of(error)}
         # Those of similar length next to each other, so that a pass of the model has little padding.
         order = sorted(readable, key=lambda index: _seconds(readable[index]["audio"]))
         if order:
-            predicted = self.recognise(
-                [readable[index] for index in order],
-                batch_size=self.forward_batch_size,
-                chunk_length_s=UTTERANCE_SECONDS,
-                asr=self.asr,
-                return_text=self.asr is not None,
-                on_error="return",
-            )
+            predicted = self._predict([readable[index] for index in order])
             for index, result in zip(order, predicted, strict=True):
                 results[index] = result
         with self._counting:
@@ -180,6 +171,22 @@ class EmotionService:
             self._counts["batches"] += 1
             self._counts["errors"] += sum("error" in result for result in results)
         return results
+
+    def _predict(self, utterances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A result or an error for each; those that fail together are tried one by one."""
+        try:
+            return self.recognise(
+                utterances,
+                batch_size=self.forward_batch_size,
+                chunk_length_s=UTTERANCE_SECONDS,
+                asr=self.asr,
+                return_text=self.asr is not None,
+                on_error="return",
+            )
+        except Exception as error:
+            if len(utterances) > 1:
+                return [self._predict([utterance])[0] for utterance in utterances]
+            return [{"error": _said_of(error)}]
 
     def _read_request(self, request: Any) -> dict[str, Any]:
         if not isinstance(request, Mapping):
@@ -201,9 +208,10 @@ class EmotionService:
         rate = self.recognise.processor.feature_extractor.sampling_rate
         try:
             return load_bounded_audio(path, rate, max_seconds=self.max_audio_seconds), rate
-        except ValueError as error:
+        except Exception as error:
             # The name that its sender gave the file, not where the server keeps it.
-            raise ValueError(str(error).replace(str(path), path.name)) from error
+            message = str(error) if isinstance(error, ValueError) else f"{path.name}: {_said_of(error)}"
+            raise ValueError(message.replace(str(path), path.name)) from error
 
 
 class _Reporting:
@@ -225,6 +233,11 @@ class _Reporting:
         self.on_progress(min(self.done / self.num_windows, 1.0))
         self.done += 1
         return "" if self.asr is None else self.asr(heard)
+
+
+def _said_of(error: Exception) -> str:
+    """What a stranger is told: a ValueError speaks of the request, the words of any other could be of the server."""
+    return str(error) if isinstance(error, ValueError) else f"It cannot be read ({type(error).__name__})."
 
 
 def _one_at_a_time(asr: Transcriber) -> Transcriber:

@@ -3,7 +3,7 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics.task_metrics import dimensional_metrics
+from modeling_emo import dimensional_metrics
 
 
 class ConcordanceCorrelation(evaluate.Metric):

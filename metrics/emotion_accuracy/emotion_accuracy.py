@@ -3,7 +3,7 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics.task_metrics import emotion_metrics
+from modeling_emo import emotion_metrics
 
 
 class EmotionAccuracy(evaluate.Metric):

@@ -3,7 +3,7 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics.task_metrics import multi_label_metrics
+from modeling_emo import multi_label_metrics
 
 
 class MultiLabelEmotions(evaluate.Metric):

@@ -4,7 +4,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from modeling_emo.metrics.task_metrics import one_vs_rest_metrics
+from modeling_emo import one_vs_rest_metrics
 
 
 class OneVsRestEmotions(evaluate.Metric):

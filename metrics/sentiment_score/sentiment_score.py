@@ -3,7 +3,7 @@
 import datasets
 import evaluate
 
-from modeling_emo.metrics.task_metrics import sentiment_metrics
+from modeling_emo import sentiment_metrics
 
 
 class SentimentScore(evaluate.Metric):

@@ -7,9 +7,7 @@ from typing import cast
 from torch import nn
 from transformers import PreTrainedModel
 
-
-# Where Transformers' encoders keep their layers.
-LAYER_NAMES = ("layers", "encoder.layers", "encoder.layer", "transformer.layer")
+from .families import FAMILIES, family_of
 
 
 def drop_layers_above(encoder: PreTrainedModel, speech_layer: int) -> None:
@@ -56,8 +54,9 @@ def transformer_layers(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:
     """
     name = _layers_name(encoder)
     if name is None:
+        places = sorted({family.layers for family in FAMILIES.values() if family.layers is not None})
         raise ValueError(
-            f"The layers of {type(encoder).__name__} are under none of {', '.join(LAYER_NAMES)}: options that go "
+            f"The layers of {type(encoder).__name__} are under none of {', '.join(places)}: options that go "
             "layer by layer cannot be used with it."
         )
     return name, cast(nn.ModuleList, encoder.get_submodule(name))
@@ -70,5 +69,7 @@ def encoder_layers(encoder: PreTrainedModel) -> list[nn.Module]:
 
 
 def _layers_name(encoder: PreTrainedModel) -> str | None:
+    known = family_of(encoder.config).layers
+    places = [family.layers for family in FAMILIES.values()] if known is None else [known]
     modules = dict(encoder.named_modules())
-    return next((name for name in LAYER_NAMES if isinstance(modules.get(name), nn.ModuleList)), None)
+    return next((name for name in places if name and isinstance(modules.get(name), nn.ModuleList)), None)

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from .length_aware_norm import clip_lengths
+from .families import family_of
+from .frames import Convolution, adapter_convolutions, frames_after, positions_for
+from .length_aware import clip_lengths
 
 
 SPEECH_INPUTS = ("speech_input_ids", "input_values", "input_features")
@@ -22,113 +24,110 @@ def speech_input_name(encoder: PreTrainedModel) -> str:
 
 
 def encode_speech(
-    encoder: PreTrainedModel, inputs: torch.Tensor, attention_mask: torch.Tensor | None, **kwargs
+    encoder: PreTrainedModel,
+    inputs: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    of_layers: bool = False,
+    **kwargs,
 ) -> tuple[torch.Tensor, torch.Tensor, dict]:
     """Runs a speech encoder.
 
     Args:
-        encoder (`PreTrainedModel`): prepared by [`make_length_aware`].
+        encoder (`PreTrainedModel`): prepared as its family's row says.
         inputs (`torch.Tensor`): token ids `(batch, length)`, samples `(batch, samples)` at 16 kHz or log-mel features
-            as the encoder's feature extractor makes them.
+            as the encoder's feature extractor makes them. What lies behind a clip's end does not matter, but for an
+            encoder of fixed length (Whisper), which hears it.
         attention_mask (`torch.Tensor` of shape `(batch, length)`, *optional*): 1 where the input is valid; padding is
             on the right.
+        of_layers (`bool`, defaults to `False`): return the mask of the frames of its transformer layers. It differs
+            where an encoder squeezes the sequence for them (SEW).
         kwargs: `output_hidden_states`, `output_attentions`.
 
     Returns:
-        The last hidden state `(batch, frames, hidden)`, the mask of its valid frames `(batch, frames)`, and the
+        The last hidden state `(batch, frames, hidden)`, the mask of the valid frames `(batch, frames)`, and the
         encoder's whole output.
     """
-    name = encoder.main_input_name
+    family = family_of(encoder.config)
     if attention_mask is None:
         attention_mask = _full_mask(encoder, inputs)
-    if name == "input_ids":
-        output = encoder(input_ids=inputs, attention_mask=attention_mask, **kwargs)
+    if family.input_name == "input_ids":
+        output = encoder(input_ids=inputs, attention_mask=attention_mask, return_dict=True, **kwargs)
         return output.last_hidden_state, attention_mask.bool(), output
-    if name == "input_features":
-        output = _run_on_features(encoder, inputs, attention_mask, kwargs)
-        frames = _feature_frames(encoder, attention_mask)
-    else:
-        inputs, attention_mask = _at_least_one_frame(encoder, inputs, attention_mask)
-        lengths = attention_mask.sum(-1)
-        frames = waveform_frames(encoder, lengths)
-        with clip_lengths(lengths):
-            output = encoder(
-                input_values=inputs.to(encoder.dtype),
-                attention_mask=_waveform_mask(encoder, attention_mask, frames),
-                **kwargs,
-            )
+    inputs, attention_mask = _long_enough(encoder, inputs, attention_mask)
+    lengths = attention_mask.sum(-1)
+    frames = speech_frames(encoder, lengths)
+    with clip_lengths(lengths):
+        output = encoder(
+            **{family.input_name: _without_padding(inputs, attention_mask, family.fixed_length).to(encoder.dtype)},
+            attention_mask=family.encoder_mask(encoder, attention_mask, frames),
+            return_dict=True,
+            **kwargs,
+        )
     hidden_states = output.last_hidden_state
-    mask = torch.arange(hidden_states.shape[1], device=hidden_states.device) < frames[:, None]
+    num_frames = hidden_states.shape[1]
+    if of_layers:
+        squeeze = family.squeeze(encoder.config)
+        frames, num_frames = frames // squeeze, output.hidden_states[0].shape[1]
+    mask = torch.arange(num_frames, device=hidden_states.device) < frames[:, None]
     return hidden_states, mask, output
 
 
-def waveform_frames(encoder: PreTrainedModel, lengths: torch.Tensor) -> torch.Tensor:
-    """Frames `(batch,)` that the encoder makes of clips of `lengths` samples `(batch,)`."""
-    for kernel_size, stride in convolutions(encoder):
-        lengths = (lengths - kernel_size) // stride + 1
-    return lengths
+def speech_frames(encoder: PreTrainedModel, lengths: torch.Tensor) -> torch.Tensor:
+    """Valid frames `(batch,)` that an encoder makes of clips of `lengths` samples or feature frames `(batch,)`."""
+    family = family_of(encoder.config)
+    frames = frames_after(family.convolutions(encoder), lengths)
+    squeeze = family.squeeze(encoder.config)
+    if squeeze > 1:  # what is left over has no frame of its own
+        frames = frames // squeeze * squeeze
+    return frames_after(adapter_convolutions(encoder), frames)
 
 
-def min_samples(encoder: PreTrainedModel) -> int:
-    """Samples that a waveform encoder needs for one frame."""
-    samples = 1
-    for kernel_size, stride in reversed(convolutions(encoder)):
-        samples = (samples - 1) * stride + kernel_size
-    return samples
+def min_samples(encoder: PreTrainedModel, frames: int = 1) -> int:
+    """Samples, or feature frames, that an encoder needs for so many frames, by default for one."""
+    family = family_of(encoder.config)
+    frames = max(positions_for(adapter_convolutions(encoder), frames), family.squeeze(encoder.config))
+    return positions_for(family.convolutions(encoder), frames)
 
 
-def convolutions(encoder: PreTrainedModel) -> list[tuple[int, int]]:
-    """Kernel size and stride of each convolution between samples and frames."""
-    if encoder.config.model_type == "moonshine":
-        layers = [encoder.conv1, encoder.conv2, encoder.conv3]
-        return [(layer.kernel_size[0], layer.stride[0]) for layer in layers]
-    config = encoder.config
-    convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
-    if getattr(config, "add_adapter", False):
-        convolutions += [(1, config.adapter_stride)] * config.num_adapter_layers
-    return convolutions
+def convolutions(encoder: PreTrainedModel) -> list[Convolution]:
+    """Each convolution between samples and frames."""
+    return [*family_of(encoder.config).convolutions(encoder), *adapter_convolutions(encoder)]
 
 
-def _at_least_one_frame(
-    encoder: PreTrainedModel, input_values: torch.Tensor, attention_mask: torch.Tensor
+def _long_enough(
+    encoder: PreTrainedModel, inputs: torch.Tensor, attention_mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Counts the silence after a clip that is shorter than one frame as part of it, so that it has one frame."""
+    """Lengthens what is too short for the encoder, with silence.
+
+    A clip that is shorter than one frame counts the silence behind it as part of it, so that it has one frame. In
+    training, the batch is at least as long as a mask of SpecAugment (arXiv 1904.08779), which cannot be drawn
+    otherwise; the clips stay as long as they are, and a clip shorter than the mask is left as it is.
+    """
+    family = family_of(encoder.config)
+    if family.fixed_length:
+        return inputs, attention_mask
     shortest = min_samples(encoder)
-    missing = max(0, shortest - input_values.shape[1])
-    input_values = nn.functional.pad(input_values, (0, missing))
+    missing = max(0, shortest - attention_mask.shape[1])
+    if encoder.training and getattr(encoder.config, "mask_time_prob", 0) > 0:
+        one_mask = positions_for(family.convolutions(encoder), encoder.config.mask_time_length)
+        missing = max(missing, one_mask - attention_mask.shape[1])
+    inputs = nn.functional.pad(inputs, (0, missing) if inputs.dim() == 2 else (0, 0, 0, missing))
     attention_mask = nn.functional.pad(attention_mask, (0, missing))
-    return input_values, attention_mask.bool() | (
+    if shortest == 1:
+        return inputs, attention_mask
+    return inputs, attention_mask.bool() | (
         torch.arange(attention_mask.shape[1], device=attention_mask.device) < shortest
     )
 
 
-def _waveform_mask(encoder: PreTrainedModel, attention_mask: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-    """The mask over samples from which the encoder derives exactly `frames` valid frames."""
-    if encoder.config.model_type != "moonshine":
-        return attention_mask
-    # Moonshine reads every 384th sample's mask, which would also keep frames that reach into the padding.
-    hop = encoder.conv1.stride[0] * encoder.conv2.stride[0] * encoder.conv3.stride[0]
-    return (torch.arange(attention_mask.shape[1], device=frames.device) < (frames * hop)[:, None]).long()
-
-
-def _run_on_features(encoder, input_features, attention_mask, kwargs):
-    input_features = input_features.to(encoder.dtype)
-    if encoder.config.model_type == "whisper":  # always 30 s long; it looks at the silence too
-        return encoder(input_features, **kwargs)
-    return encoder(input_features, attention_mask=attention_mask, **kwargs)
-
-
-def _feature_frames(encoder: PreTrainedModel, attention_mask: torch.Tensor) -> torch.Tensor:
-    """Valid frames `(batch,)` for a mask over log-mel frames."""
-    lengths = attention_mask.sum(-1)
-    if encoder.config.model_type == "whisper":
-        return (lengths + 1) // 2
-    if encoder.config.model_type == "wav2vec2-bert" and not encoder.config.add_adapter:
-        return lengths
-    return encoder._get_feat_extract_output_lengths(lengths)
+def _without_padding(inputs: torch.Tensor, attention_mask: torch.Tensor, fixed_length: bool) -> torch.Tensor:
+    """Silence in the place of whatever lies behind a clip, so that nothing there can matter."""
+    if fixed_length:
+        return inputs
+    padding = ~attention_mask.bool()
+    return inputs.masked_fill(padding if inputs.dim() == 2 else padding[..., None], 0)
 
 
 def _full_mask(encoder: PreTrainedModel, inputs: torch.Tensor) -> torch.Tensor:
-    if encoder.config.model_type == "whisper":  # (batch, mel bins, frames)
-        return inputs.new_ones((inputs.shape[0], inputs.shape[2]), dtype=torch.long)
-    return inputs.new_ones(inputs.shape[:2], dtype=torch.long)
+    time_axis = 2 if family_of(encoder.config).bins_first else 1
+    return inputs.new_ones((inputs.shape[0], inputs.shape[time_axis]), dtype=torch.long)

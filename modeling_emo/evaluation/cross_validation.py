@@ -33,8 +33,8 @@ from .predictions_csv import Predictions, read_predictions
 
 
 @dataclass
-class FoldRun:
-    """The test predictions of one training run.
+class FoldPredictions:
+    """What one training run predicted on its test fold.
 
     Args:
         fold (`str`): the tested fold.
@@ -92,7 +92,7 @@ class ConditionResult:
     label_sizes: dict[str, int] = field(default_factory=dict)
 
 
-def read_fold_run(folder: str | Path, config: EmoBertConfig) -> FoldRun:
+def read_fold_predictions(folder: str | Path, config: EmoBertConfig) -> FoldPredictions:
     """The run whose evaluation (`write_evaluations`) is in a folder.
 
     Args:
@@ -113,11 +113,11 @@ def read_fold_run(folder: str | Path, config: EmoBertConfig) -> FoldRun:
         name: read_predictions(folder / (f"predictions_{name}.csv" if index else "predictions.csv"), config)
         for index, name in enumerate(record["metrics"])
     }
-    return FoldRun(str(record["fold"]), record["seed"], predictions, record["checkpoint_selection"])
+    return FoldPredictions(str(record["fold"]), record["seed"], predictions, record["checkpoint_selection"])
 
 
 def summarize_runs(
-    runs: Sequence[FoldRun],
+    runs: Sequence[FoldPredictions],
     config: EmoBertConfig,
     *,
     task: str | None = None,
@@ -127,7 +127,7 @@ def summarize_runs(
     """The numbers of a complete cross-validation, by condition.
 
     Args:
-        runs (`list[FoldRun]`): one of every fold and seed.
+        runs (`list[FoldPredictions]`): one of every fold and seed.
         config ([`EmoBertConfig`]): problem type and labels.
         task (`str`, *optional*): set of metrics, see `compute_metrics_for`.
         speakers (`dict[str, str]`, *optional*): speaker by utterance id.
@@ -176,11 +176,11 @@ def overall_metrics(metrics: Sequence[str] | Mapping[str, object], names: Sequen
     return [metric for metric in metrics if _label_of(metric, names) is None]
 
 
-def _grid(runs: Sequence[FoldRun]) -> dict[str, dict[int, FoldRun]]:
+def _grid(runs: Sequence[FoldPredictions]) -> dict[str, dict[int, FoldPredictions]]:
     """Runs by fold and seed, complete."""
     if not runs:
         raise ValueError("There is no run to summarise.")
-    grid: dict[str, dict[int, FoldRun]] = {}
+    grid: dict[str, dict[int, FoldPredictions]] = {}
     for run in runs:
         if run.seed in grid.setdefault(run.fold, {}):
             raise ValueError(f"Fold {run.fold!r}, seed {run.seed} is there twice.")

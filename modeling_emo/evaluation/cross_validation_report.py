@@ -16,6 +16,7 @@ from ..plots.evaluation import plot_confusion_matrix
 from ..plots.folds import plot_metric_per_fold
 from .cross_validation import ConditionResult, Statistic, metrics_by_label, overall_metrics
 from .metrics_file import write_metrics
+from .setting import EvaluationSetting
 from .tables import METRIC_TITLES, Cell, Table, to_csv, to_latex, to_markdown
 
 
@@ -23,10 +24,8 @@ def write_cross_validation(
     output_dir: str | Path,
     results: Mapping[str, ConditionResult],
     config: EmoBertConfig,
+    setting: EvaluationSetting,
     *,
-    corpus: str,
-    protocol: str,
-    checkpoint_selection: str,
     protocol_options: Mapping[str, Any] | None = None,
     num_folds: int | None = None,
     extra: Mapping[str, Any] | None = None,
@@ -37,8 +36,7 @@ def write_cross_validation(
         output_dir (`str` or `Path`): the folder.
         results (`dict[str, ConditionResult]`): of `summarize_runs`; the first condition is the main one.
         config ([`EmoBertConfig`]): problem type and labels.
-        corpus, protocol (`str`): what was evaluated.
-        checkpoint_selection (`str`): how the evaluated checkpoints were chosen.
+        setting ([`EvaluationSetting`]): what was evaluated, without a fold and a seed of its own.
         protocol_options (`dict`, *optional*): as given to the protocol.
         num_folds (`int`, *optional*): how many folds the protocol has, where only some were run.
         extra (`dict`, *optional*): more to record.
@@ -53,12 +51,9 @@ def write_cross_validation(
     files = {
         "results.json": write_metrics(
             output_dir / "results.json",
-            corpus=corpus,
-            protocol=protocol,
-            seed=None,
+            setting,
             n=n,
             label_order=label_names(config),
-            checkpoint_selection=checkpoint_selection,
             metrics={name: _numbers(result) for name, result in results.items()},
             extra={
                 "protocol_options": dict(protocol_options or {}),
@@ -70,14 +65,15 @@ def write_cross_validation(
         )
     }
     of_folds = f"{len(folds)} folds" if num_folds in (None, len(folds)) else f"{len(folds)} of {num_folds} folds"
-    described = f"{corpus}, {protocol}, {of_folds}, seeds {', '.join(map(str, seeds))}, n = {n}"
+    described = f"{setting.corpus}, {setting.protocol}, {of_folds}, seeds {', '.join(map(str, seeds))}, n = {n}"
+    labels = ", ".join(label_names(config))
     tables = result_tables(results, config, described)
     plots = _plot(output_dir, results, config)
     texts = {
         "results.md": "\n".join(
             [
-                f"# {corpus}, {protocol}\n",
-                f"{described}. Checkpoint: {checkpoint_selection}. Labels: {', '.join(label_names(config))}.\n",
+                f"# {setting.corpus}, {setting.protocol}\n",
+                f"{described}. Checkpoint: {setting.checkpoint_selection}. Labels: {labels}.\n",
                 *(to_markdown(table) for table in tables),
                 *(f"![{name}]({path.name})\n" for name, path in plots.items()),
             ]

@@ -25,6 +25,11 @@ from ..plots.evaluation import (
 from .metrics_file import write_metrics
 from .model_card import EvaluationResult
 from .predictions_csv import prediction_rows, write_predictions
+from .setting import EvaluationSetting
+
+
+# What a model may be given of an utterance, by the name of the condition.
+CONDITIONS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
 
 
 @dataclass
@@ -98,12 +103,9 @@ def write_evaluations(
     output_dir: str | Path,
     evaluations: Mapping[str, Evaluation],
     config: EmoBertConfig,
+    setting: EvaluationSetting,
     *,
-    corpus: str,
-    protocol: str,
     training: Mapping[str, Any],
-    split: str = "test",
-    fold: str | None = None,
 ) -> dict[str, Path]:
     """Writes `metrics.json`, `predictions.csv` (of the first condition), `predictions_<condition>.csv` and the plots.
 
@@ -111,10 +113,8 @@ def write_evaluations(
         output_dir (`str` or `Path`): the folder.
         evaluations (`dict[str, Evaluation]`): by condition (`both`, `text`, `speech`); the first is the main one.
         config ([`EmoBertConfig`]): of the evaluated model.
-        corpus, protocol (`str`): what was evaluated, for the record.
+        setting ([`EvaluationSetting`]): what was evaluated, for the record.
         training (`dict`): of [`read_training_record`].
-        split (`str`): the evaluated split.
-        fold (`str`, *optional*): the fold of the protocol.
 
     Returns:
         `dict[str, Path]`: the plots by caption.
@@ -124,14 +124,9 @@ def write_evaluations(
     main = next(iter(evaluations.values()))
     write_metrics(
         output_dir / "metrics.json",
-        corpus=corpus,
-        protocol=protocol,
-        split=split,
-        fold=fold,
-        seed=training.get("seed"),
+        setting,
         n=len(main.ids),
         label_order=label_names(config),
-        checkpoint_selection=training["checkpoint_selection"],
         metrics={name: evaluation.metrics for name, evaluation in evaluations.items()},
         intervals={name: evaluation.intervals for name, evaluation in evaluations.items()},
         extra={
@@ -145,15 +140,11 @@ def write_evaluations(
     return {**_plot_main(output_dir, main, config), **_plot_conditions(output_dir, evaluations, config)}
 
 
-def evaluation_result(
-    evaluations: Mapping[str, Evaluation], *, corpus: str, protocol: str, split: str, fold: str | None = None
-) -> EvaluationResult:
+def evaluation_result(evaluations: Mapping[str, Evaluation], setting: EvaluationSetting) -> EvaluationResult:
     """The evaluations as a model card tells them; arguments as in [`write_evaluations`]."""
     (_, main), *others = evaluations.items()
     return EvaluationResult(
-        corpus=corpus,
-        protocol=protocol if fold is None else f"{protocol}, {fold}",
-        split=split,
+        setting=setting,
         n=len(main.ids),
         metrics=main.metrics,
         intervals=main.intervals,

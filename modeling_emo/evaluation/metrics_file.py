@@ -11,71 +11,60 @@ from typing import Any
 
 import numpy as np
 
+from .setting import EvaluationSetting
+
 
 def write_metrics(
     path: str | Path,
+    setting: EvaluationSetting,
     *,
-    corpus: str,
-    protocol: str,
-    seed: int | None,
     n: int,
     label_order: Sequence[str],
-    checkpoint_selection: str,
     metrics: Mapping[str, Any],
     intervals: Mapping[str, Any] | None = None,
-    fold: int | str | None = None,
-    split: str = "test",
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes one evaluation as JSON; an existing file is replaced in one step or not at all.
 
     Args:
         path (`str` or `Path`): the file to write.
-        corpus (`str`): name of the corpus.
-        protocol (`str`): how training, validation and test data were told apart.
-        seed (`int`, *optional*): of the training run; None (written as null) where it is not known.
+        setting ([`EvaluationSetting`]): what was evaluated; what is None is written as null.
         n (`int`): how many utterances the metrics are over.
         label_order (`list[str]`): the labels in the order of the logits.
-        checkpoint_selection (`str`): how the evaluated checkpoint was chosen, for example
-            `"highest eval_corr on validation"`.
         metrics (`dict`): values by name, or such dicts by condition (for example by modality).
         intervals (`dict`, *optional*): `(low, high)` by metric, in the same nesting.
-        fold (`int` or `str`, *optional*): the fold of a cross-validation; null otherwise.
-        split (`str`, defaults to `"test"`): the split the metrics are over.
         extra (`dict`, *optional*): more to record, such as versions or the model's folder.
 
     Returns:
         `Path`: of the written file. NaN and infinity, which JSON does not have, are written as null.
 
     Raises:
-        ValueError: a description is empty, `n` is negative, or `extra` names a field that exists.
+        ValueError: `n` is negative, or `extra` names a field that exists.
 
     Example:
         >>> import tempfile
         >>> folder = tempfile.mkdtemp()
+        >>> setting = EvaluationSetting(
+        ...     corpus="meld", protocol="official split", seed=0, checkpoint_selection="lowest eval_loss on validation"
+        ... )
         >>> path = write_metrics(
-        ...     f"{folder}/metrics.json", corpus="meld", protocol="official split", seed=0, n=2610,
-        ...     label_order=["anger", "joy"], checkpoint_selection="lowest eval_loss on validation",
+        ...     f"{folder}/metrics.json", setting, n=2610, label_order=["anger", "joy"],
         ...     metrics={"wa": 0.61, "f1_joy": float("nan")},
         ... )
         >>> json.loads(path.read_text())["metrics"]
         {'wa': 0.61, 'f1_joy': None}
     """
-    described = {"corpus": corpus, "protocol": protocol, "split": split, "checkpoint_selection": checkpoint_selection}
-    for name, text in described.items():
-        if not text or not text.strip():
-            raise ValueError(f"A metrics file without {name!r} cannot be compared with any other: say what it was.")
     if n < 0:
         raise ValueError(f"n={n} must be the number of utterances.")
     record = {
-        "corpus": corpus,
-        "protocol": protocol,
-        "split": split,
-        "fold": fold,
-        "seed": seed,
+        "corpus": setting.corpus,
+        "protocol": setting.protocol,
+        "split": setting.split,
+        "fold": setting.fold,
+        "seed": setting.seed,
         "n": n,
         "label_order": list(label_order),
-        "checkpoint_selection": checkpoint_selection,
+        "checkpoint_selection": setting.checkpoint_selection,
         "metrics": metrics,
         "intervals": intervals,
     }

@@ -20,11 +20,12 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.text_tables import markdown_table
 
 from ..metrics.scores import label_names
+from .setting import EvaluationSetting
 
 
 PIPELINE_TAG = "audio-classification"
 TAGS = ("emobert", "emotion-recognition", "speech", "multimodal")
-PACKAGES = ("emobert", "transformers", "torch", "datasets", "numpy", "scikit-learn")
+VERSIONED_PACKAGES = ("emobert", "transformers", "torch", "datasets", "numpy", "scikit-learn")
 
 # The Hub's own names of metrics, by ours or by how ours begin; any other goes by its own name.
 HUB_METRICS = {
@@ -70,13 +71,38 @@ DEFAULT_LIMITS = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """What a card says that no file knows.
+
+    Args:
+        name (`str`): title of the card and name in the results' metadata.
+        data (`str`): the training and test data in a few sentences (Markdown).
+        synthetic (`str`, *optional*): what in the data no human said or wrote; shown before anything else.
+        intended_use (`str`): what the model is for.
+        limits (`list[str]`): what it cannot do and must not be used for.
+        license (`str`, *optional*): the Hub's identifier of the weights' licence, such as `"apache-2.0"`.
+        languages (`list[str]`): ISO 639-1 codes.
+        base_models (`list[str]`): Hub ids of the encoders it began from.
+        repo_id (`str`, *optional*): where users will load it from; by default the folder itself.
+    """
+
+    name: str
+    data: str
+    synthetic: str | None = None
+    intended_use: str = DEFAULT_INTENDED_USE
+    limits: Sequence[str] = DEFAULT_LIMITS
+    license: str | None = None
+    languages: Sequence[str] = ()
+    base_models: Sequence[str] = ()
+    repo_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingRun:
-    """How a model was trained, as its card tells it.
+    """How a model was trained, as its card tells it; seed and checkpoint stand in the [`EvaluationSetting`].
 
     Args:
         hyperparameters (`dict`): name and value, in the order of the table.
-        checkpoint_selection (`str`): how the published checkpoint was chosen.
-        seed (`int`, *optional*): of the run.
         duration_seconds (`float`, *optional*): wall-clock time of the training.
         hardware (`str`, *optional*): what it ran on.
         emissions_grams (`float`, *optional*): estimated CO2-equivalent of the training.
@@ -88,8 +114,6 @@ class TrainingRun:
     """
 
     hyperparameters: Mapping[str, Any]
-    checkpoint_selection: str
-    seed: int | None = None
     duration_seconds: float | None = None
     hardware: str | None = None
     emissions_grams: float | None = None
@@ -106,61 +130,41 @@ class EvaluationResult:
     """What was measured, on what, as the card tells it.
 
     Args:
-        corpus (`str`): name of the corpus.
-        protocol (`str`): how training, validation and test data were told apart.
+        setting ([`EvaluationSetting`]): what was evaluated.
         n (`int`): how many utterances the metrics are over.
         metrics (`dict[str, float]`): values by name; NaN is shown as undefined.
         intervals (`dict[str, (float, float)]`): confidence intervals by metric.
         confidence (`float`, defaults to 0.95): of the intervals.
-        split (`str`, defaults to `"test"`): what the metrics are over.
         by_modality (`dict[str, dict[str, float]]`): the same metrics of the same model given other inputs, by their
             description ("text only").
     """
 
-    corpus: str
-    protocol: str
+    setting: EvaluationSetting
     n: int
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     confidence: float = 0.95
-    split: str = "test"
     by_modality: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def write_model_card(
     output_dir: str | Path,
+    config: EmoBertConfig,
+    description: ModelDescription,
     *,
-    model_config: EmoBertConfig,
-    model_name: str,
-    data_description: str,
     training: TrainingRun,
     result: EvaluationResult,
-    synthetic: str | None = None,
     plots: Mapping[str, str | Path] | None = None,
-    intended_use: str = DEFAULT_INTENDED_USE,
-    limits: Sequence[str] = DEFAULT_LIMITS,
-    license: str | None = None,
-    languages: Sequence[str] = (),
-    base_models: Sequence[str] = (),
-    repo_id: str | None = None,
 ) -> Path:
     """Writes `README.md` into a model's folder.
 
     Args:
         output_dir (`str` or `Path`): the model's folder.
-        model_config ([`EmoBertConfig`]): of the model.
-        model_name (`str`): title of the card and name in the results' metadata.
-        data_description (`str`): the training and test data in a few sentences (Markdown).
+        config ([`EmoBertConfig`]): of the model.
+        description ([`ModelDescription`]): what it is called, made from and meant for.
         training ([`TrainingRun`]): how it was trained.
         result ([`EvaluationResult`]): what was measured.
-        synthetic (`str`, *optional*): what in the data no human said or wrote; shown before anything else.
         plots (`dict[str, path]`, *optional*): pictures by caption, inside `output_dir` and linked relative to it.
-        intended_use (`str`): what the model is for.
-        limits (`list[str]`): what it cannot do and must not be used for.
-        license (`str`, *optional*): the Hub's identifier of the weights' licence, such as `"apache-2.0"`.
-        languages (`list[str]`): ISO 639-1 codes.
-        base_models (`list[str]`): Hub ids of the encoders it began from.
-        repo_id (`str`, *optional*): where users will load it from; by default the folder itself.
 
     Returns:
         `Path`: of the card.
@@ -169,27 +173,26 @@ def write_model_card(
         ValueError: a picture is missing or lies outside the folder.
     """
     folder = Path(output_dir)
-    names = label_names(model_config)
     sections = [
-        f"# {model_name}",
-        f"> **Synthetic data.** {synthetic}" if synthetic else "",
-        _model_section(model_config, names),
-        _usage_section(repo_id or ".", model_config),
-        f"## Intended use\n\n{intended_use}",
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
-        f"## Data\n\n{data_description}",
+        f"# {description.name}",
+        f"> **Synthetic data.** {description.synthetic}" if description.synthetic else "",
+        _model_section(config),
+        _usage_section(description.repo_id or ".", config),
+        f"## Intended use\n\n{description.intended_use}",
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in description.limits),
+        f"## Data\n\n{description.data}",
         _results_section(result),
         _plots_section(folder, plots or {}),
-        _training_section(training),
+        _training_section(training, result.setting),
     ]
     metadata = ModelCardData(
-        model_name=model_name,
+        model_name=description.name,
         library_name="transformers",
         pipeline_tag=PIPELINE_TAG,
         tags=list(TAGS),
-        license=license,
-        language=list(languages) or None,
-        base_model=list(base_models) or None,
+        license=description.license,
+        language=list(description.languages) or None,
+        base_model=list(description.base_models) or None,
         metrics=sorted({_hub_metric(name) for name in result.metrics}),
         eval_results=_eval_results(result) or None,
         **_emissions(training),
@@ -204,7 +207,7 @@ def write_model_card(
 def installed_versions() -> dict[str, str]:
     """Versions of Python and of the packages that shape a result; those not installed are left out."""
     versions = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in VERSIONED_PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -212,7 +215,7 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def _model_section(config: EmoBertConfig, names: Sequence[str]) -> str:
+def _model_section(config: EmoBertConfig) -> str:
     fusion = "co-attention" if config.fusion == "co_attention" else "concatenation (shallow fusion)"
     score_range = f", from {config.label_range[0]:g} to {config.label_range[1]:g}" if config.label_range else ""
     return (
@@ -220,7 +223,7 @@ def _model_section(config: EmoBertConfig, names: Sequence[str]) -> str:
         f"(`{_model_type(config.text_config)}`) and a speech encoder (`{_model_type(config.speech_config)}`) are "
         f"fused by {fusion}. It takes speech and text, or either alone, and predicts "
         f"{config.problem.described}{score_range}.\n\n"
-        f"Labels, in the order of the logits: {', '.join(f'`{name}`' for name in names)}."
+        f"Labels, in the order of the logits: {', '.join(f'`{name}`' for name in label_names(config))}."
     )
 
 
@@ -265,9 +268,10 @@ def _results_section(result: EvaluationResult) -> str:
     header = ["metric", "value", f"{result.confidence:.0%} interval"]
     if not result.intervals:
         header, rows = header[:2], [row[:2] for row in rows]
+    setting = result.setting
     text = (
-        f"## Results\n\n{result.corpus}, {result.split} split, n = {result.n:,}. Protocol: {result.protocol}.\n\n"
-        + markdown_table(header, rows)
+        f"## Results\n\n{setting.corpus}, {setting.split} split, n = {result.n:,}. "
+        f"Protocol: {setting.protocol_and_fold}.\n\n" + markdown_table(header, rows)
     )
     if result.intervals:
         text += "\n\nIntervals are percentile bootstrap intervals over the test items; they do not cover other seeds."
@@ -298,8 +302,8 @@ def _inside(folder: Path, path: str | Path) -> str:
     raise ValueError(f"The picture {path} must be a file inside the model's folder {folder}.")
 
 
-def _training_section(training: TrainingRun) -> str:
-    facts: dict[str, Any] = {"checkpoint": training.checkpoint_selection, "seed": training.seed}
+def _training_section(training: TrainingRun, setting: EvaluationSetting) -> str:
+    facts: dict[str, Any] = {"checkpoint": setting.checkpoint_selection, "seed": setting.seed}
     if training.duration_seconds is not None:
         facts["duration"] = _duration(training.duration_seconds)
     facts["hardware"] = training.hardware
@@ -318,9 +322,9 @@ def _eval_results(result: EvaluationResult) -> list[EvalResult]:
         EvalResult(
             task_type=PIPELINE_TAG,
             task_name="Emotion recognition",
-            dataset_type=result.corpus,
-            dataset_name=result.corpus,
-            dataset_split=result.split,
+            dataset_type=result.setting.corpus,
+            dataset_name=result.setting.corpus,
+            dataset_split=result.setting.split,
             metric_type=_hub_metric(name),
             metric_name=name,
             metric_value=float(value),

@@ -9,8 +9,7 @@ import torch
 
 from ..modeling_emobert import EmoBertModel
 from ..modeling_outputs import EncodedSequence
-from .time_scale import share_among_spans
-from .timed_speech import TimedSpeech, frame_scale
+from .timed_speech import TimedSpeech, frame_scale, share_among_spans
 from .tokenized_words import TokenizedWords
 
 

@@ -12,20 +12,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..inference.processor_protocol import UtteranceProcessor
 from ..metrics.scores import label_names, predictions_to_scores
 from ..modeling_emobert import EmoBertForSequenceClassification
 from .co_attention_maps import CoAttentionMaps, co_attention_maps
-from .explained_value import explained_value, resolve_label
+from .explained_value import ExplainedPrediction, explained_value, fused_logits, resolve_label
 from .integrated_gradients import Contributions
-from .span_attribution import attribute_spans
-from .span_gradients import integrate_spans
-from .time_scale import span_edges
-from .timed_speech import read_speech, sound_to_draw, special_frames
+from .span_attribution import integrate_spans, silence_spans
+from .timed_speech import TimedSpeech, read_speech, sound_to_draw, span_edges, special_frames
 from .tokenized_words import TokenizedWords, tokenize_words
-from .word_attribution import attribute_tokens, fused_logits
+from .word_attribution import attribute_tokens
 
 
-INPUTS = ("audio", "text", "speech_input_ids")
+EXPLAINED_INPUTS = ("audio", "text", "speech_input_ids")
 SPAN_METHODS = ("silencing", "integrated_gradients")
 # One explanation at a time: a model in training mode is switched to evaluation mode for its duration.
 _lock = threading.Lock()
@@ -122,7 +121,7 @@ class Explanation:
 
 def explain_prediction(
     model: EmoBertForSequenceClassification,
-    processor: Any,
+    processor: UtteranceProcessor,
     inputs: Mapping[str, Any],
     *,
     label: str | int | None = None,
@@ -168,80 +167,48 @@ def explain_prediction(
     ```python
     >>> from transformers import pipeline
     >>> import modeling_emo, preprocess  # registers the pipeline and the processor
-    >>> from modeling_emo.explanation.explain import explain_prediction
+    >>> from modeling_emo import explain_prediction
 
     >>> recognise = pipeline("emotion-recognition", model="outputs/demo")  # doctest: +SKIP
     >>> utterance = {"audio": "call.wav", "text": "Thank you so much!"}
     >>> explanation = explain_prediction(recognise.model, recognise.processor, utterance)  # doctest: +SKIP
     >>> max(explanation.words, key=lambda word: word.attribution).text  # doctest: +SKIP
     'Thank'
+
     ```
     """
     _check_inputs(model, inputs)
     if span_method not in SPAN_METHODS:
         raise ValueError(f"span_method must be one of {', '.join(SPAN_METHODS)}, got {span_method!r}.")
     with _undisturbed(model):
-        base, config = model.emobert, model.config
         tokens = _tokenize(processor, inputs.get("text"))
         timed = read_speech(model, processor, inputs, speech_tokens_per_s)
         if tokens is None and timed is None:
             raise ValueError("There is neither text nor speech to explain: pass 'audio', 'text' or both.")
-        text = speech = maps = None
-        attributions, span_values, edges = None, np.zeros(0), np.zeros(1)
-        gradients: Contributions | None = None
-        with torch.no_grad():
-            if tokens is not None:
-                ids: Any = torch.tensor([tokens.input_ids], device=model.device)
-                text = base.encode_text(ids)
-            if timed is not None:
-                speech = base.encode_speech(timed.values, timed.mask)
-            logits = fused_logits(model, text, speech)
-        index = resolve_label(label, logits, config)
-        value = float(explained_value(logits, index, config))
-
+        prediction, score = _predict(model, tokens, timed, label)
+        words = spans = Contributions(np.zeros(0))
+        edges = np.zeros(1)
         if tokens is not None:
-            attributions = attribute_tokens(
-                model,
-                ids,
-                torch.tensor([word is None for word in tokens.word_of_token], device=model.device),
-                speech,
-                label=index,
-                value=value,
-                pad_token_id=_padding_token(processor.tokenizer),
-                num_steps=num_steps,
-            )
+            words = _attribute_words(prediction, tokens, processor.tokenizer, num_steps)
         if timed is not None:
             edges = span_edges(timed.duration_s, span_s, max_spans)
-            options: Any = {"label": index, "value": value, "batch_size": batch_size}
             if span_method == "silencing":
-                span_values = attribute_spans(model, timed, edges, text, **options)
+                spans = silence_spans(prediction, timed, edges, batch_size=batch_size)
             else:
-                gradients = integrate_spans(model, timed, edges, text, num_steps=num_steps, **options)
-                span_values = gradients.values
-        if text is not None and speech is not None and tokens is not None and timed is not None:
-            maps = co_attention_maps(
-                base,
-                text,
-                speech,
-                tokens=tokens,
-                timed_speech=timed,
-                special_frames=special_frames(model, timed, speech.mask),
-                edges=edges,
-            )
-
-    words = [] if tokens is None or attributions is None else _words(tokens, attributions.values, maps)
+                spans = integrate_spans(prediction, timed, edges, num_steps=num_steps, batch_size=batch_size)
+        maps = _co_attention(prediction, tokens, timed, edges)
     return Explanation(
-        label=label_names(config)[index],
-        score=float(predictions_to_scores(logits.float().cpu().numpy(), config)[0][index]),
-        value=value,
-        unit="log-odds" if config.problem.has_classes else "score",
-        text=inputs.get("text") if tokens is not None else None,
-        words=words,
-        spans=_spans(edges, span_values, maps),
-        baseline_value=None if attributions is None else attributions.baseline_value,
-        convergence_delta=None if attributions is None else attributions.convergence_delta,
-        span_baseline_value=None if gradients is None else gradients.baseline_value,
-        span_convergence_delta=None if gradients is None else gradients.convergence_delta,
+        label=label_names(model.config)[prediction.label],
+        score=score,
+        value=prediction.value,
+        unit="log-odds" if model.config.problem.has_classes else "score",
+        text=None if tokens is None else inputs.get("text"),
+        words=[] if tokens is None else _words(tokens, words.values, maps),
+        spans=_spans(edges, spans.values, maps),
+        baseline_value=words.baseline_value,
+        convergence_delta=words.convergence_delta,
+        span_baseline_value=spans.baseline_value,
+        span_convergence_delta=spans.convergence_delta,
         co_attention=maps,
         duration_s=None if timed is None else timed.duration_s,
         waveform=None if timed is None else sound_to_draw(model, timed),
@@ -249,7 +216,7 @@ def explain_prediction(
 
 
 def _check_inputs(model: EmoBertForSequenceClassification, inputs: Mapping[str, Any]) -> None:
-    unknown = sorted(set(inputs) - set(INPUTS))
+    unknown = sorted(set(inputs) - set(EXPLAINED_INPUTS))
     if unknown:
         raise ValueError(f"Unknown input {', '.join(map(repr, unknown))}: pass a dict with 'audio', 'text' or both.")
     if inputs.get("audio") is not None and inputs.get("speech_input_ids") is not None:
@@ -279,18 +246,65 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
                 module.training = True
 
 
-def _tokenize(processor: Any, text: str | None) -> TokenizedWords | None:
+def _tokenize(processor: UtteranceProcessor, text: str | None) -> TokenizedWords | None:
     if text is None or not text.strip():
         return None
     return tokenize_words(processor, text)
 
 
-def _padding_token(tokenizer: Any) -> int:
+def _predict(
+    model: EmoBertForSequenceClassification,
+    tokens: TokenizedWords | None,
+    timed: TimedSpeech | None,
+    label: str | int | None,
+) -> tuple[ExplainedPrediction, float]:
+    """The prediction and the score of its label."""
+    text = speech = None
+    with torch.no_grad():
+        if tokens is not None:
+            ids: Any = torch.tensor([tokens.input_ids], device=model.device)
+            text = model.emobert.encode_text(ids)
+        if timed is not None:
+            speech = model.emobert.encode_speech(timed.values, timed.mask)
+        logits = fused_logits(model, text, speech)
+    index = resolve_label(label, logits, model.config)
+    value = float(explained_value(logits, index, model.config))
+    score = float(predictions_to_scores(logits.float().cpu().numpy(), model.config)[0][index])
+    return ExplainedPrediction(model, text, speech, index, value), score
+
+
+def _attribute_words(
+    prediction: ExplainedPrediction, tokens: TokenizedWords, tokenizer: Any, num_steps: int
+) -> Contributions:
     if tokenizer.pad_token_id is None:
         raise ValueError(
             f"{type(tokenizer).__name__} has no padding token, which stands for 'no word' here: set its pad_token."
         )
-    return tokenizer.pad_token_id
+    device = prediction.model.device
+    return attribute_tokens(
+        prediction,
+        torch.tensor([tokens.input_ids], device=device),
+        torch.tensor([word is None for word in tokens.word_of_token], device=device),
+        pad_token_id=tokenizer.pad_token_id,
+        num_steps=num_steps,
+    )
+
+
+def _co_attention(
+    prediction: ExplainedPrediction, tokens: TokenizedWords | None, timed: TimedSpeech | None, edges: np.ndarray
+) -> CoAttentionMaps | None:
+    model, text, speech = prediction.model, prediction.text, prediction.speech
+    if text is None or speech is None or tokens is None or timed is None:
+        return None
+    return co_attention_maps(
+        model.emobert,
+        text,
+        speech,
+        tokens=tokens,
+        timed_speech=timed,
+        special_frames=special_frames(model, timed, speech.mask),
+        edges=edges,
+    )
 
 
 def _words(tokens: TokenizedWords, values: np.ndarray, maps: CoAttentionMaps | None) -> list[WordExplanation]:

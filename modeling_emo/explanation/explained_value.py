@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch.nn.functional import logsigmoid
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
 from ..metrics.scores import label_names, predictions_to_scores
+from ..modeling_emobert import EmoBertForSequenceClassification
+from ..modeling_outputs import EncodedSequence
 
 
 def resolve_label(label: str | int | None, logits: torch.Tensor, config: EmoBertConfig) -> int:
@@ -64,3 +68,60 @@ def explained_value(logits: torch.Tensor, label: int, config: EmoBertConfig) -> 
         return logsigmoid(logits[:, label])
     others = torch.cat([logits[:, :label], logits[:, label + 1 :]], dim=1)
     return logits[:, label] - others.logsumexp(dim=1)
+
+
+@dataclass(frozen=True)
+class ExplainedPrediction:
+    """One prediction and the number of it that is taken apart.
+
+    Args:
+        model ([`EmoBertForSequenceClassification`]): in evaluation mode.
+        text, speech ([`EncodedSequence`] of one row, *optional*): what the encoders made of the utterance, without
+            gradient; None where absent.
+        label (`int`): whose value is explained.
+        value (`float`): the explained value of the whole utterance.
+    """
+
+    model: EmoBertForSequenceClassification
+    text: EncodedSequence | None
+    speech: EncodedSequence | None
+    label: int
+    value: float
+
+    def value_with_text(self, text: EncodedSequence) -> torch.Tensor:
+        """The explained value `(rows,)` with other texts in the place of this one; the voice stays as it is."""
+        return explained_value(fused_logits(self.model, text, self.speech), self.label, self.model.config)
+
+    def value_with_speech(self, speech: EncodedSequence) -> torch.Tensor:
+        """The explained value `(rows,)` with other voices in the place of this one; the text stays as it is."""
+        return explained_value(fused_logits(self.model, self.text, speech), self.label, self.model.config)
+
+
+def fused_logits(
+    model: EmoBertForSequenceClassification, text: EncodedSequence | None, speech: EncodedSequence | None
+) -> torch.Tensor:
+    """Logits of encoded rows.
+
+    Args:
+        model ([`EmoBertForSequenceClassification`]): the classifier.
+        text, speech ([`EncodedSequence`] of `rows` rows, or of one row for all, *optional*): None where absent.
+
+    Returns:
+        `torch.Tensor` of shape `(rows, num_labels[, 2])`.
+    """
+    rows = max(len(sequence.mask) for sequence in (text, speech) if sequence is not None)
+    present = torch.ones(rows, dtype=torch.bool, device=model.device)
+    outputs = model.emobert.fuse(
+        _repeated(text, rows),
+        _repeated(speech, rows),
+        present if text is not None else ~present,
+        present if speech is not None else ~present,
+    )
+    return model._logits(outputs["pooler_output"])
+
+
+def _repeated(sequence: EncodedSequence | None, rows: int) -> EncodedSequence | None:
+    if sequence is None or len(sequence.mask) == rows:
+        return sequence
+    states = sequence.hidden_states
+    return EncodedSequence(states.expand(rows, *states.shape[1:]), sequence.mask.expand(rows, -1))

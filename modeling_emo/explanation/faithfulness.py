@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..inference.processor_protocol import UtteranceProcessor
 from ..metrics.intervals import bootstrap_intervals
 from ..metrics.scores import label_names
 from ..modeling_emobert import EmoBertForSequenceClassification
@@ -60,7 +61,7 @@ class DeletionResult:
 
 def deletion_faithfulness(
     model: EmoBertForSequenceClassification,
-    processor: Any,
+    processor: UtteranceProcessor,
     utterances: Sequence[Mapping[str, Any]],
     *,
     modality: str,
@@ -92,7 +93,7 @@ def deletion_faithfulness(
         explanations (`list[Explanation]`, *optional*): of the utterances, if they were made before.
         ranking (`Callable`, *optional*): another method to compare with: takes an explanation and its utterance and
             returns one value per unit, the highest to be deleted first; by default the explanation's own contributions
-            in their [`direction`].
+            in their [`explained_direction`].
         seed (`int`, defaults to 0): of the random deletions and of the bootstrap.
         n_resamples (`int`, defaults to 1000): bootstrap resamples.
         options: of [`explain_prediction`].
@@ -109,11 +110,7 @@ def deletion_faithfulness(
     """
     if modality not in REMOVALS:
         raise ValueError(f"modality={modality!r} must be one of {', '.join(REMOVALS)}.")
-    removal = removal or REMOVALS[modality][0]
-    if removal not in REMOVALS[modality]:
-        raise ValueError(f"removal={removal!r} of {modality} must be one of {', '.join(REMOVALS[modality])}.")
-    if not 0 < share < 1 or num_draws < 1:
-        raise ValueError(f"share={share} must lie between 0 and 1, and num_draws={num_draws} be at least 1.")
+    deletion = _Deletion(modality, removal or REMOVALS[modality][0], share, num_draws)
     if explanations is not None and len(explanations) != len(utterances):
         raise ValueError(f"There are {len(explanations)} explanations of {len(utterances)} utterances: one of each.")
     generator = np.random.default_rng(seed)
@@ -124,20 +121,9 @@ def deletion_faithfulness(
         explanation = (
             explain_prediction(model, processor, utterance, **options) if explanations is None else explanations[index]
         )
-        units: Sequence[Any] = explanation.words if modality == "text" else explanation.spans
-        count = len(units)
-        if count < 2:
+        falls = deletion.falls(model, processor, utterance, explanation, ranking, generator)
+        if falls is None:
             continue
-        sign = direction(explanation, units)
-        values = np.array([sign * unit.attribution for unit in units])
-        if ranking is not None:
-            values = np.asarray(ranking(explanation, utterance), dtype=np.float64)
-        num_deleted = min(max(1, round(share * count)), count - 1)
-        choices = [np.argsort(-values, kind="stable")[:num_deleted]]
-        choices += [generator.choice(count, num_deleted, replace=False) for _ in range(num_draws)]
-        rows = [_without(utterance, [units[place] for place in choice], removal, processor) for choice in choices]
-        label = label_names(model.config).index(explanation.label)
-        falls = sign * (explanation.value - explained_values(model, processor, rows, label=label))
         top_falls.append(falls[0])
         random_falls.append(falls[1:].mean())
     if not top_falls:
@@ -146,7 +132,7 @@ def deletion_faithfulness(
     interval = bootstrap_intervals(_difference, top, random, n_resamples=n_resamples, seed=seed)["difference"]
     return DeletionResult(
         modality=modality,
-        removal=removal,
+        removal=deletion.removal,
         share=share,
         top=float(top.mean()),
         random=float(random.mean()),
@@ -157,7 +143,7 @@ def deletion_faithfulness(
     )
 
 
-def direction(explanation: Explanation, units: Sequence[Any]) -> float:
+def explained_direction(explanation: Explanation, units: Sequence[Any]) -> float:
     """Where an explanation's words or spans pull the explained value all together.
 
     Args:
@@ -174,7 +160,11 @@ def direction(explanation: Explanation, units: Sequence[Any]) -> float:
 
 
 def explained_values(
-    model: EmoBertForSequenceClassification, processor: Any, utterances: Sequence[Mapping[str, Any]], *, label: int
+    model: EmoBertForSequenceClassification,
+    processor: UtteranceProcessor,
+    utterances: Sequence[Mapping[str, Any]],
+    *,
+    label: int,
 ) -> np.ndarray:
     """The explained value of each utterance, in one batch.
 
@@ -198,6 +188,50 @@ def explained_values(
     return explained_value(logits, label, model.config).cpu().double().numpy()
 
 
+@dataclass(frozen=True)
+class _Deletion:
+    """What is deleted of an utterance, and how: arguments of [`deletion_faithfulness`]."""
+
+    modality: str
+    removal: str
+    share: float
+    num_draws: int
+
+    def __post_init__(self):
+        known = REMOVALS[self.modality]
+        if self.removal not in known:
+            raise ValueError(f"removal={self.removal!r} of {self.modality} must be one of {', '.join(known)}.")
+        if not 0 < self.share < 1 or self.num_draws < 1:
+            raise ValueError(
+                f"share={self.share} must lie between 0 and 1, and num_draws={self.num_draws} be at least 1."
+            )
+
+    def falls(
+        self,
+        model: EmoBertForSequenceClassification,
+        processor: UtteranceProcessor,
+        utterance: Mapping[str, Any],
+        explanation: Explanation,
+        ranking: Ranking | None,
+        generator: np.random.Generator,
+    ) -> np.ndarray | None:
+        """How far the value falls `(1 + num_draws,)`, without the top units first; None of fewer than two units."""
+        units: Sequence[Any] = explanation.words if self.modality == "text" else explanation.spans
+        count = len(units)
+        if count < 2:
+            return None
+        sign = explained_direction(explanation, units)
+        values = np.array([sign * unit.attribution for unit in units])
+        if ranking is not None:
+            values = np.asarray(ranking(explanation, utterance), dtype=np.float64)
+        num_deleted = min(max(1, round(self.share * count)), count - 1)
+        choices = [np.argsort(-values, kind="stable")[:num_deleted]]
+        choices += [generator.choice(count, num_deleted, replace=False) for _ in range(self.num_draws)]
+        rows = [_without(utterance, [units[place] for place in choice], self.removal, processor) for choice in choices]
+        label = label_names(model.config).index(explanation.label)
+        return sign * (explanation.value - explained_values(model, processor, rows, label=label))
+
+
 def _difference(top: np.ndarray, random: np.ndarray) -> dict[str, float]:
     return {"difference": float((top - random).mean())}
 
@@ -211,7 +245,9 @@ def _check_waveform(utterance: Mapping[str, Any], index: int) -> None:
         )
 
 
-def _without(utterance: Mapping[str, Any], units: list[Any], removal: str, processor: Any) -> dict[str, Any]:
+def _without(
+    utterance: Mapping[str, Any], units: list[Any], removal: str, processor: UtteranceProcessor
+) -> dict[str, Any]:
     """The utterance without some of its words or spans."""
     if removal in REMOVALS["text"]:
         return {**utterance, "text": _text_without(utterance["text"], units, removal, processor)}
@@ -223,7 +259,7 @@ def _without(utterance: Mapping[str, Any], units: list[Any], removal: str, proce
     return {**utterance, "audio": waveform[keep] if removal == "cut" else np.where(keep, waveform, 0)}
 
 
-def _text_without(text: str, words: list[Any], removal: str, processor: Any) -> str:
+def _text_without(text: str, words: list[Any], removal: str, processor: UtteranceProcessor) -> str:
     mask = processor.tokenizer.mask_token if removal == "mask" else ""
     if mask is None:
         raise ValueError(f"{type(processor.tokenizer).__name__} has no mask token: use removal='drop'.")

@@ -1,4 +1,4 @@
-"""What integrated gradients give, for words and for spans of time (Sundararajan et al. 2017, arXiv 1703.01365)."""
+"""What an attribution gives, for words and for spans of time, and the library that integrates gradients."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Contributions:
-    """Contributions to one prediction that add up.
+    """Contributions to one prediction; those of integrated gradients add up.
 
     Args:
         values (`array` of shape `(parts,)`): one for each token (special ones included), or for each span of time.
-        baseline_value (`float`): the explained value of the baseline: padding in the place of words, or silence.
-        convergence_delta (`float`): the sum of `values` minus the true difference between the explained value and
-            `baseline_value`: the error of the integral.
+        baseline_value (`float`, *optional*): the explained value of the baseline: padding in the place of words, or
+            silence; None where contributions add up to nothing in particular.
+        convergence_delta (`float`, *optional*): the sum of `values` minus the true difference between the explained
+            value and `baseline_value`: the error of the integral.
     """
 
     values: np.ndarray
-    baseline_value: float
-    convergence_delta: float
+    baseline_value: float | None = None
+    convergence_delta: float | None = None
 
 
 def captum_attributions() -> Any:

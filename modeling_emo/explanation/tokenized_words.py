@@ -6,9 +6,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
+
+from ..inference.processor_protocol import UtteranceProcessor
 
 
 # Scripts that put no space between words: there each token stands for itself.
@@ -53,7 +54,7 @@ class TokenizedWords:
         return totals
 
 
-def tokenize_words(processor: Any, text: str) -> TokenizedWords:
+def tokenize_words(processor: UtteranceProcessor, text: str) -> TokenizedWords:
     """Splits a text into words and finds the tokens of each.
 
     Args:

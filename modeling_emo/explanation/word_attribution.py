@@ -6,9 +6,8 @@ import inspect
 
 import torch
 
-from ..modeling_emobert import EmoBertForSequenceClassification
 from ..modeling_outputs import EncodedSequence
-from .explained_value import explained_value
+from .explained_value import ExplainedPrediction
 from .integrated_gradients import Contributions, captum_attributions
 
 
@@ -17,13 +16,10 @@ MAX_POSITIONS = 8192
 
 
 def attribute_tokens(
-    model: EmoBertForSequenceClassification,
+    prediction: ExplainedPrediction,
     input_ids: torch.Tensor,
     special: torch.Tensor,
-    speech: EncodedSequence | None,
     *,
-    label: int,
-    value: float,
     pad_token_id: int,
     num_steps: int = 32,
 ) -> Contributions:
@@ -33,12 +29,9 @@ def attribute_tokens(
     move. The contributions add up to the difference that the words make (completeness).
 
     Args:
-        model ([`EmoBertForSequenceClassification`]): in evaluation mode.
+        prediction ([`ExplainedPrediction`]): what is explained.
         input_ids (`torch.LongTensor` of shape `(1, tokens)`): the text, without padding.
         special (`torch.BoolTensor` of shape `(tokens,)`): True for special tokens.
-        speech ([`EncodedSequence`], *optional*): the encoded voice, without gradient.
-        label (`int`): whose value is explained.
-        value (`float`): the model's own explained value of this input.
         pad_token_id (`int`): the tokenizer's padding token.
         num_steps (`int`, defaults to 32): points of the Gauss-Legendre integration.
 
@@ -49,27 +42,24 @@ def attribute_tokens(
     Source: Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", arXiv 1703.01365.
     """
     integrated_gradients = captum_attributions().IntegratedGradients
-    base = model.emobert
-    if "inputs_embeds" not in inspect.signature(base.text_encoder.forward).parameters:
-        raise ValueError(
-            f"{type(base.text_encoder).__name__} takes no `inputs_embeds`, so its words cannot be explained."
-        )
+    encoder = prediction.model.emobert.text_encoder
+    if "inputs_embeds" not in inspect.signature(encoder.forward).parameters:
+        raise ValueError(f"{type(encoder).__name__} takes no `inputs_embeds`, so its words cannot be explained.")
     if num_steps < 1:
         raise ValueError(f"num_steps={num_steps} must be at least 1; 32 is a good start.")
 
     def values_of(embeddings: torch.Tensor) -> torch.Tensor:
         """`(rows, tokens, size)` to the explained value `(rows,)`."""
         ones = torch.ones(embeddings.shape[:2], dtype=torch.long, device=embeddings.device)
-        states = base.text_encoder(inputs_embeds=embeddings, attention_mask=ones).last_hidden_state
-        text = EncodedSequence.of_states(states, None)
-        return explained_value(fused_logits(model, text, speech), label, model.config)
+        states = encoder(inputs_embeds=embeddings, attention_mask=ones).last_hidden_state
+        return prediction.value_with_text(EncodedSequence.of_states(states, None))
 
-    embed = base.text_encoder.get_input_embeddings()
+    embed = encoder.get_input_embeddings()
     with torch.no_grad():
         embeddings = embed(input_ids)
         padding = embed(torch.full_like(input_ids, pad_token_id))
     baseline = torch.where(special[None, :, None], embeddings, padding)
-    frames = 0 if speech is None else speech.hidden_states.shape[1]
+    frames = 0 if prediction.speech is None else prediction.speech.hidden_states.shape[1]
     contributions = integrated_gradients(values_of).attribute(
         embeddings,
         baselines=baseline,
@@ -79,34 +69,4 @@ def attribute_tokens(
     with torch.no_grad():
         baseline_value = float(values_of(baseline))
     values = contributions.float().cpu().double().sum(-1)[0].numpy()
-    return Contributions(values, baseline_value, float(values.sum()) - (value - baseline_value))
-
-
-def fused_logits(
-    model: EmoBertForSequenceClassification, text: EncodedSequence | None, speech: EncodedSequence | None
-) -> torch.Tensor:
-    """Logits of encoded rows.
-
-    Args:
-        model ([`EmoBertForSequenceClassification`]): the classifier.
-        text, speech ([`EncodedSequence`] of `rows` rows, or of one row for all, *optional*): None where absent.
-
-    Returns:
-        `torch.Tensor` of shape `(rows, num_labels[, 2])`.
-    """
-    rows = max(len(sequence.mask) for sequence in (text, speech) if sequence is not None)
-    present = torch.ones(rows, dtype=torch.bool, device=model.device)
-    outputs = model.emobert.fuse(
-        _repeated(text, rows),
-        _repeated(speech, rows),
-        present if text is not None else ~present,
-        present if speech is not None else ~present,
-    )
-    return model._logits(outputs["pooler_output"])
-
-
-def _repeated(sequence: EncodedSequence | None, rows: int) -> EncodedSequence | None:
-    if sequence is None or len(sequence.mask) == rows:
-        return sequence
-    states = sequence.hidden_states
-    return EncodedSequence(states.expand(rows, *states.shape[1:]), sequence.mask.expand(rows, -1))
+    return Contributions(values, baseline_value, float(values.sum()) - (prediction.value - baseline_value))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedModel
 
+from ..encoders.families import family_of
 from ..encoders.speech import speech_input_name
 from ..modeling_emobert import EmoBertForSequenceClassification
 
@@ -43,7 +44,7 @@ def exported_speech_name(model: EmoBertForSequenceClassification) -> str:
 
 def has_fixed_length(encoder: PreTrainedModel) -> bool:
     """Whether a speech encoder takes clips of one length only (Whisper: 30 s of log-mel frames)."""
-    return encoder.config.model_type == "whisper"
+    return family_of(encoder.config).fixed_length
 
 
 def example_inputs(
@@ -75,7 +76,7 @@ def example_inputs(
         Whisper `(batch, bins, frames)`); `speech_attention_mask` `(batch, speech_length)`.
 
     Raises:
-        ValueError: a modality is unknown, or so is the shape of the encoder's log-mel features.
+        ValueError: a modality is unknown.
     """
     modalities = check_modalities(modalities)
     generator = torch.Generator().manual_seed(seed)
@@ -108,15 +109,10 @@ def _speech(
         return _token_ids((batch_size, length), encoder.config.vocab_size, generator)
     if name == "input_values":
         return torch.randn(batch_size, length, generator=generator)
-    if encoder.config.model_type == "whisper":
-        return torch.randn(batch_size, encoder.config.num_mel_bins, length, generator=generator)
-    num_bins = getattr(encoder.config, "feature_projection_input_dim", None)
-    if num_bins is None:
-        raise ValueError(
-            f"The shape of the log-mel features that {type(encoder).__name__} takes is not known: models with it "
-            "cannot be exported."
-        )
-    return torch.randn(batch_size, length, num_bins, generator=generator)
+    family = family_of(encoder.config)
+    num_bins = getattr(encoder.config, family.num_bins)
+    shape = (num_bins, length) if family.bins_first else (length, num_bins)
+    return torch.randn(batch_size, *shape, generator=generator)
 
 
 def _token_ids(shape: tuple[int, int], vocab_size: int, generator: torch.Generator) -> torch.Tensor:

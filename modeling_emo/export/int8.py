@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..encoders.families import family_of
 from ..modeling_emobert import EmoBertForSequenceClassification
 
 
@@ -17,8 +18,6 @@ from ..modeling_emobert import EmoBertForSequenceClassification
 QUANTIZED_PARTS = ("text_encoder", "speech_encoder")
 # How Transformers names the attention inside a layer.
 ATTENTION_NAMES = ("attention", "attn")
-# Encoders whose attention reads these layers' weights instead of calling them.
-READ_NOT_CALLED = {"wavlm": ("q_proj", "k_proj", "v_proj", "out_proj")}
 
 
 def quantize_int8(
@@ -52,9 +51,10 @@ def quantize_int8(
 
     ```python
     >>> from modeling_emo import EmoBertForSequenceClassification
-    >>> from modeling_emo.export.int8 import quantize_int8
+    >>> from modeling_emo import quantize_int8
 
     >>> model = quantize_int8(EmoBertForSequenceClassification.from_pretrained("outputs/demo"))  # doctest: +SKIP
+
     ```
     """
     if model.dtype != torch.float32 or model.device.type != "cpu":
@@ -67,7 +67,7 @@ def quantize_int8(
     except ImportError as error:
         raise ImportError(
             f"torch {torch.__version__} has no torch.ao.quantization any more: export the model and use "
-            "modeling_emo.export.onnx_int8.quantize_onnx_int8."
+            "quantize_onnx_int8."
         ) from error
 
     quantized = copy.deepcopy(model).eval()
@@ -84,7 +84,7 @@ def quantize_int8(
 
 def _quantizable_layers(encoder: PreTrainedModel, only_attention: bool) -> list[str]:
     """Names of the linear layers that may be quantised, of all parts of the encoder's layers or of the attention."""
-    read_not_called = READ_NOT_CALLED.get(encoder.config.model_type, ())
+    read_not_called = family_of(encoder.config).read_not_called
     return [
         name
         for name, module in encoder.named_modules()

@@ -39,7 +39,7 @@ class EmoBertOnnxModel:
 
     ```python
     >>> from modeling_emo import EmotionRecognitionPipeline
-    >>> from modeling_emo.export.onnx_model import EmoBertOnnxModel
+    >>> from modeling_emo import EmoBertOnnxModel
     >>> from preprocess import EmoBertProcessor
 
     >>> model = EmoBertOnnxModel.from_pretrained("outputs/onnx")  # doctest: +SKIP
@@ -47,6 +47,7 @@ class EmoBertOnnxModel:
     >>> recognise = EmotionRecognitionPipeline(model=model, processor=processor)  # doctest: +SKIP
     >>> recognise({"audio": "call.wav", "text": "Thank you so much!"})  # doctest: +SKIP
     [{'label': 'sentiment', 'score': 2.31}]
+
     ```
     """
 

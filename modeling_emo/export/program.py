@@ -12,7 +12,8 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 from transformers import PreTrainedModel
 
-from ..encoders.speech import min_samples, waveform_frames
+from ..encoders.families import family_of
+from ..encoders.speech import min_samples, speech_frames
 from ..modeling_emobert import EmoBertForSequenceClassification
 from .example_inputs import (
     MODALITIES,
@@ -91,7 +92,7 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
     >>> from transformers import RobertaConfig
     >>> from configuration_emo import EmoBertConfig
     >>> from modeling_emo import EmoBertForSequenceClassification
-    >>> from modeling_emo.export.program import export_program
+    >>> from modeling_emo import export_program
 
     >>> encoder = RobertaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
     >>> config = EmoBertConfig.from_text_speech_configs(encoder, encoder, num_labels=4)
@@ -139,11 +140,11 @@ def _exportable(model: EmoBertForSequenceClassification) -> Iterator[None]:
 @contextlib.contextmanager
 def _traceable_frame_counts(encoder: PreTrainedModel) -> Iterator[None]:
     """Moonshine counts frames in floating point and cuts the result off, which a trace takes for a constant."""
-    if encoder.config.model_type != "moonshine":
+    if not family_of(encoder.config).untraceable_lengths:
         yield
         return
     # An attribute of the object hides the method of its class for a while.
-    vars(encoder)["_get_feat_extract_output_lengths"] = functools.partial(waveform_frames, encoder)
+    vars(encoder)["_get_feat_extract_output_lengths"] = functools.partial(speech_frames, encoder)
     try:
         yield
     finally:
@@ -154,7 +155,7 @@ def _traceable_frame_counts(encoder: PreTrainedModel) -> Iterator[None]:
 def _convertible_attention(encoder: PreTrainedModel) -> Iterator[None]:
     """What `torch.onnx` makes of wav2vec2-bert's SDPA does not fit its own shapes; the plain attention does."""
     before = encoder.config._attn_implementation
-    if encoder.config.model_type != "wav2vec2-bert" or before == "eager":
+    if not family_of(encoder.config).eager_export or before == "eager":
         yield
         return
     encoder.set_attn_implementation("eager")

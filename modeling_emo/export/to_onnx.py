@@ -73,13 +73,14 @@ def export_onnx(
 
     ```python
     >>> from modeling_emo import EmoBertForSequenceClassification
-    >>> from modeling_emo.export.to_onnx import export_onnx
+    >>> from modeling_emo import export_onnx
     >>> from preprocess import EmoBertProcessor
 
     >>> model = EmoBertForSequenceClassification.from_pretrained("outputs/demo")  # doctest: +SKIP
     >>> processor = EmoBertProcessor.from_pretrained("outputs/demo")  # doctest: +SKIP
     >>> export_onnx(model, "outputs/onnx", processor=processor)  # doctest: +SKIP
     PosixPath('outputs/onnx/model.onnx')
+
     ```
     """
     try:

@@ -27,9 +27,10 @@ class GradualUnfreezingCallback(TrainerCallback):
     Example:
 
     ```python
-    >>> from modeling_emo.finetuning.gradual_unfreezing import GradualUnfreezingCallback
+    >>> from modeling_emo import GradualUnfreezingCallback
 
     >>> trainer.add_callback(GradualUnfreezingCallback(epochs_per_layer=1))  # doctest: +SKIP
+
     ```
     """
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..encoders.families import family_of
 from ..encoders.layers import transformer_layers
 from ..modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
 
@@ -16,32 +17,6 @@ from ..modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
 if TYPE_CHECKING:
     from peft import PeftModel
 
-
-# The query and value projections of each family (`model_type`), as in the LoRA paper (arXiv 2106.09685, section 4.2).
-# ModernBERT has one projection for query, key and value.
-TARGET_MODULES: dict[str, tuple[str, ...]] = {
-    "albert": ("query", "value"),
-    "bert": ("query", "value"),
-    "camembert": ("query", "value"),
-    "deberta-v2": ("query_proj", "value_proj"),
-    "distilbert": ("q_lin", "v_lin"),
-    "electra": ("query", "value"),
-    "modernbert": ("Wqkv",),
-    "mpnet": ("q", "v"),
-    "roberta": ("query", "value"),
-    "xlm-roberta": ("query", "value"),
-    "hubert": ("q_proj", "v_proj"),
-    "moonshine": ("q_proj", "v_proj"),
-    "wav2vec2": ("q_proj", "v_proj"),
-    "wav2vec2-bert": ("linear_q", "linear_v"),
-    # Its attention reads the projections' weights past their modules (see UNHEARD): the feed-forward is adapted.
-    "wavlm": ("intermediate_dense", "output_dense"),
-    "whisper": ("q_proj", "v_proj"),
-}
-
-# Linear layers whose weights the encoder's own code reads without calling the module: an adapter on them would change
-# nothing, without a word.
-UNHEARD: dict[str, tuple[str, ...]] = {"wavlm": ("q_proj", "k_proj", "v_proj", "out_proj")}
 
 # Children of `EmoBertModel` that are pretrained; all others are new weights, or statistics of the training data.
 PRETRAINED = ("text_encoder", "speech_encoder", "speech_tokenizer")
@@ -70,15 +45,15 @@ def add_lora(
         alpha (`int`): the adapters' outputs are scaled by `alpha / r`.
         dropout (`float`): on the adapters' inputs.
         target_modules (mapping of `str` to sequences of `str`, *optional*): last names of the Linear layers to adapt,
-            by encoder, such as `{"speech": ["q_proj", "v_proj"]}`; [`TARGET_MODULES`] for encoders that it does not
-            name.
+            by encoder, such as `{"speech": ["q_proj", "v_proj"]}`; for encoders that it does not name those of
+            [`Family`], mostly the query and value projections.
 
     Returns:
         `PeftModel`: around `model`.
 
     Raises:
         ImportError: PEFT is not installed.
-        ValueError: an encoder is not known, its family has no entry in [`TARGET_MODULES`], no Linear layer has that
+        ValueError: an encoder is not known, it is not known what to adapt in its family, no Linear layer has that
             name, or an adapter there would have no effect.
 
     Example:
@@ -93,6 +68,7 @@ def add_lora(
     >>> model = add_lora(EmoBertForSequenceClassification(config), ["text"], r=2)
     >>> sum(p.numel() for name, p in model.named_parameters() if "lora_" in name)  # 2 layers x 2 x (16 x 2)
     128
+
     ```
     """
     try:
@@ -126,12 +102,12 @@ def _checked_targets(encoder: PreTrainedModel, side: str, names: Sequence[str] |
     """Last names of the Linear layers to adapt, all of which exist."""
     family = encoder.config.model_type
     linear = {name.rpartition(".")[2] for name, module in encoder.named_modules() if isinstance(module, nn.Linear)}
-    unheard = UNHEARD.get(family, ())
+    unheard = family_of(encoder.config).read_not_called
     choices = f"The Linear layers of {type(encoder).__name__} are {', '.join(sorted(linear - set(unheard)))}."
     remedy = f'Name some with `target_modules={{"{side}": [...]}}`. {choices}'
     if names is None:
-        names = TARGET_MODULES.get(family)
-        if names is None:
+        names = family_of(encoder.config).lora
+        if not names:
             raise ValueError(f"It is not known which layers of a {family!r} encoder to adapt. {remedy}")
     missing = sorted(set(names) - linear)
     if missing or not names:

@@ -46,6 +46,7 @@ def fit_speech_standardization(
     >>> model = EmoBertForSequenceClassification(config)
     >>> fit_speech_standardization(model, [{"speech_input_ids": torch.randint(4, 50, (2, 7))}])
     14
+
     ```
     """
     base = model.emobert if isinstance(model, EmoBertForSequenceClassification) else model

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,14 +14,19 @@ from transformers.pipelines.base import ChunkPipeline
 from transformers.pipelines.pt_utils import PipelineChunkIterator, PipelineIterator, PipelinePackIterator
 from transformers.utils import logging
 
+from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.token_positions import stated_token_positions
+
 from ..metrics.scores import predictions_to_scores
 from .label_choice import LabelChoice
+from .processor_protocol import UtteranceProcessor
 
 
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
-INPUTS = ("audio", "text", "words")
+_SHOWN_CHARACTERS = 120  # of the name or text that an error calls an input by
+PIPELINE_INPUTS = ("audio", "text", "words")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
@@ -51,8 +57,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate": rate}` and returns the
             text, or a dict with `text`. It hears each window for itself.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
-        on_error (`"raise"` or `"return"`): what happens with an input that cannot be read: the call ends with the
-            error, or this input's result is `{"error": message}`.
+        on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
+            call ends with a ValueError, or this input's result is `{"error": message}`.
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
@@ -74,13 +80,24 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     [{'label': 'sentiment', 'score': 2.31}]
     >>> recognise("hour.mp3", chunk_length_s=10)["chunks"][0]  # doctest: +SKIP
     {'timestamp': (0.0, 8.33), 'text': None, 'predictions': [{'label': 'sentiment', 'score': 0.42}]}
+
     ```
     """
 
-    _load_processor = True
-    _load_image_processor = False
-    _load_feature_extractor = False
-    _load_tokenizer = False
+    processor: UtteranceProcessor  # type: ignore[assignment]  # any processor, or none, in Transformers
+
+    # Transformers declares these as None and means by it that they are still to be set.
+    _load_processor = True  # type: ignore[assignment]
+    _load_image_processor = False  # type: ignore[assignment]
+    _load_feature_extractor = False  # type: ignore[assignment]
+    _load_tokenizer = False  # type: ignore[assignment]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # A tokenizer need not state how many token ids the encoder takes, and may state more.
+        positions = stated_token_positions(self.model.config.text_config)
+        if positions is not None and self.processor is not None:
+            self.processor = self.processor.limit_text(positions)
 
     def _sanitize_parameters(
         self,
@@ -108,11 +125,15 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             "asr": asr,
             "on_error": on_error,
         }
-        choice = None if labels is None else LabelChoice(self.model.config, labels)
+        choice = None if labels is None else LabelChoice(self._config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
         return _given(reading), {}, _given(reporting)
 
-    def preprocess(
+    @property
+    def _config(self) -> EmoBertConfig:
+        return cast(EmoBertConfig, self.model.config)
+
+    def preprocess(  # type: ignore[override]  # what this pipeline reads and yields, by name
         self,
         inputs: Any,
         chunk_length_s: float | None = None,
@@ -140,11 +161,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                     "error": None,
                     "is_last": segment.is_last,
                 }
-        except ValueError as error:
+        except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
+            problem = reading_error(inputs, error)
             if on_error == "raise":
-                raise
+                raise problem from error
             failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline"))
-            yield {**failed, "error": str(error), "is_last": True}
+            yield {**failed, "error": str(problem), "is_last": True}
 
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
@@ -164,12 +186,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         readable = [features for features in batch.pop("features") if features is not None]
         return {"model_inputs": dict(self.processor.pad(readable)) if readable else None, **batch}
 
-    def _forward(self, batch: dict[str, Any]) -> dict[str, Any]:
+    def _forward(self, batch: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # a batch of segments
         model_inputs = batch.pop("model_inputs")
         logits = iter(()) if model_inputs is None else iter(self.model(**model_inputs).logits.float())
         return {"logits": [next(logits) if error is None else None for error in batch["error"]], **batch}
 
-    def postprocess(
+    def postprocess(  # type: ignore[override]  # the segments of one input, options by name
         self,
         segments: list[dict[str, Any]],
         top_k: int | None = None,
@@ -179,9 +201,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         error = next((segment["error"] for segment in segments if segment["error"] is not None), None)
         if error is not None:
             return {"error": error}
-        choice = LabelChoice(self.model.config) if choice is None else choice
+        choice = LabelChoice(self._config) if choice is None else choice
         logits = torch.cat([segment["logits"] for segment in segments]).numpy()
-        scores = choice.apply(predictions_to_scores(logits, self.model.config))
+        scores = choice.apply(predictions_to_scores(logits, self._config))
         spans = [segment["timestamp"] for segment in segments]
         durations = [1.0 if start is None else max(end - start, 1e-3) for start, end in spans]
         whole = self._ranked(np.average(scores, axis=0, weights=durations), choice, top_k)
@@ -210,9 +232,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     def _checked_input(self, inputs: Any) -> dict[str, Any]:
         """One input as the arguments of the processor's `read_segments`."""
         utterance = dict(inputs) if isinstance(inputs, Mapping) and not _is_audio(inputs) else {"audio": inputs}
-        unknown = sorted(set(utterance) - set(INPUTS))
+        unknown = sorted(set(utterance) - set(PIPELINE_INPUTS))
         if unknown:
-            raise ValueError(f"Unknown input {', '.join(unknown)}: pass a dict with some of {', '.join(INPUTS)}.")
+            raise ValueError(
+                f"Unknown input {', '.join(unknown)}: pass a dict with some of {', '.join(PIPELINE_INPUTS)}."
+            )
         audio = utterance.get("audio")
         if isinstance(audio, torch.Tensor):
             audio = audio.detach().cpu().numpy()
@@ -229,7 +253,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return text.strip() or None
 
     def _warn_of_length(self, waveform: np.ndarray | None) -> None:
-        limits = self.model.config.max_speech_seconds, self.processor.max_audio_seconds
+        limits = self._config.max_speech_seconds, self.processor.max_audio_seconds
         limit = min((seconds for seconds in limits if seconds is not None), default=None)
         rate = self.processor.feature_extractor.sampling_rate
         if limit is not None and waveform is not None and len(waveform) > limit * rate:
@@ -240,10 +264,43 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     @staticmethod
     def _ranked(scores: np.ndarray, choice: LabelChoice, top_k: int | None) -> list[dict[str, Any]]:
-        results = [{"label": name, "score": float(score)} for name, score in zip(choice.names, scores, strict=True)]
-        if not choice.problem.has_classes:
-            return results
-        return sorted(results, key=lambda result: -result["score"])[:top_k]
+        ranked = [(name, float(score)) for name, score in zip(choice.names, scores, strict=True)]
+        if choice.problem.has_classes:
+            ranked = sorted(ranked, key=lambda entry: -entry[1])[:top_k]
+        return [{"label": name, "score": score} for name, score in ranked]
+
+
+def reading_error(inputs: Any, error: Exception) -> ValueError:
+    """What is said of an input that cannot be read: the error itself, if it is a ValueError, or one with its name.
+
+    Args:
+        inputs: an input of the pipeline.
+        error (`Exception`): what its reading ended with.
+    """
+    if type(error) is ValueError:
+        return error
+    said = f": {error}" if str(error) else ""
+    return ValueError(
+        f"{_name_of_input(inputs)} cannot be read ({type(error).__name__}{said}). Correct it or leave it out."
+    )
+
+
+def _name_of_input(inputs: Any) -> str:
+    """The file or the beginning of the text that an input is recognised by."""
+    utterance = inputs if isinstance(inputs, Mapping) and not _is_audio(inputs) else {"audio": inputs}
+    audio = utterance.get("audio")
+    if isinstance(audio, Mapping):
+        audio = audio.get("path")
+    if isinstance(audio, (str, os.PathLike)):
+        return textwrap.shorten(os.fspath(audio), _SHOWN_CHARACTERS, placeholder="...")
+    file_name = getattr(audio, "name", None)
+    if isinstance(file_name, str):
+        return file_name
+    if utterance.get("audio") is not None:
+        return "The audio in memory"
+    if utterance.get("text") is not None:
+        return f"The text {textwrap.shorten(str(utterance['text']), _SHOWN_CHARACTERS, placeholder='...')!r}"
+    return "The transcript with times"
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +309,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 def _is_audio(inputs: Mapping[str, Any]) -> bool:
     """True for a dict that is a sound itself, as a dataset's audio column gives."""
-    return not set(inputs) & set(INPUTS) and bool({"array", "bytes", "path"} & set(inputs))
+    return not set(inputs) & set(PIPELINE_INPUTS) and bool({"array", "bytes", "path"} & set(inputs))
 
 
 def remote_pipelines() -> dict[str, dict[str, Any]]:

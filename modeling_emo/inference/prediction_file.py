@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from configuration_emo.structured_text import parse_json, read_json
 
+from .fingerprints import model_fingerprint, recording_state
 from .pipeline import EmotionRecognitionPipeline
 
 
-SUFFIXES = (".jsonl", ".csv")
+PREDICTION_SUFFIXES = (".jsonl", ".csv")
 
 
 @dataclass(frozen=True)
@@ -37,28 +40,51 @@ class PredictionCounts:
 class PredictionFile:
     """One JSON object a line for each utterance, appended as it is predicted.
 
-    Beside `calls.jsonl` lie `calls_skipped.jsonl`, what could not be read and why, and `calls_settings.json`, what the
-    predictions were made with: a run goes on only with the same. For `calls.csv` the rows are kept in `calls.jsonl`
-    and written as a table at the end.
+    Beside `calls.jsonl` lie `calls_skipped.jsonl`, what could not be read and why, `calls_settings.json`, what the
+    predictions were made with: a run goes on only with the same, and `calls.lock`, which one run holds until it closes
+    the file or ends, however it ends. For `calls.csv` the rows are kept in `calls.jsonl` and written as a table at the
+    end. Rows of recordings that have changed since are taken out, for them to be predicted again.
 
     Args:
         path (`str` or `Path`): a `.jsonl` or `.csv` file. Its folder is made.
         settings (`dict`): the model and options, of JSON's types.
 
     Raises:
-        ValueError: the suffix is another one, or the file is there with predictions of other settings.
+        ValueError: the suffix is another one, another run writes to the file, or it is there with predictions of
+            other settings.
     """
 
     def __init__(self, path: str | Path, settings: Mapping[str, Any]):
         self.path = Path(path)
-        if self.path.suffix not in SUFFIXES:
-            raise ValueError(f"{path}: predictions are written as {' or '.join(SUFFIXES)}.")
+        if self.path.suffix not in PREDICTION_SUFFIXES:
+            raise ValueError(f"{path}: predictions are written as {' or '.join(PREDICTION_SUFFIXES)}.")
         self.rows_path = self.path.with_suffix(".jsonl")
         self.skipped_path = self.path.with_name(f"{self.path.stem}_skipped.jsonl")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._keep_settings(dict(settings))
-        self.finished = self._remove_torn_line()
-        self.skipped_path.write_text("", encoding="utf-8")  # what could not be read is tried again
+        self._lock = FileLock(self.path.with_suffix(".lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ValueError(
+                f"Another run is writing predictions to {self.path}. Wait for it to end, or write to another file."
+            ) from error
+        try:
+            self._keep_settings(dict(settings))
+            self.finished = self._remove_outdated_lines()
+            self.skipped_path.write_text("", encoding="utf-8")  # what could not be read is tried again
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Lets other runs write to the file."""
+        self._lock.release(force=True)
+
+    def __enter__(self) -> PredictionFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _keep_settings(self, settings: dict[str, Any]) -> None:
         path = self.path.with_name(f"{self.path.stem}_settings.json")
@@ -72,36 +98,42 @@ class PredictionFile:
                 )
         path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def _remove_torn_line(self) -> set[tuple[Any, Any]]:
-        """Cuts off a line that was not finished; the keys of those that were."""
+    def _remove_outdated_lines(self) -> set[tuple[Any, Any]]:
+        """Takes out a line that was not finished and those of recordings that have changed; the keys of the rest."""
         if not self.rows_path.exists():
             return set()
-        keys, end = set(), 0
-        with self.rows_path.open("rb+") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
-                    break
-                place = f"{self.rows_path}, line {number}"
-                row = parse_json(line.decode("utf-8", errors="replace"), place)
-                if not isinstance(row, dict) or not isinstance(row.get("input"), dict):
-                    raise ValueError(f"{place} is no prediction of ours. Remove the file, or write to another one.")
-                keys.add(utterance_key(row["input"]))
-                end += len(line)
-            file.truncate(end)
+        keys = set()
+        kept_path = self.rows_path.with_suffix(".tmp")
+        try:
+            with self.rows_path.open("rb") as file, kept_path.open("wb") as kept:
+                for number, line in enumerate(file, start=1):
+                    if not line.endswith(b"\n"):
+                        continue
+                    row = _row(line, f"{self.rows_path}, line {number}")
+                    if _is_current(row):
+                        keys.add(utterance_key(row["input"]))
+                        kept.write(line)
+            if kept_path.stat().st_size < self.rows_path.stat().st_size:
+                os.replace(kept_path, self.rows_path)
+        finally:
+            kept_path.unlink(missing_ok=True)
         return keys
 
-    def add(self, utterance: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    def add(
+        self, utterance: Mapping[str, Any], result: Mapping[str, Any], audio_state: Sequence[int] | None = None
+    ) -> None:
         """Appends a result of the pipeline; it outlives the process from here on.
 
         Args:
             utterance (`dict`): `audio` and `text` as they were given.
             result (`dict`): of the pipeline with `return_text=True` and `on_error="return"`.
+            audio_state (`list[int]`, *optional*): [`recording_state`] of the recording before it was read.
         """
         if "error" in result:
             name = str(utterance.get("audio") or utterance.get("text"))
             _append(self.skipped_path, {"id": name, "place": name, "reason": result["error"]})
             return
-        _append(self.rows_path, {"input": dict(utterance), **result})
+        _append(self.rows_path, {"input": dict(utterance), "audio_state": audio_state, **result})
         self.finished.add(utterance_key(utterance))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -135,9 +167,9 @@ def predict_to_file(
 
     Args:
         recognise ([`EmotionRecognitionPipeline`]): the pipeline.
-        utterances (sequence of `dict`): `audio`, a path or address, `text`, or both.
+        utterances (sequence of `dict`): `audio`, a path or address, `text`, or both; each is predicted once.
         path (`str` or `Path`): see [`PredictionFile`].
-        settings (`dict`): what the predictions depend on, see [`PredictionFile`].
+        settings (`dict`): what the predictions depend on, see [`PredictionFile`]; the model's weights are added.
         batch_size (`int`, defaults to 1): utterances, or segments of them, that are predicted together.
         **options: of the pipeline.
 
@@ -147,27 +179,49 @@ def predict_to_file(
     Raises:
         ValueError: see [`PredictionFile`]. An utterance that cannot be read is no error: it is listed.
     """
-    file = PredictionFile(path, settings)
-    pending = [utterance for utterance in utterances if utterance_key(utterance) not in file.finished]
-    skipped = 0
-    if pending:
-        results = recognise(
-            (dict(utterance) for utterance in pending),
-            batch_size=batch_size,
-            **{**options, "return_text": True, "on_error": "return"},
-        )
-        progress = tqdm(results, total=len(utterances), initial=len(utterances) - len(pending), unit="recording")
-        for utterance, result in zip(pending, progress, strict=True):
-            file.add(utterance, result)
-            skipped += "error" in result
-    file.write_table()
-    resumed = len(utterances) - len(pending)
-    return PredictionCounts(resumed + len(pending) - skipped, resumed, skipped)
+    settings = {**settings, "model_fingerprint": model_fingerprint(recognise.model)}
+    asr: Any = options.get("asr") or getattr(recognise, "_preprocess_params", {}).get("asr")
+    if hasattr(asr, "model"):
+        settings["asr_fingerprint"] = model_fingerprint(asr.model)
+    utterances = list({utterance_key(utterance): utterance for utterance in utterances}.values())
+    with PredictionFile(path, settings) as file:
+        pending = [utterance for utterance in utterances if utterance_key(utterance) not in file.finished]
+        resumed, skipped = len(utterances) - len(pending), 0
+        if pending:
+            states: list[list[int] | None] = []
+
+            def read() -> Iterator[dict[str, Any]]:
+                for utterance in pending:
+                    states.append(recording_state(utterance.get("audio")))
+                    yield dict(utterance)
+
+            results = recognise(
+                read(), batch_size=batch_size, **{**options, "return_text": True, "on_error": "return"}
+            )
+            progress = tqdm(results, total=len(utterances), initial=resumed, unit="recording")
+            for index, (utterance, result) in enumerate(zip(pending, progress, strict=True)):
+                file.add(utterance, result, states[index])
+                skipped += "error" in result
+        file.write_table()
+    return PredictionCounts(len(utterances) - skipped, resumed, skipped)
 
 
 def utterance_key(utterance: Mapping[str, Any]) -> tuple[Any, Any]:
     """What an utterance is recognised by when a run goes on."""
     return utterance.get("audio"), utterance.get("text")
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    row = parse_json(line.decode("utf-8", errors="replace"), place)
+    if not isinstance(row, dict) or not isinstance(row.get("input"), dict):
+        raise ValueError(f"{place} is no prediction of ours. Remove the file, or write to another one.")
+    return row
+
+
+def _is_current(row: Mapping[str, Any]) -> bool:
+    """False where the recording was replaced since; one that is gone, or an address, is taken to be the same."""
+    state = recording_state(row["input"].get("audio"))
+    return state is None or row.get("audio_state") == state
 
 
 def _append(path: Path, row: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ def bootstrap_intervals(
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
 
     Example:
-        >>> from modeling_emo.metrics.task_metrics import sentiment_metrics
+        >>> from modeling_emo import sentiment_metrics
         >>> low, high = bootstrap_intervals(sentiment_metrics, [1.0, 2.0, -1.0], [1.5, 2.0, -2.0])["mae"]
         >>> low, high
         (0.0, 1.0)

@@ -258,54 +258,6 @@ def plot_reliability(
     return save(figure, path)
 
 
-def plot_length_distributions(
-    lengths: Mapping[str, ArrayLike],
-    path: str | Path,
-    *,
-    unit: str = "seconds",
-    title: str = "Length of the utterances",
-) -> Path:
-    """How long the utterances of each split (or any other group) are, one histogram below the other.
-
-    Args:
-        lengths (`dict[str, array]`): lengths by the name of the split.
-        path (`str` or `Path`): the picture to write.
-        unit (`str`, defaults to `"seconds"`): what a length counts (`"seconds"`, `"tokens"`, `"frames"`).
-        title (`str`): above the plot.
-
-    Returns:
-        `Path`: of the written picture.
-
-    Raises:
-        ValueError: there is no length to draw.
-    """
-    groups = {name: np.ravel(np.asarray(values, dtype=np.float64)) for name, values in lengths.items()}
-    groups = {name: values for name, values in groups.items() if values.size}
-    if not groups:
-        raise ValueError(f"There are no lengths to draw in {path}.")
-    edges = np.linspace(0, max(values.max() for values in groups.values()) or 1.0, 41)
-    figure, panels = new_figure(6.4, 0.9 + 1.5 * len(groups), heights=(1,) * len(groups))
-    for axes, (name, values) in zip(panels, groups.items(), strict=True):
-        axes.hist(values, edges.tolist(), color=BLUE, edgecolor="white", linewidth=0.5)
-        middle = float(np.median(values))
-        axes.axvline(middle, color=INK, linewidth=1, linestyle=DASHED)
-        axes.annotate(
-            f"{name}: n = {values.size:,}\nmedian {middle:.3g}, longest {values.max():.3g} {unit}",
-            (1, 0.95),
-            xycoords="axes fraction",
-            ha="right",
-            va="top",
-            fontsize=9,
-            color=INK,
-        )
-        axes.set_ylabel("utterances")
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    panels[-1].set_xlabel(f"length ({unit})")
-    panels[-1].set_xlim(left=0)
-    set_title(panels[0], title)
-    return save(figure, path)
-
-
 def plot_modality_comparison(
     values: Mapping[str, float],
     path: str | Path,

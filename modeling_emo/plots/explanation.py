@@ -25,7 +25,7 @@ LINE_HEIGHT = 0.4
 WAVE_HEIGHT, ATTENTION_HEIGHT, LEGEND_HEIGHT = 1.7, 0.75, 0.35
 TIME_AXIS, GAP = 0.6, 0.12
 WORD_SIZE = 11  # points
-COLUMNS = 1250  # of the waveform, about one per pixel
+WAVEFORM_COLUMNS = 1250  # of the waveform, about one per pixel
 
 
 def plot_explanation(explanation: Explanation, path: str | Path, *, title: str | None = None) -> Path:
@@ -134,7 +134,7 @@ def _draw_recording(axes: Axes, explanation: Explanation, limit: float) -> None:
 
 def _envelope(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value of about as many pieces as the picture has columns, the largest at 1."""
-    pieces = np.array_split(waveform, min(COLUMNS, max(1, len(waveform) // 2)))
+    pieces = np.array_split(waveform, min(WAVEFORM_COLUMNS, max(1, len(waveform) // 2)))
     low = np.array([piece.min() for piece in pieces])
     high = np.array([piece.max() for piece in pieces])
     peak = max(float(np.abs(low).max()), float(np.abs(high).max())) or 1.0

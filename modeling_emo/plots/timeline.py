@@ -101,6 +101,7 @@ def plot_timeline(
     >>> plot_timeline(  # doctest: +SKIP
     ...     result, "hour.png", problem_type=config.problem_type, score_range=config.label_range
     ... )
+
     ```
     """
     timeline = read_timeline(result)

@@ -157,6 +157,38 @@ def last_whole_checkpoint(output_dir: str | Path) -> Path | None:
     return None
 
 
+def checkpoint_to_resume(wanted: str | bool | None, output_dir: str | Path) -> Path | None:
+    """The checkpoint that `resume_from_checkpoint` means, which is whole.
+
+    Args:
+        wanted (`str` or `bool`, *optional*): True (or `"true"`): the last whole checkpoint in `output_dir`, or the
+            beginning if there is none. A path: that checkpoint. None, False (or `"false"`): the beginning.
+        output_dir (`str` or `Path`): of the run.
+
+    Returns:
+        `Path` or None: None for the beginning. A warning says so where something else may be expected.
+
+    Raises:
+        ValueError: the checkpoint of the given path is torn.
+    """
+    if isinstance(wanted, str) and wanted.lower() in ("true", "false") and not Path(wanted).is_dir():
+        wanted = wanted.lower() == "true"
+    if not wanted:
+        if any(read_seal(folder) for folder in _checkpoints(output_dir)):
+            logger.warning(
+                f"Starting from the beginning although {output_dir} has checkpoints of an earlier run. Until this "
+                "run has saved one, resuming would go on from those: better choose another output_dir."
+            )
+        return None
+    if wanted is True:
+        whole = last_whole_checkpoint(output_dir)
+        if whole is None:
+            logger.warning(f"There is no whole checkpoint in {output_dir}: starting from the beginning.")
+        return whole
+    check_whole(wanted)
+    return Path(wanted)
+
+
 def remove_old_checkpoints(output_dir: str | Path, *, limit: int | None, keep: Iterable[str | Path | None]) -> None:
     """Removes checkpoints until `limit` are left: torn ones first, then those that were sealed first.
 
@@ -203,6 +235,7 @@ def writing_checkpoint(folder: str | Path, *, is_main_process: bool = True) -> I
     ...     accelerator.wait_for_everyone()
     ...     if accelerator.is_main_process:
     ...         seal(folder)
+
     ```
     """
     folder = Path(folder)

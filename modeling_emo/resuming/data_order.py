@@ -10,9 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from datasets import Dataset
-from torch.utils.data import DataLoader, RandomSampler, Sampler, SequentialSampler
-from transformers import TrainingArguments
+from torch.utils.data import DataLoader
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 
@@ -51,40 +49,6 @@ class EpochLengthGroupedSampler(SeededLengthGroupedSampler):
         self.seed = self._first_seed + epoch
 
 
-def train_sampler(dataset: Dataset, arguments: TrainingArguments) -> Sampler[int]:
-    """The order of the training rows that `train_sampling_strategy` asks for, the same as [`EmoBertTrainer`]'s.
-
-    Args:
-        dataset (`Dataset`): prepared rows.
-        arguments (`TrainingArguments`): strategy, batch size, `length_column_name` and seeds.
-
-    Raises:
-        ValueError: the strategy is not `random`, `sequential` or `group_by_length`, there is no column of lengths, or
-            an option is asked for that only [`EmoBertTrainer`] has.
-    """
-    for option in ("max_padded_length", "class_balanced_sampling", "gradual_unfreezing_epochs"):
-        if getattr(arguments, option, None):
-            raise ValueError(f"{option}={getattr(arguments, option)!r} is known to EmoBertTrainer only: leave it out.")
-    strategy = arguments.train_sampling_strategy
-    if strategy == "random":
-        return RandomSampler(dataset)
-    if strategy == "sequential":
-        return SequentialSampler(dataset)
-    if strategy != "group_by_length":
-        raise ValueError(f"train_sampling_strategy={strategy!r} is known to Trainer only.")
-    column = arguments.length_column_name
-    if column not in dataset.column_names:
-        raise ValueError(
-            f"length_column_name={column!r} is not a column of the training data, whose columns are "
-            f"{', '.join(dataset.column_names)}."
-        )
-    return EpochLengthGroupedSampler(
-        arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size,
-        list(dataset[column]),
-        arguments.seed if arguments.data_seed is None else arguments.data_seed,
-    )
-
-
 def set_epoch(dataloader: DataLoader, epoch: int, *others: Any) -> None:
     """Tells the epoch to all parts of a data loader that have a `set_epoch`, before they are iterated over.
 
@@ -120,8 +84,9 @@ def isolate_workers(dataloader: DataLoader, seed: int) -> None:
     """
     loader = getattr(dataloader, "base_dataloader", dataloader)
     loader.generator = torch.Generator().manual_seed(seed)
-    if loader.num_workers:
-        loader.worker_init_fn = partial(_init_worker, loader.worker_init_fn)
+    then = loader.worker_init_fn
+    if loader.num_workers and not (isinstance(then, partial) and then.func is _init_worker):  # once is enough
+        loader.worker_init_fn = partial(_init_worker, then)
 
 
 def _init_worker(then: Callable[[int], None] | None, worker_id: int) -> None:

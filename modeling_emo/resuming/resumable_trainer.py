@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,9 +16,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, SaveStrategy
 from transformers.utils import logging
 
 from .checkpoint import (
-    SEAL_FILE,
-    check_whole,
-    last_whole_checkpoint,
+    checkpoint_to_resume,
     read_seal,
     remove_old_checkpoints,
     require_writable,
@@ -53,8 +50,8 @@ class ResumableTrainer(Trainer):
     A run that is killed and resumed ends with the weights, optimiser, schedule, random numbers and order of the data
     of one that was not. What it does beyond `Trainer`:
 
-    - Checkpoints are sealed ([`~modeling_emo.resuming.checkpoint.seal`]), and older ones removed only after that.
-    - SIGTERM saves at the end of the step and stops ([`~modeling_emo.resuming.preemption.PreemptionCallback`]).
+    - Checkpoints are sealed ([`~modeling_emo.seal`]), and older ones removed only after that.
+    - SIGTERM saves at the end of the step and stops ([`PreemptionCallback`]).
     - The order of the data depends on seed and epoch alone. If `data_collator` or `train_dataset` has a
       `set_epoch(epoch)`, it is called before each epoch's iterator is made: augmentation that draws from
       `(seed, epoch, sample id)` is then exact, while one that draws from the global generators is not. With
@@ -123,25 +120,9 @@ class ResumableTrainer(Trainer):
         return checkpoint
 
     def _choose_checkpoint(self, wanted: str | bool | None) -> str | None:
-        output_dir = self.args.output_dir
-        if isinstance(wanted, str) and wanted.lower() in ("true", "false") and not os.path.isdir(wanted):
-            wanted = wanted.lower() == "true"
-        if not wanted:
-            if self._saves and any(Path(output_dir).glob(f"{PREFIX_CHECKPOINT_DIR}-*/{SEAL_FILE}")):
-                logger.warning(
-                    f"Starting from the beginning although {output_dir} has checkpoints of an earlier run. Until this "
-                    "run has saved one, resuming would go on from those: better choose another output_dir."
-                )
+        checkpoint = checkpoint_to_resume(wanted, str(self.args.output_dir))
+        if checkpoint is None:
             return None
-        if wanted is True:
-            whole = last_whole_checkpoint(output_dir)
-            if whole is None:
-                logger.warning(f"There is no whole checkpoint in {output_dir}: starting from the beginning.")
-                return None
-            checkpoint = whole
-        else:
-            checkpoint = Path(str(wanted))
-            check_whole(checkpoint)
         if not any(checkpoint.glob(_RNG_STATES)):
             raise ValueError(
                 f"The checkpoint {checkpoint} was saved with save_only_model: it has weights, but nothing to resume "

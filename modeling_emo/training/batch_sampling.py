@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import WeightedRandomSampler
+from datasets import Dataset
+from torch.utils.data import RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
-from configuration_emo.problem_types import get_problem_type
-
+from ..finetuning.class_weights import class_indices
+from ..resuming.data_order import EpochLengthGroupedSampler
 from .arguments import EmoBertTrainingArguments
 
 
@@ -42,11 +43,12 @@ class TokenBudgetBatchSampler(BatchRebalanceSampler):
     Example:
 
     ```python
-    >>> from modeling_emo.training.batch_sampling import TokenBudgetBatchSampler
+    >>> from modeling_emo import TokenBudgetBatchSampler
 
     >>> sampler = TokenBudgetBatchSampler([7, 2, 2, 3, 8, 1], max_padded_length=10)
     >>> sorted(len(batch) for batch in sampler)
     [1, 1, 1, 3]
+
     ```
     """
 
@@ -141,16 +143,17 @@ class ClassBalancedSampler(WeightedRandomSampler):
     Example:
 
     ```python
-    >>> from modeling_emo.training.batch_sampling import ClassBalancedSampler
+    >>> from modeling_emo import ClassBalancedSampler
 
     >>> sampler = ClassBalancedSampler([0, 0, 0, 1], num_labels=2)
     >>> len(list(sampler))
     4
+
     ```
     """
 
     def __init__(self, labels: Sequence[int], num_labels: int, *, seed: int = 0):
-        classes = _class_indices(labels, num_labels)
+        classes = class_indices(labels, num_labels)
         weights = 1 / np.bincount(classes, minlength=num_labels)[classes]
         super().__init__(weights.tolist(), len(weights), replacement=True, generator=torch.Generator())
         self.seed, self.epoch = seed, 0
@@ -166,26 +169,28 @@ class ClassBalancedSampler(WeightedRandomSampler):
 
 
 def training_sampler(
-    dataset, arguments: EmoBertTrainingArguments, *, num_labels: int
-) -> TokenBudgetBatchSampler | ClassBalancedSampler | None:
-    """The sampler that the arguments ask for.
+    dataset: Dataset, arguments: EmoBertTrainingArguments, *, num_labels: int
+) -> TokenBudgetBatchSampler | Sampler[int]:
+    """The sampler that the arguments ask for, the same for [`EmoBertTrainer`] and for a loop of one's own.
 
     Args:
         dataset (`Dataset`): training rows, with the columns that the sampler reads.
-        arguments ([`EmoBertTrainingArguments`]): `max_padded_length` or `class_balanced_sampling`; they know the
-            processes and the seed too.
+        arguments ([`EmoBertTrainingArguments`]): `max_padded_length`, `class_balanced_sampling` or
+            `train_sampling_strategy`; they know the batch size, the processes and the seed too.
         num_labels (`int`): number of classes.
 
     Returns:
-        The sampler, for a `DataLoader`'s `batch_sampler` or `sampler`; None without either option.
+        The sampler, for a `DataLoader`'s `batch_sampler` with `max_padded_length`, else for its `sampler`.
 
     Raises:
-        ValueError: a column is missing, or see the samplers.
+        ValueError: the strategy is not `random`, `sequential` or `group_by_length`, a column is missing, or see the
+            samplers.
     """
     seed = arguments.seed if arguments.data_seed is None else arguments.data_seed
+    length_column = str(arguments.length_column_name)
     if arguments.max_padded_length is not None:
         return TokenBudgetBatchSampler(
-            _column(dataset, str(arguments.length_column_name), "max_padded_length"),
+            _column(dataset, length_column, "max_padded_length"),
             arguments.max_padded_length,
             max_rows=arguments.max_batch_rows,
             num_replicas=arguments.world_size,
@@ -194,53 +199,21 @@ def training_sampler(
         )
     if arguments.class_balanced_sampling:
         return ClassBalancedSampler(_column(dataset, "labels", "class_balanced_sampling"), num_labels, seed=seed)
-    return None
+    strategy = arguments.train_sampling_strategy
+    if strategy == "random":
+        return RandomSampler(dataset)
+    if strategy == "sequential":
+        return SequentialSampler(dataset)
+    if strategy == "group_by_length":
+        return EpochLengthGroupedSampler(
+            arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size,
+            _column(dataset, length_column, "train_sampling_strategy=group_by_length"),
+            seed,
+        )
+    raise ValueError(f"train_sampling_strategy={strategy!r} is known to Trainer only.")
 
 
-def balanced_class_weights(
-    labels: Sequence, num_labels: int, problem_type: str = "single_label_classification"
-) -> list[float]:
-    """`class_weights` that make rare classes count as much as frequent ones.
-
-    Args:
-        labels (sequence of `int`, or of 0/1 rows): of the training data.
-        num_labels (`int`): number of labels.
-        problem_type (`str`): see [`EmoBertConfig`]. For `single_label_classification` the weights are
-            `rows / (num_labels * count of the class)`, scikit-learn's `compute_class_weight("balanced")`. For
-            `multi_label_classification` and `one_vs_rest_classification`, where only presence is weighted, they are
-            `rows without the label / rows with it`: the ratio of its two balanced weights.
-
-    Raises:
-        ValueError: a label has no row, labels do not fit, or the problem is a regression.
-
-    Example:
-
-    ```python
-    >>> from modeling_emo.training.batch_sampling import balanced_class_weights
-
-    >>> balanced_class_weights([0, 0, 0, 1], 2)
-    [0.6666666666666666, 2.0]
-    ```
-    """
-    problem = get_problem_type(problem_type)
-    if not problem.has_classes:
-        raise ValueError(f"Balanced class weights do not apply to problem_type={problem_type!r}: leave them out.")
-    values = np.asarray(labels)
-    if values.ndim == 1:
-        counts = np.bincount(_class_indices(values, num_labels), minlength=num_labels)
-    elif values.shape == (len(values), num_labels):
-        counts = values.sum(0)
-    else:
-        raise ValueError(f"Labels of shape {values.shape} do not fit {num_labels} labels.")
-    absent = np.flatnonzero(counts == 0).tolist()
-    if absent:
-        raise ValueError(f"No row of the training data has the labels {absent}: a balanced weight is not defined.")
-    if problem.is_exclusive:
-        return (len(values) / (num_labels * counts)).tolist()
-    return ((len(values) - counts) / counts).tolist()
-
-
-def _column(dataset, name: str, option: str) -> list:
+def _column(dataset: Dataset, name: str, option: str) -> list:
     columns = getattr(dataset, "column_names", None) or []
     if name not in columns:
         raise ValueError(
@@ -248,12 +221,3 @@ def _column(dataset, name: str, option: str) -> list:
             f"set `length_column_name`, or leave `{option}` out."
         )
     return list(dataset[name])
-
-
-def _class_indices(labels, num_labels: int) -> np.ndarray:
-    classes = np.asarray(labels)
-    if classes.ndim != 1 or not np.issubdtype(classes.dtype, np.integer):
-        raise ValueError(f"Labels must be class indices, one per row, got {classes.dtype} of shape {classes.shape}.")
-    if len(classes) and not 0 <= classes.min() <= classes.max() < num_labels:
-        raise ValueError(f"Class indices must lie between 0 and {num_labels - 1}, got up to {classes.max()}.")
-    return classes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from transformers import TrainerState, TrainingArguments
 
@@ -42,20 +42,18 @@ HYPER_PARAMETERS = (
 )
 
 
-class TrainedRun(Protocol):
-    """A `Trainer`, or a [`TrainingProgress`], after training."""
-
-    args: TrainingArguments
-    state: TrainerState
-
-
 def training_record(
-    trainer: TrainedRun, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+    arguments: TrainingArguments,
+    state: TrainerState,
+    *,
+    data: Mapping[str, Any] | None = None,
+    hyper_parameters: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What has to be known to repeat a training run, after `trainer.train()`.
+    """What has to be known to repeat a training run that has ended.
 
     Args:
-        trainer (`Trainer` or [`TrainingProgress`]): after training.
+        arguments (`TrainingArguments`): `trainer.args`.
+        state (`TrainerState`): `trainer.state`, after training.
         data (`dict`, *optional*): what it was trained on: `corpus`, `fingerprint` of the prepared dataset, `protocol`,
             `fold` and `protocol_options`, in plain types.
         hyper_parameters (mapping, *optional*): those that are not among Trainer's arguments.
@@ -64,26 +62,25 @@ def training_record(
         `dict`: `seed`, `checkpoint_selection`, `best_metric`, `epochs` trained, `processes`, `duration_s` (seconds,
         None where Trainer did not log it), `hyper_parameters` and `data`; plain types.
     """
-    arguments = trainer.args.to_dict()
-    runtimes = [entry["train_runtime"] for entry in trainer.state.log_history if "train_runtime" in entry]
+    options = arguments.to_dict()
+    runtimes = [entry["train_runtime"] for entry in state.log_history if "train_runtime" in entry]
     return {
-        "seed": arguments["seed"],
-        "checkpoint_selection": checkpoint_selection(trainer),
-        "best_metric": trainer.state.best_metric,
-        "epochs": trainer.state.epoch,
-        "processes": trainer.args.world_size,
+        "seed": options["seed"],
+        "checkpoint_selection": checkpoint_selection(arguments),
+        "best_metric": state.best_metric,
+        "epochs": state.epoch,
+        "processes": arguments.world_size,
         "duration_s": runtimes[-1] if runtimes else None,
         "hyper_parameters": {
-            **{name: arguments[name] for name in HYPER_PARAMETERS if name in arguments},
+            **{name: options[name] for name in HYPER_PARAMETERS if name in options},
             **(hyper_parameters or {}),
         },
         "data": None if data is None else dict(data),
     }
 
 
-def checkpoint_selection(trainer: TrainedRun) -> str:
-    """How the model that Trainer holds after training was chosen, in plain words."""
-    arguments = trainer.args
+def checkpoint_selection(arguments: TrainingArguments) -> str:
+    """How the model that is left after training was chosen, in plain words."""
     if not arguments.load_best_model_at_end:
         return "last step of training"
     name = str(arguments.metric_for_best_model).removeprefix("eval_")
@@ -91,11 +88,15 @@ def checkpoint_selection(trainer: TrainedRun) -> str:
 
 
 def write_training_record(
-    trainer: TrainedRun, *, data: Mapping[str, Any] | None = None, hyper_parameters: Mapping[str, Any] | None = None
+    arguments: TrainingArguments,
+    state: TrainerState,
+    *,
+    data: Mapping[str, Any] | None = None,
+    hyper_parameters: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
-    path = Path(str(trainer.args.output_dir)) / RECORD_FILE
-    record = training_record(trainer, data=data, hyper_parameters=hyper_parameters)
+    path = Path(str(arguments.output_dir)) / RECORD_FILE
+    record = training_record(arguments, state, data=data, hyper_parameters=hyper_parameters)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
 
@@ -112,8 +113,6 @@ def training_run(record: Mapping[str, Any]) -> TrainingRun:
     """The record as a model card tells it."""
     return TrainingRun(
         hyperparameters={**record.get("hyper_parameters", {}), "epochs trained": record.get("epochs")},
-        checkpoint_selection=record["checkpoint_selection"],
-        seed=record.get("seed"),
         duration_seconds=record.get("duration_s"),
     )
 

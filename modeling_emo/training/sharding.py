@@ -36,6 +36,7 @@ def shard_model(model: PreTrainedModel, mesh: DeviceMesh, **options: Any) -> Pre
     >>> weights = full_state_dict(model)  # doctest: +SKIP
     >>> if torch.distributed.get_rank() == 0:  # doctest: +SKIP
     ...     model.save_pretrained("model", state_dict=weights)
+
     ```
     """
     names = set(model._no_split_modules or ())

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from accelerate.data_loader import prepare_data_loader
+from datasets import Dataset
 from huggingface_hub import ModelCard
 from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel
@@ -45,6 +46,7 @@ class EmoBertTrainer(ResumableTrainer):
     ...     model=model, args=args, data_collator=collator, train_dataset=train, eval_dataset=validation
     ... )
     >>> trainer.train()  # doctest: +SKIP
+
     ```
     """
 
@@ -96,12 +98,11 @@ class EmoBertTrainer(ResumableTrainer):
         super().create_model_card(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset=None) -> Sampler | None:
-        sampler = training_sampler(
-            self.train_dataset if train_dataset is None else train_dataset,
-            self.args,
-            num_labels=self.accelerator.unwrap_model(self.model).config.num_labels,
-        )
-        return super()._get_train_sampler(train_dataset) if sampler is None else sampler
+        if self.args.max_padded_length is None and not self.args.class_balanced_sampling:
+            return super()._get_train_sampler(train_dataset)
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        num_labels = self.accelerator.unwrap_model(self.model).config.num_labels
+        return training_sampler(cast(Dataset, dataset), self.args, num_labels=num_labels)
 
     def _run_epoch(self, *args, **kwargs):
         set_epoch(kwargs["train_dataloader"], kwargs["epoch"], self.train_data_collator)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soxr
 
-from .audio_decoding import decode_audio, decode_blocks, header_duration, stated_duration
+from .decoding import decode_audio, decode_blocks, header_duration, stated_duration
 
 
 AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Mapping[str, Any]
@@ -28,14 +28,15 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000) -> np.ndarray:
         source (path, `bytes`, binary file object, `tuple` or `dict`):
             Where the sound is. A tuple is `(array, rate in Hz)`, with an array of shape `(samples,)`,
             `(samples, channels)` or `(channels, samples)` (the shorter axis is the channels); integers are scaled to
-            [-1, 1). A dict has `array` and `sampling_rate`, or `bytes` or `path`, as a dataset's audio column gives.
+            [-1, 1). `(rate, array)`, as scipy and Gradio have it, is read as well. A dict has `array` and
+            `sampling_rate`, or `bytes` or `path`, as a dataset's audio column gives.
         sampling_rate (`int`, defaults to 16,000): the rate of the result in Hz.
 
     Returns:
         `np.ndarray`: float32, shape `(samples,)`.
 
     Raises:
-        ValueError: the file is missing, empty, not a sound, without an audio stream, cut short (see `audio_decoding`
+        ValueError: the file is missing, empty, not a sound, without an audio stream, cut short (see `decoding`
             for what shows this), has no samples, or NaN or infinite ones. The message names the file and the remedy.
 
     Example:
@@ -171,7 +172,8 @@ def _open(source: AudioSource, name: str) -> Path | BinaryIO | tuple[Any, Any]:
     if isinstance(source, tuple):
         if len(source) != 2:
             raise ValueError(f"{name}: a tuple must be (array, sampling rate in Hz), got {len(source)} elements.")
-        return source
+        first, second = source
+        return (second, first) if np.ndim(first) == 0 and np.ndim(second) > 0 else (first, second)
     if isinstance(source, (str, os.PathLike)):
         return _checked_file(Path(source), name)
     if hasattr(source, "read"):
@@ -185,7 +187,11 @@ def _open(source: AudioSource, name: str) -> Path | BinaryIO | tuple[Any, Any]:
 def _checked_file(path: Path, name: str) -> Path:
     if str(path).startswith(("http:/", "https:/")):
         raise ValueError(f"{name}: addresses are not read. Download the file and give its path.")
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{name[:120]}: this cannot be a path ({error}). Give that of a sound file.") from error
+    if not is_there:
         raise ValueError(f"{name}: there is no such file. Check the path, or leave audio out (None).")
     if not path.is_file():
         raise ValueError(f"{name}: this is a folder or a device, not a sound file.")
@@ -197,7 +203,8 @@ def _checked_file(path: Path, name: str) -> Path:
 
 
 def _checked_array(array: Any, rate: Any, name: str) -> tuple[np.ndarray, int]:
-    if rate is None or isinstance(rate, bool) or not float(rate).is_integer() or rate <= 0:
+    is_number = isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool)
+    if not is_number or not float(rate).is_integer() or rate <= 0:
         raise ValueError(f"{name}: the sampling rate must be a positive whole number of Hz, got {rate!r}.")
     array = np.asarray(array)
     if array.ndim == 2 and array.shape[0] < array.shape[1]:

@@ -18,7 +18,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from configuration_emo.structured_text import parse_json
 
-from ..audio.audio_check import AUDIO_CHECKS, check_audio_file
+from ..audio.check import AUDIO_CHECKS, check_audio_file
 from ..recordings.text_files import DELIMITERS, Line, header_names, read_lines, stated_delimiter
 from ..schema import CorpusReading, Problem, Utterance
 from .reading.collector import check_option, missing_folders

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from configuration_emo.corpora import CORPORA
 
-from ..audio.audio_check import audio_files
+from ..audio.check import audio_files
 from ..labels.label_maps import LABEL_MAPS
 from ..schema import CorpusReading, Utterance
 from .reading.collector import UtteranceCollector, check_option, corpus_folder
@@ -49,7 +49,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool = False,
 ) -> CorpusReading:
-    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.protocols.folds`.
+    """Reads EmoDB. There is no official split: all utterances are in `train`, see `preprocess.make_folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with the wav files or with `wav/`.

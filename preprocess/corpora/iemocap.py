@@ -21,7 +21,7 @@ from pathlib import Path
 
 from configuration_emo.corpora import CORPORA
 
-from ..audio.audio_check import recordings_by_name
+from ..audio.check import recordings_by_name
 from ..labels.label_maps import LABEL_MAPS
 from ..recordings.text_files import Line, files_with_suffix, read_lines
 from ..schema import CorpusReading, Label, Utterance
@@ -64,7 +64,7 @@ def read(
     check_audio: str = "header",
     keep_without_audio: bool | None = None,
 ) -> CorpusReading:
-    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.protocols.folds`.
+    """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.make_folds`.
 
     Args:
         data_dir (`str` or `Path`): the folder with `Session1` to `Session5` (fewer are read too).

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from configuration_emo.corpora import CORPORA
 
-from ..audio.audio_check import audio_files
+from ..audio.check import audio_files
 from ..labels.label_maps import LABEL_MAPS
 from ..recordings.text_files import TableRow, clean_text, read_table
 from ..schema import CorpusReading, Utterance

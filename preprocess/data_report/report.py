@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.audio_check import audio_seconds
+from ..audio.check import audio_seconds
 from ..schema import COUNTS_DIFFER, CorpusReading, Problem, Utterance
 from .data_report_plot import save_length_plot
 from .data_report_text import format_report

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .padding import Layout, pad_sequences
+
 
 SPEECH_INPUT_NAMES = ("input_values", "input_features")
 
@@ -114,43 +116,32 @@ def trim_constant_tail(values: np.ndarray, length: int) -> np.ndarray:
 
 
 def pad_speech_features(
-    feature_extractor: FeatureExtractor,
-    rows: Sequence[SpeechFeatures | None],
-    *,
-    length: int | None = None,
-    pad_to_multiple_of: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as one array, padded with the extractor's own value on its own side.
+    feature_extractor: FeatureExtractor, rows: Sequence[SpeechFeatures | None], layout: Layout
+) -> tuple[Any, Any]:
+    """Rows as one array, padded with the extractor's own value.
 
     Args:
-        feature_extractor: whose `padding_value` and `padding_side` are used. Fixed-length features (Whisper) are
-            padded by repeating their last frame instead, which is silence (see `trim_constant_tail`).
-        rows (sequence of `SpeechFeatures` or None): None is an utterance without sound; at least one is not None.
-        length (`int`, *optional*): the length to pad to, where the longest row is shorter.
-        pad_to_multiple_of (`int`, *optional*): rounds the length up. Not used for fixed-length features.
+        feature_extractor: whose `padding_value` is used. Fixed-length features (Whisper) are padded by repeating their
+            last frame instead, which is silence (see `trim_constant_tail`), and to no multiple.
+        rows (sequence of [`SpeechFeatures`] or None): None is an utterance without sound; at least one is not None.
+        layout ([`Layout`]): how long they become.
 
     Returns:
         `tuple[np.ndarray, np.ndarray]`: float32 values `(rows, samples)`, `(rows, frames, bins)` or, of fixed length,
         `(rows, bins, frames)`, and the int64 mask `(rows, samples or frames)`: 1 is sound, 0 is padding, and a row
-        without sound is all 0.
+        without sound is all 0. Two lists of arrays of the rows' own lengths, time first, when the layout does not pad.
     """
+    lengths = [0 if row is None else row.length for row in rows]
+    values = [None if row is None else row.values for row in rows]
+    if not layout.pads:
+        own = [np.zeros(0, dtype=np.float32) if row is None else row for row in values]
+        return own, [(np.arange(len(row)) < length).astype(int) for row, length in zip(own, lengths, strict=True)]
     fixed = has_fixed_length(feature_extractor)
-    present = [row for row in rows if row is not None]
-    width = max(len(row.values) for row in present)
-    width = width if length is None else max(width, length)
-    if pad_to_multiple_of is not None and not fixed:
-        width = -(-width // pad_to_multiple_of) * pad_to_multiple_of
-
-    shape = (len(rows), width, *present[0].values.shape[1:])
-    values = np.full(shape, feature_extractor.padding_value, dtype=np.float32)
-    mask = np.zeros((len(rows), width), dtype=np.int64)
-    left = feature_extractor.padding_side == "left" and not fixed
-    for index, row in enumerate(rows):
-        if row is None:
-            continue
-        start = width - len(row.values) if left else 0
-        values[index, start : start + len(row.values)] = row.values
-        mask[index, start : start + row.length] = 1
-        if fixed:
-            values[index, len(row.values) :] = row.values[-1]
-    return (values.swapaxes(1, 2) if fixed else values), mask
+    return pad_sequences(
+        values,
+        feature_extractor.padding_value,
+        layout._replace(pad_to_multiple_of=None) if fixed else layout,
+        lengths=lengths,
+        repeat_last=fixed,
+        time_last=fixed,
+    )

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
-from transformers.data.data_collator import pad_without_fast_tokenizer_warning
+
+from .padding import Layout, pad_sequences
 
 
 # A fast tokenizer keeps its truncation settings in itself while it works: two threads at a time are an error there.
@@ -33,36 +34,29 @@ def is_text(text: Any) -> bool:
 
 
 def pad_token_ids(
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[Sequence[int] | None],
-    *,
-    padding: bool | str = True,
-    max_length: int | None = None,
-    pad_to_multiple_of: int | None = None,
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Sequence[int] | None], layout: Layout
 ) -> tuple[Any, Any]:
-    """Token ids and their mask, padded by the tokenizer (its pad id, its side).
+    """Token ids and their mask.
 
     Args:
-        tokenizer: the text tokenizer.
-        rows (sequence of id sequences or None): None is an utterance without text.
-        padding, max_length, pad_to_multiple_of: as in `tokenizer.pad`.
+        tokenizer: the text tokenizer, whose pad id is used.
+        rows (sequence of id sequences or None): None is an utterance without text; at least one is not None.
+        layout ([`Layout`]): how long they become.
 
     Returns:
         Two int64 arrays `(rows, tokens)`, ids and mask (a row without text is all 0); two lists of lists of the rows'
-        own lengths when `padding` is off.
+        own lengths when the layout does not pad.
 
     Raises:
         ValueError: the tokenizer has no pad token.
     """
-    ids = [[] if row is None else [int(token) for token in row] for row in rows]
-    encodings = {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids]}
-    if padding in (False, "do_not_pad"):
-        return encodings["input_ids"], encodings["attention_mask"]
-    batch = pad_without_fast_tokenizer_warning(
-        tokenizer,
-        encodings,
-        padding=padding,
-        max_length=max_length if padding == "max_length" else None,
-        pad_to_multiple_of=pad_to_multiple_of,
-    )
-    return np.asarray(batch["input_ids"], dtype=np.int64), np.asarray(batch["attention_mask"], dtype=np.int64)
+    if not layout.pads:
+        ids = [[] if row is None else [int(token) for token in row] for row in rows]
+        return ids, [[1] * len(row) for row in ids]
+    if tokenizer.pad_token_id is None:
+        raise ValueError(
+            f"{type(tokenizer).__name__} has no pad token, which batches of texts need. Set one that is in its "
+            "vocabulary, for example tokenizer.pad_token = tokenizer.eos_token."
+        )
+    arrays = [None if row is None else np.asarray(row, dtype=np.int64) for row in rows]
+    return pad_sequences(arrays, tokenizer.pad_token_id, layout)

@@ -63,7 +63,8 @@ def prepare_dataset(
             Without it the rows are kept in the datasets cache.
         num_proc (`int`, *optional*): processes.
         max_audio_seconds, min_audio_seconds, max_text_length, max_speech_ids, too_long: limits, see
-            `PreparationOptions`.
+            `PreparationOptions`. Texts are cut to the processor's `max_text_length` in any case; where the tokenizer
+            states no limit, give the encoder's as `max_text_length`, or limit the processor (`limit_text`).
         problems (iterable of `Problem`): what the corpus reader found, to be listed in the same `skipped.jsonl`.
         info (`dict`, *optional*): what else `preparation.json` should record (corpus, protocol, fold, ...).
 

@@ -24,7 +24,7 @@ def prepared_folds(prepared: PreparedDataset, protocol: str, **options: Any) -> 
 
     Args:
         prepared (`PreparedDataset`): of `load_prepared`.
-        protocol (`str`): one of `preprocess.protocols.folds.PROTOCOLS`.
+        protocol (`str`): one of `preprocess.PROTOCOLS`.
         **options: of `make_folds`: `by`, `allow` (`("text",)` for EmoDB, whose actors all speak the same sentences)
             and those of the protocol, for example `validation_fraction`.
 
@@ -50,7 +50,7 @@ def select_fold(prepared: PreparedDataset, protocol: str, fold: str | None = Non
 
     Args:
         prepared (`PreparedDataset`): of `load_prepared`.
-        protocol (`str`): one of `preprocess.protocols.folds.PROTOCOLS`.
+        protocol (`str`): one of `preprocess.PROTOCOLS`.
         fold (`str`, *optional*): its name, for example `"speaker=03"`; may be left out where there is only one.
         **options: as for `prepared_folds`.
 

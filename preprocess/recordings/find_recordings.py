@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..audio.audio_url import is_url
+from ..audio.url import is_url
 from .text_files import clean_text, files_with_suffix, read_lines
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.audio_url import local_copy
 from ..audio.load_audio import AudioSource, load_audio, stream_audio
+from ..audio.url import local_copy
 from ..features.text_features import is_text
 from .sentences import TimedText, split_sentences
 

@@ -79,7 +79,7 @@ def _ends_sentence(word: str) -> bool:
 
 def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
     """The words with both times; one without an end lasts until the next."""
-    if isinstance(words, (str, Mapping)) or not len(words):
+    if isinstance(words, str) or not isinstance(words, Sequence) or not len(words):
         raise ValueError(
             f"`words` must be a list of one word or more, each with `text` and `timestamp`, got {words!r}."
         )
@@ -92,7 +92,7 @@ def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
             raise ValueError(
                 f"Word {index} must be like {{'text': 'yes', 'timestamp': (1.0, 1.3)}}, got {word!r}."
             ) from error
-        if not isinstance(text, str) or start < 0 or end < start:
+        if not isinstance(text, str) or not 0 <= start < _UNKNOWN or not end >= start:  # NaN and infinite, too
             raise ValueError(
                 f"Word {index} needs a text, and a time that starts at 0 or later and ends after: {word!r}."
             )

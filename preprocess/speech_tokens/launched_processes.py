@@ -30,7 +30,7 @@ def launched_processes(expected: int | None = None) -> PartialState:
     Example:
 
     ```python
-    >>> from preprocess.speech_tokens.launched_processes import launched_processes
+    >>> from preprocess import launched_processes
 
     >>> launched_processes().num_processes
     1

@@ -28,8 +28,8 @@ class SpeechTokenizer:
     Example:
 
     ```python
-    >>> from configuration_emo.speech_dictionary import SpeechDictionary
-    >>> from preprocess.speech_tokens.speech_tokenizer import SpeechTokenizer
+    >>> from configuration_emo import SpeechDictionary
+    >>> from preprocess import SpeechTokenizer
 
     >>> tokenizer = SpeechTokenizer(SpeechDictionary([("2-3", 301, False), ("6-5", 74, False)]), max_length=4)
     >>> ids = tokenizer.encode([[2, 3], [6, 5], [7, 7]])

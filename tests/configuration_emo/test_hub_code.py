@@ -3,6 +3,7 @@
 import ast
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from transformers.dynamic_module_utils import get_relative_import_files, get_relative_imports
@@ -14,13 +15,8 @@ from preprocess import EmoBertProcessor
 from tests.tiny import tiny_processor
 
 
-CLASSES = (
-    EmoBertConfig,
-    VqWav2VecConfig,
-    EmoBertForSequenceClassification,
-    VqWav2VecModel,
-    EmotionRecognitionPipeline,
-)
+ROOT = Path(__file__).resolve().parents[2]
+SAVED = (EmoBertConfig, VqWav2VecConfig, EmoBertForSequenceClassification, VqWav2VecModel, EmoBertProcessor)
 
 
 @pytest.fixture
@@ -42,7 +38,7 @@ def packages(tmp_path, monkeypatch):
 
 
 class TestOurPackages:
-    @pytest.mark.parametrize("cls", [*CLASSES, EmoBertProcessor])
+    @pytest.mark.parametrize("cls", [*SAVED, EmotionRecognitionPipeline])
     def test_files_import_only_each_other(self, tmp_path, cls):
         files = write_code(tmp_path, cls)
         assert f"{cls.__module__.split('.')[-1]}.py" in {file.name for file in files}
@@ -57,9 +53,22 @@ class TestOurPackages:
 
     def test_transformers_follows_them_all(self, tmp_path):
         files = write_code(tmp_path, EmoBertForSequenceClassification)
-        followed = get_relative_import_files(tmp_path / "modeling_emobert.py")
-        assert sorted(set(followed)) == sorted(map(str, files))
-        assert str(tmp_path / "pipeline.py") in followed
+        followed = set(map(Path, get_relative_import_files(tmp_path / "modeling_emobert.py")))
+        assert followed | {tmp_path / "modeling_emobert.py"} == set(files)
+        assert tmp_path / "pipeline.py" in followed
+
+    def test_all_of_it_fits_into_one_folder(self):
+        """Models, configurations and processors are saved beside each other, each with its own code."""
+        saved = [
+            path
+            for package in PACKAGES
+            for path in (ROOT / package).rglob("*.py")
+            if "_auto_map_classes" in path.read_text(encoding="utf-8") and path.stem != "hub_code"
+        ]
+        assert {Path(sys.modules[cls.__module__].__file__) for cls in SAVED} <= set(saved)
+        apart = [name for path in saved for name in flat_sources(str(path))]
+        assert {"pipeline", "processing_emobert"} <= set(apart)
+        assert sorted(flat_sources(*map(str, saved))) == sorted(set(apart))  # or two modules have one name: an error
 
     def test_a_class_brings_no_more_than_it_needs(self, tmp_path):
         names = {file.stem for file in write_code(tmp_path, VqWav2VecModel)}
@@ -105,6 +114,17 @@ class TestImports:
         )
         assert sources["inner"] == "from .words import WORD\nINNER = WORD\n"
 
+    def test_through_an_init_that_imports_nothing_yet(self, packages):
+        root = packages(
+            low____init=(
+                "from typing import TYPE_CHECKING\n"
+                "if TYPE_CHECKING:\n    from .numbers import ONE\nelse:\n    __getattr__ = len\n"
+            ),
+            low__numbers="ONE = 1\n",
+            high__main="from low import ONE\n",
+        )
+        assert flat_sources(str(root / "high" / "main.py"))["main"] == "from .numbers import ONE\n"
+
     def test_circles_end(self, packages):
         root = packages(low__a="from .b import x\n", low__b="def f():\n    from .a import y\n")
         assert sorted(flat_sources(str(root / "low" / "a.py"))) == ["a", "b"]
@@ -144,7 +164,7 @@ class TestSaving:
         saved = json.loads((tmp_path / "processor_config.json").read_text())
         assert saved["auto_map"] == {"AutoProcessor": "processing_emobert.EmoBertProcessor"}
         code = {path.stem for path in tmp_path.glob("*.py")}
-        assert {"processing_emobert", "audio", "audio_decoding", "hub_code"} <= code
+        assert {"processing_emobert", "load_audio", "decoding", "hub_code"} <= code
         assert "modeling_emobert" not in code
 
     def test_a_class_of_somebody_else_is_saved_without_our_code(self, tmp_path):

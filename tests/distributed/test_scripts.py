@@ -109,6 +109,8 @@ def test_both_scripts_give_the_same_run(config_file, loop_run):
     records = [json.loads((folder / "training_record.json").read_text()) for folder in (loop_run, trainer_run)]
     for record in records:
         assert record.pop("duration_s") > 0
+    # Trainer evaluates in an order of its own, which differs in the last bits.
+    assert records[0].pop("best_metric") == pytest.approx(records[1].pop("best_metric"), rel=1e-6)
     assert records[0] == records[1]
     assert records[0]["data"]["corpus"] == "csv"
     for folder in (loop_run, trainer_run):
@@ -145,7 +147,9 @@ def test_the_loop_on_two_processes_is_the_loop_on_one(config_file, encoders, tmp
     flags = (*flags, "--per_device_train_batch_size", 4, "--output_dir", two)
     accelerate_launch("cpu.yaml", LOOP, config_file, *flags)
     assert [json.loads((run / "training_record.json").read_text())["processes"] for run in (one, two)] == [1, 2]
-    assert_equal_runs(two, one, 1e-5)
+    # The first steps agree to 1e-6; from there on the rounding of sums in another order grows.
+    assert values(two, "grad_norm")[:3] == pytest.approx(values(one, "grad_norm")[:3], rel=1e-6)
+    assert_equal_runs(two, one, 1e-4)
     assert list(two.glob("emobert/events*")), "no log of the tracker"
 
 

@@ -156,6 +156,49 @@ class TestLimits:
             DemoArguments(max_audio_seconds=-1)
 
 
+class TestBadRequests:
+    GOOD = {"text": "how nice"}
+
+    @pytest.mark.parametrize(
+        ("bad", "said"),
+        [
+            ({"words": 5}, "must be a list of one word or more"),
+            ({"words": [{"text": "a", "timestamp": ["inf", None]}]}, "starts at 0 or later"),
+            ({"text": 5}, "`text` must be a text"),
+            ({"audio": {"path": "a\0b"}}, "null"),
+            (5, "A request is a dict"),
+        ],
+    )
+    def test_harm_no_neighbour(self, build, bad, said):
+        service = build()
+        (alone,) = service.predict_batch([self.GOOD])
+        first, answer, last = service.predict_batch([self.GOOD, bad, self.GOOD])
+        assert said in answer["error"] and set(answer) == {"error"}
+        assert as_dict(first["predictions"]) == as_dict(last["predictions"]) == values(alone["predictions"])
+        assert service.counts == {"requests": 4, "batches": 2, "errors": 1}
+
+    def test_what_fails_inside_is_not_told_to_strangers(self, build, long, monkeypatch):
+        def load_broken(path, rate, max_seconds):
+            raise AttributeError(f"'AudioStream' object of {path} has no attribute 'rate'")
+
+        monkeypatch.setattr("service.load_bounded_audio", load_broken)
+        with pytest.raises(ValueError, match=r"^long\.wav: It cannot be read \(AttributeError\)\.$"):
+            build().read_utterance(long, None)
+
+    def test_those_that_fail_together_are_tried_alone(self, build, recognise, monkeypatch):
+        pad = recognise.processor.pad
+
+        def refuse_rows(utterances, *args, **kwargs):
+            if any(len(utterance.token_ids) > 5 for utterance in utterances):
+                raise RuntimeError("out of memory")
+            return pad(utterances, *args, **kwargs)
+
+        monkeypatch.setattr(recognise.processor, "pad", refuse_rows)
+        first, answer, last = build().predict_batch([self.GOOD, {"text": "i am so so so so sad"}, self.GOOD])
+        assert answer == {"error": "It cannot be read (RuntimeError)."}
+        assert as_dict(first["predictions"]) == as_dict(last["predictions"]) == values(recognise(self.GOOD))
+
+
 class TestGauge:
     def test_puts_the_mark_on_the_scale(self, gradio_demo):
         from gauge import gauge_html

@@ -33,7 +33,8 @@ from modeling_emo import (
 )
 from modeling_emo.conversion.convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
 from modeling_emo.conversion.fairseq_checkpoint import load_fairseq_checkpoint
-from modeling_emo.evaluation.model_card import EvaluationResult, TrainingRun, write_model_card
+from modeling_emo.evaluation.model_card import EvaluationResult, ModelDescription, TrainingRun, write_model_card
+from modeling_emo.evaluation.setting import EvaluationSetting
 from modeling_emo.speech_tokenizer_module import SpeechTokenizerModule
 from preprocess import EmoBertDataCollator
 from tests.fairseq_fixtures import REFERENCE
@@ -170,12 +171,14 @@ def train_and_push(folder, expected, inputs) -> None:
     trainer.train()
     write_model_card(
         folder,
-        model_config=model.config,
-        model_name="Tiny",
-        data_description="Four rows.",
-        training=TrainingRun(hyperparameters={"max_steps": 2}, checkpoint_selection="the last step", seed=0),
-        result=EvaluationResult(corpus="rows", protocol="none", n=4, metrics={"accuracy": 0.5}),
-        repo_id="lab/trained",
+        model.config,
+        ModelDescription(name="Tiny", data="Four rows.", repo_id="lab/trained"),
+        training=TrainingRun(hyperparameters={"max_steps": 2}),
+        result=EvaluationResult(
+            setting=EvaluationSetting(corpus="rows", protocol="none", checkpoint_selection="the last step", seed=0),
+            n=4,
+            metrics={"accuracy": 0.5},
+        ),
     )
     trainer.push_to_hub()
     model.save_pretrained(folder, push_to_hub=True, repo_id="lab/trained-again")

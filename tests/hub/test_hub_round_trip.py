@@ -90,7 +90,7 @@ class TestWithoutThePackages:
                 (tmp_path / name).write_bytes(content)
         files = list(tmp_path.iterdir())
         assert {package for file in files for package in get_imports(file)} - set(sys.stdlib_module_names) == REQUIRED
-        assert {"modeling_emobert.py", "processing_emobert.py", "audio.py"} <= {file.name for file in files}
+        assert {"modeling_emobert.py", "processing_emobert.py", "load_audio.py"} <= {file.name for file in files}
         assert not {"trainer.py", "load_corpus.py", "prepare.py"} & {file.name for file in files}
 
 

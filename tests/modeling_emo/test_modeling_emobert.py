@@ -8,7 +8,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from configuration_emo import EmoBertConfig
 from modeling_emo import EmoBertForSequenceClassification, EmoBertModel
-from modeling_emo.encoders.length_aware_norm import make_length_aware
+from modeling_emo.encoders.families import family_of
 from modeling_emo.encoders.loading import build_encoder
 from modeling_emo.encoders.speech import encode_speech, min_samples
 from tests.tiny_models import (
@@ -86,18 +86,18 @@ def test_absent_modalities_are_replaced_by_their_learned_stand_in():
     torch.testing.assert_close(speech_only.pooler_output[:, :32], model.emobert.text_stand_in.embedding.expand(3, -1))
 
 
-def test_modality_dropout_hides_each_modality_equally_often_and_never_both():
-    model = emobert(modality_dropout=0.5).emobert.train()
-    torch.manual_seed(0)
-    both = torch.ones(40_000, dtype=torch.bool)
-    text, speech = model._drop_modalities(both, both)
-    assert (text | speech).all()
-    assert (~text).float().mean().item() == pytest.approx(0.25, abs=0.01)
-    assert (~speech).float().mean().item() == pytest.approx(0.25, abs=0.01)
-    alone, _ = model._drop_modalities(both, ~both)
-    assert alone.all(), "a row must not lose its only modality"
-    text, speech = model.eval()._drop_modalities(both, both)
-    assert text.all() and speech.all()
+@torch.no_grad()
+def test_modality_dropout_is_for_training_only():
+    """Without it a row's vector is that of both modalities, with a probability of 1 that of one of them alone."""
+    model, batch = emobert(modality_dropout=1.0, co_attention_dropout=0.0).emobert, ragged_batch()
+    for encoder in (model.text_encoder, model.speech_encoder):
+        encoder.requires_grad_(False)  # and so in evaluation mode, without dropout
+    batch = {name: tensor[:3] for name, tensor in batch.items()}
+    whole = model(**batch, output_unimodal=True)
+    dropped = model.train()(**batch).pooler_output
+    alone = torch.stack([whole.text_only_pooler_output, whole.speech_only_pooler_output])
+    assert (alone - dropped).abs().amax(-1).amin(0).max() < 1e-5
+    assert (whole.pooler_output - dropped).abs().amax(-1).min() > 1e-2
 
 
 def test_neither_modality_is_refused():
@@ -125,7 +125,7 @@ def test_layers_above_the_chosen_one_are_dropped_and_change_nothing(family, tmp_
     name = {"moonshine": "encoder_num_hidden_layers", "whisper": "encoder_layers"}.get(family, "num_hidden_layers")
     torch.manual_seed(0)
     whole = build_encoder(speech_config(family, **{name: layers[name]})).eval()
-    make_length_aware(whole)
+    family_of(whole.config).prepare(whole)
     text = build_encoder(text_config())
     model = EmoBertForSequenceClassification.from_text_speech_pretrained(text, whole, speech_layer=1, num_labels=3)
     batch = {key: value[:1] for key, value in ragged_batch(family).items() if "ids" not in key or "speech" in key}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import AutoProcessor
+from transformers import AutoProcessor, BertTokenizerFast
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 from preprocess import EmoBertProcessor, load_audio
@@ -86,6 +86,26 @@ class TestBothModalities:
             axis = 2 if kind == "whisper" else 1
             values = np.take(together[name], range(alone[name].shape[axis]), axis=axis)[index]
             np.testing.assert_array_equal(values, alone[name][0])
+
+
+class TestPaddingSide:
+    @pytest.mark.parametrize("side", ["left", "right"])
+    def test_padding_comes_behind_whatever_the_parts_say(self, side):
+        extractor = tiny_feature_extractor()
+        extractor.padding_side = side
+        processor = EmoBertProcessor(extractor, tiny_tokenizer(padding_side=side))
+        batch = processor(text=["how nice", "a bad bad day !"], audio=[tone(0.1), tone(0.2)], return_tensors="pt")
+        assert batch["input_ids"].tolist() == [[2, 5, 6, 3, 0, 0, 0], [2, 9, 7, 7, 8, 20, 3]]
+        assert batch["attention_mask"].tolist() == [[1, 1, 1, 1, 0, 0, 0], [1] * 7]
+        assert batch["speech_attention_mask"][0].tolist() == [1] * 1_600 + [0] * 1_600
+        utterances = [processor.extract_utterance(text, None) for text in ("how nice", "a bad bad day !")]
+        assert torch.equal(processor.pad(utterances)["input_ids"], batch["input_ids"])
+
+    def test_a_tokenizer_without_a_pad_token_is_refused(self):
+        processor = tiny_processor()
+        processor.tokenizer.pad_token = None
+        with pytest.raises(ValueError, match="has no pad token.*tokenizer.pad_token = tokenizer.eos_token"):
+            processor(text=TEXTS)
 
 
 class TestMissingModality:
@@ -250,6 +270,28 @@ class TestTextLimit:
         assert reloaded.max_text_length == 6
         assert len(reloaded(text="how nice " * 10)["input_ids"][0]) == 6
         assert processor.limit_text(100).max_text_length == processor.max_text_length
+
+
+class TestTokenizerWithoutALimit:
+    def processor(self):
+        tokenizer = BertTokenizerFast(vocab=tiny_tokenizer().get_vocab())
+        assert tokenizer.model_max_length > 1e20
+        return EmoBertProcessor(tiny_feature_extractor(), tokenizer)
+
+    def test_texts_are_cut_to_what_practically_every_encoder_takes(self):
+        processor = self.processor()
+        assert processor.max_text_length == 512
+        assert len(processor(text="happy " * 600)["input_ids"][0]) == 512
+        ids, length = processor.encode_text("happy " * 600)
+        assert (len(ids), length) == (512, 602) and ids[-1] == 3
+
+    def test_what_the_encoder_takes_is_said_and_saved(self, tmp_path):
+        limited = self.processor().limit_text(600)
+        limited.save_pretrained(tmp_path)
+        for processor in (limited, EmoBertProcessor.from_pretrained(tmp_path)):
+            assert processor.max_text_length == 600
+            assert len(processor(text="happy " * 700)["input_ids"][0]) == 600
+        assert limited.limit_text(40).max_text_length == 40 and limited.limit_text(4_000) is limited
 
 
 class TestSaveAndLoad:

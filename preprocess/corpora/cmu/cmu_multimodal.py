@@ -15,7 +15,7 @@ from pathlib import Path
 
 from configuration_emo.corpora import Corpus
 
-from ...audio.audio_check import recordings_by_name
+from ...audio.check import recordings_by_name
 from ...recordings.text_files import Line, files_with_suffix, read_lines, read_table
 from ...schema import CorpusReading, Label, Utterance
 from ..reading.collector import UtteranceCollector, check_option, corpus_folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from ...audio.audio_check import audio_files
+from ...audio.check import audio_files
 from ...audio.load_audio import load_audio
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from ...audio.audio_check import AUDIO_CHECKS, check_audio_file
+from ...audio.check import AUDIO_CHECKS, check_audio_file
 from ...recordings.text_files import Line, clean_text
 from ...schema import MISSING_FOLDER, SPLITS, CorpusReading, Problem, Utterance
 

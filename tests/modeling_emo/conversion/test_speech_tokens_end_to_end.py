@@ -27,7 +27,7 @@ def folders(tmp_path_factory):
         "speech_bert": ["--checkpoint", tokenization / "bert_kmeans.pt", "--dict", tokenization / "dict.txt"],
     }
     for name, arguments in commands.items():
-        module = f"modeling_emo.convert_{name}_fairseq_to_hf"
+        module = f"modeling_emo.conversion.convert_{name}_fairseq_to_hf"
         command = [sys.executable, "-m", module, *map(str, arguments), "--output_dir", str(folder / name)]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr[-3000:]

@@ -6,7 +6,14 @@ import pytest
 from huggingface_hub import ModelCard
 
 from configuration_emo import EmoBertConfig
-from modeling_emo.evaluation.model_card import EvaluationResult, TrainingRun, installed_versions, write_model_card
+from modeling_emo.evaluation.model_card import (
+    EvaluationResult,
+    ModelDescription,
+    TrainingRun,
+    installed_versions,
+    write_model_card,
+)
+from modeling_emo.evaluation.setting import EvaluationSetting
 from tests.tiny import tiny_processor, write_tone
 from tests.tiny_models import emobert
 
@@ -14,8 +21,6 @@ from tests.tiny_models import emobert
 SENTIMENT = EmoBertConfig(problem_type="regression", id2label={0: "sentiment"}, label_range=[-4.0, 4.0])
 TRAINING = TrainingRun(
     hyperparameters={"learning_rate": 1e-4, "scheduler": "linear|cosine"},
-    checkpoint_selection="highest eval_corr on validation",
-    seed=0,
     duration_seconds=3725.4,
     hardware="2 CPU cores",
     emissions_grams=12.5,
@@ -23,8 +28,12 @@ TRAINING = TrainingRun(
     versions={"transformers": "5.23.0"},
 )
 RESULT = EvaluationResult(
-    corpus="spoken_sentiment",
-    protocol="fixed split by text",
+    setting=EvaluationSetting(
+        corpus="spoken_sentiment",
+        protocol="fixed split by text",
+        checkpoint_selection="highest eval_corr on validation",
+        seed=0,
+    ),
     n=1600,
     metrics={"mae": 0.512345, "corr": 0.9, "acc_7": 0.5, "f1_non0": float("nan"), "mean_ccc": 0.8},
     intervals={"mae": (0.48, 0.55), "f1_non0": (float("nan"), float("nan"))},
@@ -32,15 +41,12 @@ RESULT = EvaluationResult(
 )
 
 
-def write(folder, **changes):
-    options = {
-        "model_config": SENTIMENT,
-        "model_name": "EmoBERT on tweets",
-        "data_description": "Tweets rated by twenty people each.",
-        "training": TRAINING,
-        "result": RESULT,
-    }
-    return write_model_card(folder, **{**options, **changes})
+MELD = EvaluationSetting(corpus="meld", protocol="official", checkpoint_selection="the last")
+
+
+def write(folder, config=SENTIMENT, *, training=TRAINING, result=RESULT, plots=None, **described):
+    description = ModelDescription(name="EmoBERT on tweets", data="Tweets rated by twenty people each.", **described)
+    return write_model_card(folder, config, description, training=training, result=result, plots=plots)
 
 
 class TestMetadata:
@@ -75,8 +81,8 @@ class TestMetadata:
         assert ModelCard.load(tmp_path / "again.md").data.to_dict() == card.data.to_dict()
 
     def test_what_is_not_given_is_left_out(self, tmp_path):
-        training = TrainingRun(hyperparameters={}, checkpoint_selection="the last")
-        result = EvaluationResult(corpus="meld", protocol="official", n=0, metrics={"wa": float("nan")})
+        training = TrainingRun(hyperparameters={})
+        result = EvaluationResult(setting=MELD, n=0, metrics={"wa": float("nan")})
         data = ModelCard.load(write(tmp_path, training=training, result=result)).data.to_dict()
         assert not {"license", "language", "base_model", "co2_eq_emissions", "model-index"} & set(data)
 
@@ -98,7 +104,7 @@ class TestBody:
         assert "| text only | 0.8900 |  |" in text and "| speech only | 0.4000 | 1.5000 |" in text
 
     def test_no_column_of_intervals_without_any(self, tmp_path):
-        result = EvaluationResult(corpus="meld", protocol="official", n=9, metrics={"wa": 0.5})
+        result = EvaluationResult(setting=MELD, n=9, metrics={"wa": 0.5})
         text = ModelCard.load(write(tmp_path, result=result)).text
         assert "| metric | value |\n| --- | --- |\n| `wa` | 0.5000 |" in text and "bootstrap" not in text
 
@@ -120,7 +126,7 @@ class TestBody:
         text = ModelCard.load(write(tmp_path)).text
         assert "predicts a score for each label, from -4 to 4." in text
         emotions = EmoBertConfig(problem_type="one_vs_rest_classification", id2label={0: "sad", 1: "happy"})
-        text = ModelCard.load(write(tmp_path, model_config=emotions)).text
+        text = ModelCard.load(write(tmp_path, emotions)).text
         assert "Labels, in the order of the logits: `sad`, `happy`." in text
         assert "Data\n\nTweets rated" in text and "## Limits\n\n- " in text and "## Intended use\n\n" in text
 
@@ -165,7 +171,7 @@ def test_snippets_run_beside_the_model(problem_type, options, tmp_path, monkeypa
     tiny_processor().save_pretrained(tmp_path)
     write_tone(tmp_path / "recording.wav")
     monkeypatch.chdir(tmp_path)
-    text = ModelCard.load(write(tmp_path, model_config=model.config)).text
+    text = ModelCard.load(write(tmp_path, model.config)).text
     snippets = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert len(snippets) == 2
     for snippet in snippets:
@@ -179,7 +185,7 @@ def test_snippets_run_beside_the_model(problem_type, options, tmp_path, monkeypa
 
 def test_emissions_need_a_source():
     with pytest.raises(ValueError, match="emissions_source"):
-        TrainingRun(hyperparameters={}, checkpoint_selection="the last", emissions_grams=1.0)
+        TrainingRun(hyperparameters={}, emissions_grams=1.0)
 
 
 def test_installed_versions():

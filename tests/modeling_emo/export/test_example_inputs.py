@@ -2,12 +2,9 @@
 
 import pytest
 import torch
-from transformers import Speech2TextConfig
 
-from configuration_emo import EmoBertConfig
-from modeling_emo import EmoBertForSequenceClassification
 from modeling_emo.export.example_inputs import check_modalities, example_inputs
-from tests.tiny_models import SPEECH_FAMILIES, emobert, text_config
+from tests.tiny_models import SPEECH_FAMILIES, emobert
 
 
 SPEECH_SHAPES = {
@@ -62,11 +59,3 @@ def test_modalities_come_in_one_order_and_others_are_refused():
     for wrong in (("text", "video"), (), "text"):
         with pytest.raises(ValueError, match="must be some of text, speech"):
             check_modalities(wrong)
-
-
-def test_log_mel_features_of_an_unknown_shape_are_refused():
-    sizes = {"encoder_layers": 1, "encoder_attention_heads": 4, "encoder_ffn_dim": 37, "decoder_layers": 1}
-    speech = Speech2TextConfig(vocab_size=50, d_model=32, decoder_attention_heads=4, decoder_ffn_dim=37, **sizes)
-    config = EmoBertConfig.from_text_speech_configs(text_config(), speech)
-    with pytest.raises(ValueError, match="log-mel features that Speech2TextEncoder takes"):
-        example_inputs(EmoBertForSequenceClassification(config))

@@ -1,5 +1,8 @@
 """The ONNX Runtime model: same call and pipeline as PyTorch's, absent inputs, errors."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ import torch
 from modeling_emo import EmotionRecognitionPipeline
 from modeling_emo.export.onnx_model import EmoBertOnnxModel
 from modeling_emo.export.to_onnx import export_onnx
+from modeling_emo.inference.fingerprints import model_fingerprint
 from tests.tiny import tiny_processor, tone
 from tests.tiny_models import emobert, ragged_batch, single_row
 
@@ -111,3 +115,15 @@ def test_wrong_inputs_and_folders_are_refused(onnx_model, folder, tmp_path):
         EmoBertOnnxModel.from_pretrained(folder, file_name="model_int8.onnx")
     with pytest.raises(ValueError, match="There is no ../"):
         EmoBertOnnxModel.from_pretrained(tmp_path, file_name=f"../{folder.name}/model.onnx")
+
+
+def test_has_a_fingerprint_of_its_graph_and_weights(folder, tmp_path):
+    fingerprint = model_fingerprint(EmoBertOnnxModel.from_pretrained(folder))
+    assert fingerprint == model_fingerprint(EmoBertOnnxModel.from_pretrained(folder))
+    shutil.copytree(folder, tmp_path / "changed")
+    with (tmp_path / "changed" / "model.onnx.data").open("r+b") as weights:
+        weights.seek(-1, os.SEEK_END)
+        last = weights.read(1)[0]
+        weights.seek(-1, os.SEEK_END)
+        weights.write(bytes([last ^ 1]))
+    assert model_fingerprint(EmoBertOnnxModel.from_pretrained(tmp_path / "changed")) != fingerprint

@@ -25,8 +25,8 @@ from modeling_emo import (
     add_lora,
     fit_speech_standardization,
 )
-from modeling_emo.finetuning.lora import TARGET_MODULES
-from modeling_emo.training.optimizer import parameter_groups
+from modeling_emo.encoders.families import FAMILIES
+from modeling_emo.finetuning.parameter_groups import parameter_groups
 from tests.modeling_emo.training.training_rows import Rows
 from tests.tiny import tiny_processor
 from tests.tiny_models import SPEECH_FAMILIES, TRANSFORMER, emobert, ragged_batch, speech_config
@@ -79,7 +79,7 @@ def test_every_adapter_and_every_new_weight_is_trained_and_nothing_else(family):
     weights = dict(model.merge_and_unload().named_parameters())
     moved = {name.split(".")[1] for name, before in frozen.items() if not torch.equal(before, weights[name])}
     assert moved == {"text_encoder", "speech_encoder"}
-    targets = {*TARGET_MODULES["bert"], *TARGET_MODULES[model.config.speech_config.model_type]}
+    targets = {*FAMILIES["bert"].lora, *FAMILIES[model.config.speech_config.model_type].lora}
     for name, before in frozen.items():
         assert torch.equal(before, weights[name]) or name.split(".")[-2] in targets, name
 
@@ -93,13 +93,14 @@ def test_adapters_of_text_encoders_are_heard(family):
     model(input_ids=ids, speech_input_ids=ids, labels=torch.tensor([0, 1, 0])).loss.backward()
     gradients = {name: p.grad for name, p in model.named_parameters() if "lora_B" in name}
     layers = 1 if family == "albert" else 2  # ALBERT's layers are one
-    assert len(gradients) == layers * len(TARGET_MODULES[family])
+    assert len(gradients) == layers * len(FAMILIES[family].lora)
     assert all(gradient is not None and gradient.any() for gradient in gradients.values())
 
 
 def test_every_family_of_the_table_is_tested():
     speech = {config().model_type for config in SPEECH_FAMILIES.values()}
-    assert set(TARGET_MODULES) == {*TEXT_FAMILIES, *speech}
+    tested = {*TEXT_FAMILIES, *speech}
+    assert {name for name, family in FAMILIES.items() if family.lora} >= tested
 
 
 @torch.no_grad()
@@ -250,8 +251,8 @@ def test_an_adapter_without_effect_is_refused():
 
 def test_an_unknown_family_is_refused_with_the_names_of_its_layers():
     model = emobert()
-    model.emobert.text_encoder = AutoModel.from_config(AutoConfig.for_model("roformer", **SIZES))
-    with pytest.raises(ValueError, match="'roformer' encoder.*dense, key, query, value"):
+    model.emobert.text_encoder = AutoModel.from_config(AutoConfig.for_model("splinter", **SIZES))
+    with pytest.raises(ValueError, match="'splinter' encoder.*dense, key, query, value"):
         add_lora(model)
     assert add_lora(model, target_modules={"text": ["query"]}) is not None
 

@@ -1,5 +1,6 @@
 import functools
 import json
+import re
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -136,6 +137,64 @@ class TestInputs:
             assert by_label(results[3]) == pytest.approx(by_label(recognise(inputs[3])), abs=1e-5)
             assert "neither audio nor text" in results[4]["error"]
             assert "cut short" in recognise(inputs[2], chunk_length_s=0.5, **options)["error"]
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"text": "how nice", "words": 5}, "not both"),
+            ({"words": 5}, "must be a list of one word or more"),
+            ({"words": [{"text": "a", "timestamp": (float("inf"), None)}]}, "starts at 0 or later"),
+            (
+                {"audio": (np.zeros(8000, np.float32), 16_000), "words": [{"text": "a", "timestamp": (1e308, None)}]},
+                "The audio in memory cannot be read (OverflowError: ",
+            ),
+            ({"audio": {"array": np.zeros(8000), "sampling_rate": "16000"}}, "positive whole number of Hz"),
+            ("a transcript that stands in the wrong column " * 99, "this cannot be a path"),
+            ("a\0b.wav", "there is no such file"),
+            ({"audio": (np.array([0.5, "x"], dtype=object), 16_000)}, "samples must be floats or integers"),
+        ],
+    )
+    def test_whatever_goes_wrong_in_reading_is_a_value_error(self, recognise, given, said):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            recognise(given)
+        results = recognise([{"text": "how nice"}, given, {"text": "how nice"}], on_error="return", batch_size=3)
+        assert said in results[1]["error"]
+        assert by_label(results[0]) == by_label(results[2]) == pytest.approx(by_label(recognise({"text": "how nice"})))
+
+    @pytest.mark.parametrize(
+        ("given", "name"),
+        [
+            ("{folder}/call.wav", "{folder}/call.wav"),
+            ({"audio": "{folder}/call.wav"}, "{folder}/call.wav"),
+            ({"audio": {"path": "{folder}/call.wav"}}, "{folder}/call.wav"),
+            ({"audio": tone(0.4)}, "The audio in memory"),
+        ],
+    )
+    def test_an_error_of_another_kind_gets_the_input_s_name(self, recognise, tmp_path, given, name):
+        write_tone(tmp_path / "call.wav", 0.4)
+
+        def filled(value):
+            if isinstance(value, dict):
+                return {key: filled(one) for key, one in value.items()}
+            return value.format(folder=tmp_path) if isinstance(value, str) else value
+
+        def broken(heard):
+            raise RuntimeError("out of memory")
+
+        given, name = filled(given), filled(name)
+        said = f"{name} cannot be read (RuntimeError: out of memory). Correct it or leave it out."
+        with pytest.raises(ValueError, match=re.escape(said)) as caught:
+            recognise(given, asr=broken)
+        assert isinstance(caught.value.__cause__, RuntimeError)
+        assert recognise(given, asr=broken, on_error="return") == {"error": said}
+
+    def test_rate_and_samples_in_either_order(self, recognise):
+        stereo = np.stack([tone(0.4, rate=8000)] * 2, axis=1)
+        expected = by_label(recognise({"audio": (stereo, 8000)}))
+        assert by_label(recognise({"audio": (8000, stereo)})) == expected
+        assert by_label(recognise({"audio": (8000, (stereo * 32767).astype(np.int16))})) == pytest.approx(
+            expected, abs=1e-3
+        )
 
 
 class TestScores:

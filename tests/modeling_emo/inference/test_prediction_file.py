@@ -1,5 +1,8 @@
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -58,6 +61,8 @@ def test_a_torn_line_is_predicted_again_and_the_finished_are_not(recognise, utte
     def spy(inputs, **options):
         return recognise((asked.append(one) or one for one in inputs), **options)
 
+    spy.model = recognise.model
+
     counts = predict_to_file(spy, utterances, path, settings=SETTINGS)
     assert counts == PredictionCounts(predicted=4, resumed=3, skipped=1)
     assert [one["audio"] for one in asked] == [utterances[1]["audio"], utterances[4]["audio"]]
@@ -72,7 +77,7 @@ def test_a_torn_line_is_predicted_again_and_the_finished_are_not(recognise, utte
 def test_other_settings_are_refused(recognise, utterances, tmp_path):
     predict_to_file(recognise, utterances[:1], tmp_path / "a.jsonl", settings=SETTINGS)
     with pytest.raises(ValueError, match="a.jsonl has predictions with another chunk_length_s. Remove it"):
-        PredictionFile(tmp_path / "a.jsonl", {**SETTINGS, "chunk_length_s": 10})
+        predict_to_file(recognise, [], tmp_path / "a.jsonl", settings={**SETTINGS, "chunk_length_s": 10})
     with pytest.raises(ValueError, match="a.json: predictions are written as .jsonl or .csv"):
         PredictionFile(tmp_path / "a.json", SETTINGS)
 
@@ -115,3 +120,68 @@ def test_a_file_of_something_else_is_named(tmp_path, line, message):
     with pytest.raises(ValueError, match=f"a.jsonl, {message}"):
         PredictionFile(tmp_path / "a.jsonl", SETTINGS)
     assert (tmp_path / "a.jsonl").read_text() == f"{line}\n"
+
+
+class TestTwoRuns:
+    def test_a_second_run_is_refused_until_the_first_ends(self, recognise, utterances, tmp_path):
+        first = PredictionFile(tmp_path / "a.jsonl", SETTINGS)
+        for name in ("a.jsonl", "a.csv"):  # the rows of both are in a.jsonl
+            with pytest.raises(ValueError, match=f"Another run is writing predictions to .*{name}. Wait for it"):
+                PredictionFile(tmp_path / name, SETTINGS)
+        first.close()
+        assert predict_to_file(recognise, utterances, tmp_path / "a.jsonl", settings=SETTINGS).predicted == 4
+        PredictionFile(tmp_path / "b.jsonl", SETTINGS).close()
+
+    def test_a_killed_run_does_not_block_the_next(self, recognise, utterances, tmp_path):
+        code = (
+            "import sys, time\n"
+            "from modeling_emo.inference.prediction_file import PredictionFile\n"
+            f"file = PredictionFile({str(tmp_path / 'a.jsonl')!r}, {{}})\n"
+            "print('open', flush=True); time.sleep(600)"
+        )
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "open\n"
+        with pytest.raises(ValueError, match="Another run"):
+            PredictionFile(tmp_path / "a.jsonl", {})
+        process.kill()
+        process.communicate()
+        PredictionFile(tmp_path / "a.jsonl", {}).close()
+
+    def test_refused_settings_leave_the_file_free(self, tmp_path):
+        PredictionFile(tmp_path / "a.jsonl", SETTINGS).close()
+        (tmp_path / "a.jsonl").touch()
+        for _ in range(2):
+            with pytest.raises(ValueError, match="another model"):
+                PredictionFile(tmp_path / "a.jsonl", {**SETTINGS, "model": "other"})
+
+    def test_an_utterance_given_twice_is_predicted_once(self, recognise, utterances, tmp_path):
+        counts = predict_to_file(recognise, [*utterances, *utterances], tmp_path / "a.jsonl", settings=SETTINGS)
+        assert counts == PredictionCounts(predicted=4, resumed=0, skipped=1)
+        assert len(lines(tmp_path / "a.jsonl")) == 4 and len(lines(tmp_path / "a_skipped.jsonl")) == 1
+
+
+class TestOldAnswers:
+    def test_a_replaced_recording_is_predicted_again(self, recognise, utterances, tmp_path):
+        path = tmp_path / "a.jsonl"
+        predict_to_file(recognise, utterances, path, settings=SETTINGS)
+        before = {row["input"]["audio"]: row for row in lines(path)}
+        write_tone(utterances[2]["audio"], 0.8)
+        os.remove(utterances[3]["audio"])  # a recording that is gone keeps its prediction
+        counts = predict_to_file(recognise, utterances, path, settings=SETTINGS)
+        assert counts == PredictionCounts(predicted=4, resumed=3, skipped=1)
+        after = {row["input"]["audio"]: row for row in lines(path)}
+        assert len(lines(path)) == 4 and list(after)[-1] == utterances[2]["audio"]
+        changed = {name for name in before if before[name] != after[name]}
+        assert changed == {utterances[2]["audio"]}
+        expected = {entry["label"]: entry["score"] for entry in recognise(utterances[2])}
+        got = {entry["label"]: entry["score"] for entry in after[utterances[2]["audio"]]["predictions"]}
+        assert got == pytest.approx(expected, abs=1e-5)
+        assert not (tmp_path / "a.tmp").exists()
+
+    def test_another_model_of_the_same_name_is_refused(self, recognise, utterances, tmp_path):
+        predict_to_file(recognise, utterances[:1], tmp_path / "a.jsonl", settings=SETTINGS)
+        for changes in ({"seed": 1}, {"id2label": {0: "sad", 1: "happy", 2: "angry"}}):
+            model = emobert("moonshine", **{"id2label": LABELS, **changes})
+            retrained = EmotionRecognitionPipeline(model=model, processor=tiny_processor(), device=-1)
+            with pytest.raises(ValueError, match="predictions with another model_fingerprint"):
+                predict_to_file(retrained, utterances[:1], tmp_path / "a.jsonl", settings=SETTINGS)

@@ -12,7 +12,6 @@ from PIL import Image
 from modeling_emo.plots.evaluation import (
     plot_confusion_matrix,
     plot_learning_curves,
-    plot_length_distributions,
     plot_modality_comparison,
     plot_predicted_against_rated,
     plot_reliability,
@@ -150,20 +149,6 @@ class TestReliability:
     def test_rejects(self, tmp_path):
         with pytest.raises(ValueError, match="no decisions to draw"):
             plot_reliability([], [], tmp_path / "reliability.png")
-
-
-class TestLengthDistributions:
-    def test_counts_and_medians_by_split(self, tmp_path):
-        lengths = {"train": [1.0, 2.0, 6.0], "validation": [], "test": np.array([3.0, 4.0])}
-        path = plot_length_distributions(lengths, tmp_path / "lengths.svg")
-        written = "\n".join(texts(path))
-        assert "train: n = 3\nmedian 2, longest 6 seconds" in written
-        assert "test: n = 2\nmedian 3.5, longest 4 seconds" in written
-        assert "validation" not in written and "length (seconds)" in written
-
-    def test_rejects(self, tmp_path):
-        with pytest.raises(ValueError, match="no lengths to draw"):
-            plot_length_distributions({"train": []}, tmp_path / "lengths.png")
 
 
 class TestModalityComparison:

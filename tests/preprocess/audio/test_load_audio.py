@@ -139,6 +139,7 @@ class TestSources:
             content,
             io.BytesIO(content),
             (sound, 8_000),
+            (8_000, sound),
             {"array": sound, "sampling_rate": 8_000},
             {"bytes": content, "path": None},
             {"bytes": content, "path": "elsewhere.wav"},
@@ -167,7 +168,7 @@ class TestSources:
         with pytest.raises(ValueError, match="Audio must be a path"):
             load_audio(source)
 
-    @pytest.mark.parametrize("rate", [None, 0, -1, 16_000.5, True])
+    @pytest.mark.parametrize("rate", [None, 0, -1, 16_000.5, True, "16000", float("nan"), float("inf")])
     def test_array_without_a_rate(self, rate):
         with pytest.raises(ValueError, match="sampling rate must be a positive whole number"):
             load_audio((np.zeros(10, dtype=np.float32), rate))

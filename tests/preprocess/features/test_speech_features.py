@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from preprocess.features.padding import Layout
 from preprocess.features.speech_features import (
     SpeechFeatures,
     extract_speech_features,
@@ -16,7 +17,7 @@ def test_trimmed_tail_is_what_repeating_the_last_frame_restores():
     whole, length = extract_speech_features(extractor, tone(0.3), 16_000)
     trimmed = trim_constant_tail(whole, length)
     assert whole.shape == (100, 8) and 30 <= len(trimmed) <= 33 and length == 30
-    values, mask = pad_speech_features(extractor, [SpeechFeatures(trimmed, length)], length=100)
+    values, mask = pad_speech_features(extractor, [SpeechFeatures(trimmed, length)], Layout("max_length", 100))
     np.testing.assert_array_equal(values[0].T, whole)
     assert mask[0].tolist() == [1] * 30 + [0] * 70
 
@@ -34,13 +35,13 @@ def test_tail_that_differs_is_kept():
     np.testing.assert_array_equal(trim_constant_tail(values, 3), values[:7])
 
 
-def test_padding_on_the_left():
+def test_padding_comes_behind_whatever_the_extractor_is_used_to():
     extractor = tiny_feature_extractor("waveform")
     extractor.padding_side, extractor.padding_value = "left", -1.0
     rows = [SpeechFeatures(np.array([1.0, 2.0], dtype=np.float32), 2), None]
-    values, mask = pad_speech_features(extractor, rows, length=3)
-    assert values.tolist() == [[-1, 1, 2], [-1, -1, -1]]
-    assert mask.tolist() == [[0, 1, 1], [0, 0, 0]]
+    values, mask = pad_speech_features(extractor, rows, Layout("max_length", 3))
+    assert values.tolist() == [[1, 2, -1], [-1, -1, -1]]
+    assert mask.tolist() == [[1, 1, 0], [0, 0, 0]]
 
 
 def test_half_frame_of_the_extractor_is_masked():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from datasets import Array2D, Audio, Dataset, DatasetDict, List, Value
+from transformers import BertTokenizerFast
 
 from preprocess import EmoBertDataCollator, EmoBertProcessor, LabelEncoder, Problem, load_audio, load_prepared
 from preprocess.preparation.prepare import prepare_dataset
@@ -66,6 +67,18 @@ def as_lists(dataset):
     return [
         {key: value.tolist() if hasattr(value, "tolist") else value for key, value in row.items()} for row in dataset
     ]
+
+
+class TestLongTexts:
+    @pytest.mark.parametrize(("limit", "kept"), [(None, 512), (40, 40), (600, 600)])
+    def test_a_tokenizer_that_states_no_limit(self, tmp_path, limit, kept):
+        tokenizer = BertTokenizerFast(vocab=tiny_processor().tokenizer.get_vocab())
+        processor = EmoBertProcessor(tiny_processor().feature_extractor, tokenizer)
+        rows = Dataset.from_list([{"id": "a", "text": "happy " * 700, "audio": None, "label": "sad"}])
+        prepared = prepare_dataset(rows, processor, ENCODER, output_dir=tmp_path / "out", max_text_length=limit)
+        assert prepared["train"]["text_length"][:].tolist() == [kept]
+        (problem,) = load_prepared(tmp_path / "out").problems
+        assert problem.kept and problem.reason == f"The text of 702 token ids was cut to {kept}."
 
 
 class TestRows:

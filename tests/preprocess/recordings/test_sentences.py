@@ -56,6 +56,10 @@ def test_an_unknown_end_is_the_next_start():
         (words(("a", -1, 1)), "Word 0 needs a text, and a time"),
         (words(("a", 3, 4), ("b", 1, 2)), "Word 1, 'b', starts at 1 s, before"),
         ([{"text": "a", "timestamp": (None, 1)}], "Word 0 must be like"),
+        (5, "must be a list of"),
+        (words(("a", float("inf"), None)), "Word 0 needs a text, and a time"),
+        (words(("a", float("nan"), 1)), "Word 0 needs a text, and a time"),
+        (words(("a", 0, float("nan"))), "Word 0 needs a text, and a time"),
     ],
 )
 def test_wrong_words_are_named(wrong, message):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modeling_emo.explanation.time_scale import TimeScale, share_among_spans, span_edges
+from modeling_emo.explanation.timed_speech import TimeScale, share_among_spans, span_edges
 
 
 def test_positions_and_seconds_are_each_other_s_inverse():

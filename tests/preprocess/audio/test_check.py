@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from preprocess.audio.audio_check import audio_files, check_audio_file
+from preprocess.audio.check import audio_files, check_audio_file
 from tests.preprocess.corpora.corpus_trees import cut_short, make_apple_double, make_empty, write_clip, write_tone
 
 

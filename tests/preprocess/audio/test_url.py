@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocess.audio.audio_url import is_url, local_copy
+from preprocess.audio.url import is_url, local_copy
 from tests.tiny import write_tone
 
 

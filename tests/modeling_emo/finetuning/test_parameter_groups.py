@@ -8,7 +8,7 @@ from transformers import get_scheduler
 
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments, add_lora
 from modeling_emo.encoders.depth import weight_depths
-from modeling_emo.training.optimizer import parameter_groups
+from modeling_emo.finetuning.parameter_groups import parameter_groups
 from tests.tiny_models import SPEECH_FAMILIES, emobert
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile as sf
 
 from preprocess import load_audio
-from preprocess.audio.bounded_audio import load_bounded_audio
+from preprocess.audio.bounded import load_bounded_audio
 from preprocess.audio.load_audio import audio_duration, header_seconds
 from tests.tiny import tone, write_tone
 
@@ -32,7 +32,7 @@ def test_returns_what_load_audio_does(tmp_path, rate):
 
 def test_refuses_by_the_header_before_decoding(tmp_path, monkeypatch):
     write_tone(tmp_path / "a.wav", 3.0)
-    monkeypatch.setattr("preprocess.audio.bounded_audio.stream_audio", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr("preprocess.audio.bounded.stream_audio", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(ValueError, match=r"is 3\.0 s long, the limit is 2 s"):
         load_bounded_audio(tmp_path / "a.wav", max_seconds=2)
 
@@ -51,7 +51,7 @@ def test_stops_decoding_soon_after_the_limit(monkeypatch):
             read.append(16_000)
             yield np.zeros(16_000, dtype=np.float32)
 
-    monkeypatch.setattr("preprocess.audio.bounded_audio.stream_audio", pieces)
+    monkeypatch.setattr("preprocess.audio.bounded.stream_audio", pieces)
     with pytest.raises(ValueError, match="longer than the limit of 2.5 s"):
         load_bounded_audio(flac(1.0, 0), max_seconds=2.5)
     assert len(read) == 3

@@ -1,0 +1,65 @@
+"""Running text encoders so that a text's result does not depend on its batch."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
+
+from .families import family_of
+
+
+def encode_text(
+    encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, **kwargs
+) -> tuple[torch.Tensor, torch.Tensor, dict]:
+    """Runs a text encoder.
+
+    Args:
+        encoder (`PreTrainedModel`): any that [`check_encoder`] accepts.
+        input_ids (`torch.LongTensor` of shape `(batch, length)`): token ids.
+        attention_mask (`torch.Tensor` of shape `(batch, length)`): 1 where the text is valid.
+        kwargs: `output_hidden_states`, `output_attentions`.
+
+    Returns:
+        The last hidden state `(batch, length, hidden)`, its mask `(batch, length)`, and the encoder's whole output.
+    """
+    if family_of(encoder.config).row_by_row:
+        return _row_by_row(encoder, input_ids, attention_mask, kwargs)
+    inputs = family_of(encoder.config).text_inputs(encoder, input_ids, attention_mask)
+    output = encoder(**inputs, attention_mask=attention_mask, return_dict=True, **kwargs)
+    return output.last_hidden_state, attention_mask.bool(), output
+
+
+def _row_by_row(
+    encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, kwargs: dict
+) -> tuple[torch.Tensor, torch.Tensor, dict]:
+    """Each text alone, cut to its own length; then padded with zeros to the longest."""
+    positions = torch.arange(1, attention_mask.shape[1] + 1, device=attention_mask.device)
+    lengths = (positions * attention_mask.bool()).amax(1).tolist()
+    rows = []
+    for row, length in enumerate(lengths):
+        one = slice(row, row + 1)
+        ids, mask = input_ids[one, :length], attention_mask[one, :length].long()
+        rows.append(encoder(input_ids=ids, attention_mask=mask, return_dict=True, **kwargs))
+    states = _padded([row.last_hidden_state for row in rows])
+    mask = torch.zeros(states.shape[:2], dtype=torch.bool, device=states.device)
+    for row, length in enumerate(lengths):
+        mask[row, :length] = attention_mask[row, :length].bool()
+    output = BaseModelOutput(last_hidden_state=states)
+    if rows[0].get("hidden_states") is not None:
+        output["hidden_states"] = tuple(map(_padded, zip(*(row.hidden_states for row in rows), strict=True)))
+    if rows[0].get("attentions") is not None:
+        output["attentions"] = tuple(map(_padded_square, zip(*(row.attentions for row in rows), strict=True)))
+    return states, mask, output
+
+
+def _padded(states) -> torch.Tensor:
+    """`(1, length, hidden)` each to `(batch, longest, hidden)`."""
+    return pad_sequence([state[0] for state in states], batch_first=True)
+
+
+def _padded_square(weights) -> torch.Tensor:
+    """`(1, heads, length, length)` each to `(batch, heads, longest, longest)`."""
+    longest = max(weight.shape[-1] for weight in weights)
+    return torch.cat([torch.nn.functional.pad(weight, (0, longest - weight.shape[-1]) * 2) for weight in weights])
