@@ -29,7 +29,7 @@ REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 def with_value_errors(cls: type) -> type:
     """A class decorator: fields of a wrong type raise a ValueError, as wrong values do."""
-    construct: Callable[..., None] = cls.__init__
+    construct: Callable[..., None] = vars(cls)["__init__"]
 
     @functools.wraps(construct)
     def __init__(self, *args, **kwargs):
@@ -38,7 +38,7 @@ def with_value_errors(cls: type) -> type:
         except StrictDataclassError as error:
             raise ValueError(f"{cls.__name__}: {' '.join(str(error).split())}") from error
 
-    cls.__init__ = __init__
+    cls.__init__ = __init__  # type: ignore[misc]  # of this class, not of one below it
     return cls
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..recordings.text_files import normalise_header, read_lines
 from ..schema import CorpusReading, Label, Problem, Utterance
-from .reading.collector import corpus_folder
+from .reading.collector import corpus_folder, missing_folders
 from .token_files import read_token_file
 
 
@@ -61,7 +61,7 @@ def read(
     layout = "<split>_a.tsv, <split>_t.tsv, <split>_size.tsv and label_file_<split>.csv of train, valid or test"
     folder = corpus_folder(data_dir, layout)
     splits: dict[str, list[Utterance]] = {}
-    problems: list[Problem] = []
+    problems = missing_folders(token_dir=token_dir)
     found = False
     for name, split in MANIFEST_SPLITS.items():
         manifests = _SplitFiles.read(folder, name, label_column)

@@ -36,6 +36,9 @@ MELD_COLUMNS = ("utterance", "speaker", "emotion", "sentiment", "dialogue_id", "
 
 _CLIP_NAME = re.compile(r"(?:final_videos_test)?dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)", re.IGNORECASE)
 
+_KEY = re.compile(r"[0-9]{1,9}")
+_TIME = re.compile(r"(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{1,2}):(?P<seconds>[0-9]{1,2}([.,][0-9]{1,6})?)")
+
 ClipKey = tuple[int, int]
 
 
@@ -44,7 +47,8 @@ def read(
     *,
     label_set: str = "emotion",
     check_audio: str = "header",
-    keep_without_audio: bool = True,
+    keep_without_audio: bool | None = None,
+    keep_wrongly_cut: bool = True,
 ) -> CorpusReading:
     """Reads MELD with its official split.
 
@@ -53,7 +57,11 @@ def read(
         label_set (`str`, defaults to `"emotion"`): `"emotion"` (anger, disgust, fear, joy, neutral, sadness, surprise)
             or `"sentiment"` (negative, neutral, positive).
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
-        keep_without_audio (`bool`, defaults to `True`): False leaves out utterances without a usable clip.
+        keep_without_audio (`bool`, *optional*): False leaves out utterances without a usable clip; otherwise
+            they stay as text. True is needed where not one clip is there.
+
+        keep_wrongly_cut (`bool`, defaults to `True`): clips that are far from as long as the table's StartTime and
+            EndTime say (minutes for an utterance of a second) are listed in any case; False takes them for broken.
 
     Returns:
         `CorpusReading`: `id` such as `dev_dia3_utt0`, `session` the dialogue (`dev_dia3`), `speaker` as in the CSV,
@@ -69,7 +77,9 @@ def read(
         'Oh my God, he’s lost it. He’s totally lost it.'
     """
     check_option("label_set", label_set, CORPUS.label_sets)
-    collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
+    collector = UtteranceCollector(
+        check_audio, keep_without_audio=keep_without_audio, keep_wrongly_cut=keep_wrongly_cut
+    )
     folder = corpus_folder(data_dir, LAYOUT)
     tables = {split: _find_table(folder, split) for split in MELD_SPLITS}
     if not any(tables.values()):
@@ -97,7 +107,7 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
         place = f"{table}, line {row.line.number}"
         key = _read_key(row, table)
         if key is None:
-            reason = f"malformed line: {row.error or 'Dialogue_ID and Utterance_ID must be whole numbers'}"
+            reason = f"malformed line: {row.error or _wrong_key(row)}"
             collector.problem(f"{MELD_SPLITS[split]}_line{row.line.number}", place, reason, split)
             continue
         seen.add(key)
@@ -122,6 +132,7 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
             ),
             place,
             split,
+            expected_seconds=_stated_seconds(row),
         )
     for key, clip in clips.items():
         if key not in seen:
@@ -141,7 +152,24 @@ def _read_key(row: TableRow, table: Path) -> ClipKey | None:
             "underscores)."
         )
     numbers = row.cells["dialogue_id"].strip(), row.cells["utterance_id"].strip()
-    return (int(numbers[0]), int(numbers[1])) if all(number.isdecimal() for number in numbers) else None
+    return (int(numbers[0]), int(numbers[1])) if all(map(_KEY.fullmatch, numbers)) else None
+
+
+def _wrong_key(row: TableRow) -> str:
+    numbers = f"{row.cells['dialogue_id']!r} and {row.cells['utterance_id']!r}"
+    return f"Dialogue_ID and Utterance_ID must be whole numbers such as 3 and 0, got {numbers}"
+
+
+def _stated_seconds(row: TableRow) -> float | None:
+    """From StartTime to EndTime, which are written as `00:19:28,792`; None where they are not."""
+    start, end = (_TIME.fullmatch(row.cells.get(name, "").strip()) for name in ("start_time", "end_time"))
+    if start is None or end is None:
+        return None
+    first, last = (
+        3600 * int(time["hours"]) + 60 * int(time["minutes"]) + float(time["seconds"].replace(",", "."))
+        for time in (start, end)
+    )
+    return last - first
 
 
 def _find_clips(
