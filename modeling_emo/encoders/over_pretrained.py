@@ -15,7 +15,7 @@ from .loading import as_dtype, common_dtype, config_of, encoder_to_own
 
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from ..modeling_emobert import EmoBertModel
 
