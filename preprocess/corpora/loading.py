@@ -36,14 +36,14 @@ def read_corpus(
     """Reads a corpus into the one schema.
 
     Args:
-        name (`str`): one of `configuration_emo.corpora.CORPORA`.
+        name (`str`): one of `configuration_emo.CORPORA`.
         data_dir (`str` or `Path`): where the corpus is.
         label_map (*optional*): new names for labels, such as `{"exc": "hap"}` or `"iemocap-4-class"`; a label mapped
-            to None takes its utterances out of the corpus. See `preprocess.labels.label_maps`.
+            to None takes its utterances out of the corpus. See `preprocess.LABEL_MAPS`.
         only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
-            validation part out of `train`, and the corpus's own one becomes the split `dev`, see
-            `preprocess.protocols.validation_split`.
+            validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
+            speakers.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:
