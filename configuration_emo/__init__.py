@@ -21,8 +21,8 @@ else:
 __all__ = [
     "CONFIG_SUFFIXES",
     "CORPORA",
-    "EmoBertConfig",
     "PROBLEM_TYPES",
+    "EmoBertConfig",
     "SpeechDictionary",
     "VqWav2VecConfig",
     "as_mapping",

@@ -27,9 +27,11 @@ LAYERS = {
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"encoders", "fusion", "hub", "loss", "metrics", "modeling_outputs", "vector_quantizer"},
+        {"fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
         {"inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
+        {"encoders"},
+        {"pretrained_model"},
         {"modeling_emobert"},
         {"conversion", "explanation", "export", "finetuning", "registration", "resuming"},
         {"plots"},

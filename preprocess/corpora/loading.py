@@ -36,7 +36,7 @@ def read_corpus(
     """Reads a corpus into the one schema.
 
     Args:
-        name (`str`): one of `configuration_emo.CORPORA`.
+        name (`str`): one of `preprocess.CORPORA`.
         data_dir (`str` or `Path`): where the corpus is.
         label_map (*optional*): new names for labels, such as `{"exc": "hap"}` or `"iemocap-4-class"`; a label mapped
             to None takes its utterances out of the corpus. See `preprocess.LABEL_MAPS`.

@@ -26,13 +26,13 @@ CORPUS = CORPORA["meld"]
 LAYOUT = "MELD's train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv and the folders of their clips"
 
 # MELD's name of each split, and the folders its clips are found in: as released, as renamed, as converted to wav.
-SPLIT_NAMES = {"train": "train", "validation": "dev", "test": "test"}
+MELD_SPLITS = {"train": "train", "validation": "dev", "test": "test"}
 CLIP_FOLDERS = {
     "train": ("train_splits", "train_splits_wav", "train"),
     "validation": ("dev_splits_complete", "dev_splits_complete_wav", "dev_splits", "dev"),
     "test": ("output_repeated_splits_test", "output_repeated_splits_test_wav", "test_splits", "test"),
 }
-COLUMNS = ("utterance", "speaker", "emotion", "sentiment", "dialogue_id", "utterance_id")
+MELD_COLUMNS = ("utterance", "speaker", "emotion", "sentiment", "dialogue_id", "utterance_id")
 
 _CLIP_NAME = re.compile(r"(?:final_videos_test)?dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)", re.IGNORECASE)
 
@@ -81,12 +81,12 @@ def read(
         check_audio, keep_without_audio=keep_without_audio, keep_wrongly_cut=keep_wrongly_cut
     )
     folder = corpus_folder(data_dir, LAYOUT)
-    tables = {split: _find_table(folder, split) for split in SPLIT_NAMES}
+    tables = {split: _find_table(folder, split) for split in MELD_SPLITS}
     if not any(tables.values()):
         raise ValueError(f"{folder} holds no annotations. Expected: {LAYOUT}.")
     for split, table in tables.items():
         if table is None:
-            name = f"{SPLIT_NAMES[split]}_sent_emo.csv"
+            name = f"{MELD_SPLITS[split]}_sent_emo.csv"
             collector.problem(name, str(folder), "no annotations: the file is not in the folder", split)
         else:
             _read_split(folder, table, split, label_set, collector)
@@ -95,7 +95,7 @@ def read(
 
 def _find_table(folder: Path, split: str) -> Path | None:
     return next(
-        iter(sorted(folder.rglob(f"{SPLIT_NAMES[split]}_sent_emo.csv"), key=lambda path: len(path.parts))), None
+        iter(sorted(folder.rglob(f"{MELD_SPLITS[split]}_sent_emo.csv"), key=lambda path: len(path.parts))), None
     )
 
 
@@ -108,10 +108,10 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
         key = _read_key(row, table)
         if key is None:
             reason = f"malformed line: {row.error or _wrong_key(row)}"
-            collector.problem(f"{SPLIT_NAMES[split]}_line{row.line.number}", place, reason, split)
+            collector.problem(f"{MELD_SPLITS[split]}_line{row.line.number}", place, reason, split)
             continue
         seen.add(key)
-        session = f"{SPLIT_NAMES[split]}_dia{key[0]}"
+        session = f"{MELD_SPLITS[split]}_dia{key[0]}"
         utterance_id = f"{session}_utt{key[1]}"
         collector.note_encoding(utterance_id, place, row.line, split)
         written = row.cells[label_set].strip().lower()
@@ -145,7 +145,7 @@ def _read_key(row: TableRow, table: Path) -> ClipKey | None:
     """Dialogue and utterance of a row, None where the row is malformed."""
     if row.error is not None:
         return None
-    missing = [column for column in COLUMNS if column not in row.cells]
+    missing = [column for column in MELD_COLUMNS if column not in row.cells]
     if missing:
         raise ValueError(
             f"{table} has no column {', '.join(missing)}; its columns are {', '.join(row.cells)} (in lower case, with "
@@ -197,7 +197,7 @@ def _find_clips(
 
 def _clip_folders(folder: Path, table_folder: Path, split: str) -> list[Path]:
     """Folders of a split's clips: `train_splits/` and the like, in the folder, beside the table, or in a `train/`."""
-    parents = [parent / name for parent in (folder, table_folder) for name in (SPLIT_NAMES[split], "")]
+    parents = [parent / name for parent in (folder, table_folder) for name in (MELD_SPLITS[split], "")]
     found = [parent / name for name in CLIP_FOLDERS[split] for parent in parents if (parent / name).is_dir()]
     named = list(dict.fromkeys(found))
     return [path for path in named if not any(other in path.parents for other in named)]
