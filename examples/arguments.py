@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from configuration_emo.argument_files import CONFIG_SUFFIXES, as_mapping, parse_arguments, read_section
+from configuration_emo import CONFIG_SUFFIXES, as_mapping, parse_arguments, read_section
 
 
 __all__ = ["CONFIG_SUFFIXES", "parse_arguments", "read_section"]  # for the scripts, beside the arguments below

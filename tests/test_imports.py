@@ -22,9 +22,8 @@ FORBIDDEN = {
 # Wings, and modules that stand beside them: each imports from the lines above its own only.
 LAYERS = {
     "configuration_emo": (
-        {"corpora", "hub_code", "lazy_names", "problem_types", "speech_dictionary", "structured_text", "text_tables"}
-        | {"token_positions"},
-        {"configuration_vq_wav2vec"},
+        {"corpora", "hub_code", "lazy_names", "problem_types", "structured_text", "text_tables", "token_positions"},
+        {"argument_files", "configuration_vq_wav2vec", "speech_dictionary"},
         {"configuration_emobert"},
     ),
     "modeling_emo": (

@@ -42,8 +42,8 @@ def read_corpus(
             to None takes its utterances out of the corpus. See `preprocess.LABEL_MAPS`.
         only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
-            validation part out of `train`, and the corpus's own one becomes the split `dev`, see
-            docs/corpora.md.
+            validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
+            speakers.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:
