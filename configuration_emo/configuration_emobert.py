@@ -145,6 +145,8 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
         "co_attentions",
         "text_only_pooler_output",
         "speech_only_pooler_output",
+        "has_text",
+        "has_speech",
         "hidden_states",
         "attentions",
         "speech_hidden_states",

@@ -35,7 +35,6 @@ from modeling_emo import (
     EmoBertTrainingArguments,
     checkpoint_to_resume,
     compute_metrics_for,
-    count_items,
     create_optimizer,
     ignore_repeated_rows,
     isolate_workers,
@@ -44,6 +43,7 @@ from modeling_emo import (
     set_epoch,
     split_loss,
     training_sampler,
+    weigh_labels,
     writing_checkpoint,
 )
 
@@ -209,13 +209,13 @@ def main():
         batches = (ignore_repeated_rows(batch, loader, accelerator) for batch in loader)
         while step_batches := list(islice(batches, micro_batches)):
             step_loss = 0.0
-            num_items = count_items(step_batches, accelerator)
+            label_weight = weigh_labels(step_batches, config, accelerator)
             for batch in step_batches:
                 # Processes exchange gradients once per step, after the last micro-batch.
                 accelerator.sync_gradients = batch is step_batches[-1]
                 with contextlib.nullcontext() if accelerator.sync_gradients else accelerator.no_sync(model):
-                    # Gradients are averaged over the processes, but the loss is already divided by all items.
-                    loss = model(**batch, num_items_in_batch=num_items).loss * accelerator.num_processes
+                    # Gradients are averaged over the processes, but the loss is divided by all labels' weight.
+                    loss = model(**batch, weight_in_batch=label_weight).loss * accelerator.num_processes
                     accelerator.backward(loss)
                 step_loss += loss.detach()
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .inference.label_choice import LabelChoice
     from .inference.pipeline import EmotionRecognitionPipeline
     from .inference.prediction_file import predict_to_file
-    from .loss import emotion_loss, split_loss
+    from .loss import emotion_loss, label_weight, split_loss
     from .metrics.calibration import expected_calibration_error
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
     from .metrics.intervals import bootstrap_intervals
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from .speech_tokenizer_module import CodesToIds
     from .training.arguments import EmoBertTrainingArguments
     from .training.batch_sampling import ClassBalancedSampler, TokenBudgetBatchSampler, training_sampler
-    from .training.batch_weighting import count_items, ignore_repeated_rows
+    from .training.batch_weighting import ignore_repeated_rows, weigh_labels
     from .training.optimizer import create_optimizer
     from .training.record import (
         check_evaluated_data,
@@ -124,7 +124,6 @@ __all__ = [
     "checkpoint_to_resume",
     "compute_metrics_for",
     "concordance_correlation",
-    "count_items",
     "create_optimizer",
     "deletion_faithfulness",
     "dimensional_metrics",
@@ -144,6 +143,7 @@ __all__ = [
     "installed_versions",
     "isolate_workers",
     "label_names",
+    "label_weight",
     "last_whole_checkpoint",
     "load_encoder",
     "metric_function_for",
@@ -176,6 +176,7 @@ __all__ = [
     "training_sampler",
     "vq_wav2vec_codes",
     "vq_wav2vec_features",
+    "weigh_labels",
     "write_cross_validation",
     "write_evaluations",
     "write_model_card",

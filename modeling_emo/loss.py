@@ -18,9 +18,14 @@ def emotion_loss(
     pooled_logits: torch.Tensor,
     config: EmoBertConfig,
     num_items_in_batch: torch.Tensor | int | None = None,
+    weight_in_batch: torch.Tensor | float | None = None,
+    rows: torch.Tensor | None = None,
     **kwargs,
 ) -> torch.Tensor:
-    """The loss that `config.problem_type` names.
+    """The loss that `config.problem_type` names: a sum over the labels, divided by what they weigh ([`label_weight`]).
+
+    Over one batch that is the mean, with class weights torch's weighted one. Over several micro-batches or processes
+    it is the mean of them all where the caller says what all of them weigh; their losses then add up.
 
     Args:
         labels (`torch.Tensor`): see [`EmoBertForSequenceClassification`] for the shape per problem type. Entries of
@@ -29,12 +34,16 @@ def emotion_loss(
             softmax or sigmoid; for regression the predictions.
         config ([`EmoBertConfig`]): problem type, regression loss, class weights and label smoothing.
         num_items_in_batch (`int`, *optional*): number of label entries over all accumulated micro-batches and
-            processes. When given, the sum of the losses is divided by it instead of by this batch's own count, so that
-            accumulation and several processes weigh each utterance alike. The CCC is no mean over utterances: each
-            process and micro-batch has its own, weighted with its share of the entries.
+            processes, which Trainer passes. What they weigh is estimated from it, with the mean class weight of this
+            batch; without class weights, and for a single batch, it is exact.
+        weight_in_batch (`float`, *optional*): what they weigh, exactly: [`EmoBertTrainer`] passes it.
+        rows (`torch.Tensor` of shape `(batch,)`, *optional*): True for the rows that have a loss. The others have
+            none, but weigh as much as before.
+
+    The CCC is no mean over utterances: each process and micro-batch has its own, weighted with its share of labels.
 
     Returns:
-        `torch.Tensor`: a scalar.
+        `torch.Tensor`: a scalar; 0 where there is no label.
 
     Raises:
         ValueError: the labels' shape does not fit the logits.
@@ -52,33 +61,75 @@ def emotion_loss(
 
     ```
     """
-    return LOSSES[str(config.problem_type)](labels.to(pooled_logits.device), pooled_logits, config, num_items_in_batch)
+    labels = labels.to(pooled_logits.device)
+    total = weight_in_batch
+    if total is None and num_items_in_batch is not None:
+        total = num_items_in_batch * _mean_label_weight(labels, config)
+    if total is None:
+        total = label_weight(labels, config)
+    if rows is not None:
+        labels = _labels_of(rows, labels)
+    return LOSSES[str(config.problem_type)](labels, pooled_logits, config, total)
 
 
-def single_label_loss(labels, logits, config, num_items_in_batch=None):
+def label_weight(labels: torch.Tensor, config: EmoBertConfig) -> torch.Tensor:
+    """What the loss of a batch is divided by: its label entries, of a single label with class weights their weights.
+
+    Args:
+        labels (`torch.Tensor`): as [`emotion_loss`] takes them; entries of -100 weigh nothing.
+        config ([`EmoBertConfig`]): problem type and class weights.
+
+    Returns:
+        `torch.Tensor`: a scalar. Those of micro-batches and processes add up to the `weight_in_batch` of all.
+
+    Example:
+
+    ```python
+    >>> import torch
+    >>> from configuration_emo import EmoBertConfig
+    >>> from modeling_emo import label_weight
+
+    >>> config = EmoBertConfig(num_labels=3, class_weights=[0.5, 2.0, 1.0])
+    >>> label_weight(torch.tensor([0, 1, 1, -100]), config).item()
+    4.5
+    ```
+    """
+    known = labels != IGNORED_LABEL
+    if not has_weighted_mean(config):
+        return known.sum()
+    weights = torch.tensor(config.class_weights, device=labels.device)
+    return torch.where(known, weights[labels.long().clamp(min=0)], 0.0).sum()
+
+
+def has_weighted_mean(config: EmoBertConfig) -> bool:
+    """Whether labels weigh differently, as in torch's weighted cross-entropy."""
+    return config.class_weights is not None and config.problem_type == "single_label_classification"
+
+
+def single_label_loss(labels, logits, config, total):
     """Cross-entropy over `(batch, num_labels)` logits and class indices `(batch,)`; weights, smoothing as in torch."""
-    options = {
-        "weight": _class_weights(logits, config),
-        "label_smoothing": config.label_smoothing,
-        "ignore_index": IGNORED_LABEL,
-    }
-    if num_items_in_batch is None:
-        return nn.functional.cross_entropy(logits, labels.view(-1).long(), **options)
-    loss = nn.functional.cross_entropy(logits, labels.view(-1).long(), reduction="sum", **options)
-    return loss / num_items_in_batch
+    loss = nn.functional.cross_entropy(
+        logits,
+        labels.view(-1).long(),
+        weight=_class_weights(logits, config),
+        label_smoothing=config.label_smoothing,
+        ignore_index=IGNORED_LABEL,
+        reduction="sum",
+    )
+    return _divide(loss, total)
 
 
-def multi_label_loss(labels, logits, config, num_items_in_batch=None):
+def multi_label_loss(labels, logits, config, total):
     """Binary cross-entropy of each label, mean over batch and labels; labels are a 0/1 row `(batch, num_labels)`."""
     _check_same_shape(labels, logits)
     targets = labels.to(logits.dtype) * (1 - config.label_smoothing) + config.label_smoothing / 2
     losses = nn.functional.binary_cross_entropy_with_logits(
         logits, targets, pos_weight=_class_weights(logits, config), reduction="none"
     )
-    return _reduce(losses, labels, num_items_in_batch)
+    return _mean(losses, labels, total)
 
 
-def one_vs_rest_loss(labels, logits, config, num_items_in_batch=None):
+def one_vs_rest_loss(labels, logits, config, total):
     """A two-way softmax per emotion, absent against present (the paper's IEMOCAP target).
 
     Args:
@@ -102,19 +153,19 @@ def one_vs_rest_loss(labels, logits, config, num_items_in_batch=None):
     weight = _class_weights(logits, config)
     if weight is not None:
         losses = torch.where(present.bool(), losses * weight, losses)
-    return _reduce(losses, labels, num_items_in_batch)
+    return _mean(losses, labels, total)
 
 
-def regression_loss(labels, logits, config, num_items_in_batch=None):
+def regression_loss(labels, logits, config, total):
     """Mean squared error, mean absolute error or one minus the mean concordance correlation, of each score."""
     if labels.dim() == 1 and logits.shape[-1] == 1:
         logits = logits.squeeze(-1)
     _check_same_shape(labels, logits)
     labels = labels.to(logits.dtype)
     if config.regression_loss == "ccc":
-        return _concordance_loss(labels, logits, num_items_in_batch)
+        return _concordance_loss(labels, logits, total)
     criterion = nn.functional.mse_loss if config.regression_loss == "mse" else nn.functional.l1_loss
-    return _reduce(criterion(logits, labels, reduction="none"), labels, num_items_in_batch)
+    return _mean(criterion(logits, labels, reduction="none"), labels, total)
 
 
 def split_loss(logits: ArrayLike, labels: ArrayLike, config: EmoBertConfig) -> float:
@@ -124,7 +175,13 @@ def split_loss(logits: ArrayLike, labels: ArrayLike, config: EmoBertConfig) -> f
         logits (`array` of shape `(utterances, num_labels[, 2])`): the model's.
         labels (`array`): as [`emotion_loss`] takes them.
         config ([`EmoBertConfig`]): names the loss.
+
+    Returns:
+        `float`: NaN if no utterance has a label.
     """
+    known = torch.as_tensor(labels) != IGNORED_LABEL
+    if not known.any():
+        return float("nan")
     return emotion_loss(torch.as_tensor(labels), torch.as_tensor(logits), config).item()
 
 
@@ -147,6 +204,21 @@ def batch_concordance(predictions: torch.Tensor, labels: torch.Tensor) -> torch.
     return 2 * covariance / spread.clamp(min=torch.finfo(spread.dtype).tiny)
 
 
+def _mean_label_weight(labels, config):
+    """Mean weight of a label of the batch; 1 where all weigh alike."""
+    if not has_weighted_mean(config):
+        return 1
+    count = (labels != IGNORED_LABEL).sum()
+    return torch.where(count > 0, label_weight(labels, config) / count.clamp(min=1), 1.0)
+
+
+def _labels_of(rows, labels):
+    """The labels without those of other rows."""
+    if not labels.dtype.is_signed:
+        labels = labels.long()
+    return labels.masked_fill(~rows.to(labels.device).view(-1, *[1] * (labels.dim() - 1)), IGNORED_LABEL)
+
+
 def _class_weights(logits, config):
     return None if config.class_weights is None else logits.new_tensor(config.class_weights)
 
@@ -156,22 +228,27 @@ def _check_same_shape(labels, logits):
         raise ValueError(f"Labels of shape {tuple(labels.shape)} do not fit logits of shape {tuple(logits.shape)}.")
 
 
-def _concordance_loss(labels, predictions, num_items_in_batch):
+def _concordance_loss(labels, predictions, total):
     """One minus the mean CCC over the utterances whose scores are all known, as this batch's share of all."""
     known = labels != IGNORED_LABEL
     complete = known if known.dim() == 1 else known.all(-1)
     if not complete.any():
         return predictions.sum() * 0.0
     loss = 1 - batch_concordance(predictions[complete], labels[complete]).mean()
-    return loss if num_items_in_batch is None else loss * known.sum() / num_items_in_batch
+    return _divide(loss * known.sum(), total)
 
 
-def _reduce(losses, labels, num_items_in_batch):
+def _mean(losses, labels, total):
     """Mean of the element-wise losses; each label entry counts as many losses as it stands for."""
     known = labels != IGNORED_LABEL
-    num_items = known.sum() if num_items_in_batch is None else num_items_in_batch
     losses_per_item = losses.numel() // labels.numel()
-    return torch.where(known, losses, 0.0).sum() / (num_items * losses_per_item)
+    return _divide(torch.where(known, losses, 0.0).sum(), total * losses_per_item)
+
+
+def _divide(loss, total):
+    """0 rather than NaN where nothing has a label."""
+    total = torch.as_tensor(total, device=loss.device)
+    return loss / torch.where(total > 0, total, 1)
 
 
 LOSSES = {

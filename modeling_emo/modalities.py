@@ -131,11 +131,13 @@ def hide_modalities(
 
     Args:
         has_text, has_speech (`torch.Tensor` of shape `(batch,)`): which rows have what.
-        probability (`float`): of a row to lose one of them.
+        probability (`float`): of a row to lose one of them; with 0 no random number is drawn.
 
     Returns:
         `tuple[torch.Tensor, torch.Tensor]`: the same with less.
     """
+    if probability == 0:
+        return has_text, has_speech
     draw = torch.rand(has_text.shape, device=has_text.device)
     both = has_text & has_speech
     text_hidden = draw < probability / 2

@@ -173,8 +173,6 @@ class EmoBertModel(EmoBertPreTrainedModel):
         reference: Any = text_inputs if text_inputs is not None else speech_inputs
         has_text, attention_mask = present_rows(text_inputs, attention_mask, reference)
         has_speech, speech_attention_mask = present_rows(speech_inputs, speech_attention_mask, reference)
-        if self.training and self.config.modality_dropout > 0:
-            has_text, has_speech = hide_modalities(has_text, has_speech, self.config.modality_dropout)
 
         text = speech = None
         if encoded_text is not None:
@@ -185,11 +183,13 @@ class EmoBertModel(EmoBertPreTrainedModel):
             speech = EncodedSequence.of_states(encoded_speech, speech_attention_mask)
         elif speech_inputs is not None:
             speech = self.encode_speech(speech_inputs, speech_attention_mask, **requested)
-        outputs = self.fuse(text, speech, has_text, has_speech, **requested)
+        hidden = self.config.modality_dropout if self.training else 0.0
+        outputs = self.fuse(text, speech, *hide_modalities(has_text, has_speech, hidden), **requested)
         if output_unimodal:
             nothing = torch.zeros_like(has_text)
             outputs["text_only_pooler_output"] = self.fuse(text, speech, has_text, nothing).pooler_output
             outputs["speech_only_pooler_output"] = self.fuse(text, speech, nothing, has_speech).pooler_output
+            outputs["has_text"], outputs["has_speech"] = has_text, has_speech
         return outputs
 
     def encode_text(
@@ -357,6 +357,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         output_attentions: bool | None = None,
         output_hidden_states: bool | list[int] | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        weight_in_batch: torch.Tensor | float | None = None,
         **kwargs,
     ) -> EmoBertSequenceClassifierOutput:
         r"""
@@ -367,7 +368,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
                 (`single_label_classification`), 0/1 rows `(batch, num_labels)` (`multi_label_classification`), scores
                 `(batch,)` or `(batch, num_labels)` (`regression`), class indices `(batch,)` or 0/1 rows
                 `(batch, num_labels)` (`one_vs_rest_classification`).
-            num_items_in_batch (`int`, *optional*): see [`emotion_loss`]; Trainer passes it.
+            num_items_in_batch, weight_in_batch (*optional*): see [`emotion_loss`]; Trainer passes them.
         """
         with_unimodal_loss = self.training and labels is not None and self.config.unimodal_loss_weight > 0
         outputs = self.emobert(
@@ -389,11 +390,13 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         loss = None
         if labels is not None:
             check_rows(labels=labels, logits=logits)
-            options = {"labels": labels, "config": self.config, "num_items_in_batch": num_items_in_batch}
+            options = {"labels": labels, "config": self.config, "weight_in_batch": weight_in_batch}
+            options["num_items_in_batch"] = num_items_in_batch
             loss = self.loss_function(pooled_logits=logits, **options)
             if with_unimodal_loss:
-                for vector in (outputs.text_only_pooler_output, outputs.speech_only_pooler_output):
-                    unimodal_loss = self.loss_function(pooled_logits=self._logits(vector), **options)
+                for side in ("text", "speech"):
+                    alone = self._logits(outputs[f"{side}_only_pooler_output"])
+                    unimodal_loss = self.loss_function(pooled_logits=alone, rows=outputs[f"has_{side}"], **options)
                     loss = loss + self.config.unimodal_loss_weight * unimodal_loss
         return EmoBertSequenceClassifierOutput(loss=loss, logits=logits, **outputs)
 
@@ -413,10 +416,4 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         return logits
 
 
-__all__ = [
-    "EmoBertForSequenceClassification",
-    "EmoBertModel",
-    "EmoBertModelOutput",
-    "EmoBertPreTrainedModel",
-    "EmoBertSequenceClassifierOutput",
-]
+__all__ = ["EmoBertForSequenceClassification", "EmoBertModel", "EmoBertPreTrainedModel"]

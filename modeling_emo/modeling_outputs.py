@@ -25,6 +25,8 @@ class EmoBertModelOutput(ModelOutput):
             `(batch, heads, text_length)`.
         text_only_pooler_output, speech_only_pooler_output (`torch.Tensor`, with `output_unimodal=True`): the fused
             vector as it would be if the other modality were missing in every row.
+        has_text, has_speech (`torch.Tensor` of shape `(batch,)`, with `output_unimodal=True`): True for the rows that
+            have the modality, for which alone that vector says something.
         hidden_states, attentions (`tuple`, on request): of the text encoder.
         speech_hidden_states, speech_attentions (`tuple`, on request): of the speech encoder.
     """
@@ -37,6 +39,8 @@ class EmoBertModelOutput(ModelOutput):
     co_attentions: tuple[torch.Tensor, ...] | None = None
     text_only_pooler_output: torch.Tensor | None = None
     speech_only_pooler_output: torch.Tensor | None = None
+    has_text: torch.Tensor | None = None
+    has_speech: torch.Tensor | None = None
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
     speech_hidden_states: tuple[torch.Tensor, ...] | None = None

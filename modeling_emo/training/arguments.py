@@ -32,8 +32,8 @@ class EmoBertTrainingArguments(TrainingArguments):
         freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
 
     Raises:
-        ValueError: a number is out of its range, two ways of sampling are chosen, `enable_jit_checkpoint` is set, or
-            another number of processes works together than was launched.
+        ValueError: a number is out of its range, two ways of sampling are chosen, `enable_jit_checkpoint` or
+            `label_smoothing_factor` is set, or another number of processes works together than was launched.
     """
 
     text_encoder_learning_rate: float | None = field(
@@ -75,6 +75,11 @@ class EmoBertTrainingArguments(TrainingArguments):
             raise ValueError(
                 "enable_jit_checkpoint=True saves checkpoints that cannot be resumed from exactly. Leave it out: "
                 "EmoBertTrainer saves on SIGTERM by itself."
+            )
+        if self.label_smoothing_factor != 0:
+            raise ValueError(
+                f"label_smoothing_factor={self.label_smoothing_factor:g} is a loss of Trainer's own, without "
+                "class weights. Leave it out, and set `label_smoothing` in the model's configuration."
             )
         self._check_rates()
         self._check_sampling()

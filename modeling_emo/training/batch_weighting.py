@@ -9,22 +9,27 @@ from accelerate import Accelerator
 from accelerate.data_loader import BatchSamplerShard, SkipBatchSampler
 from torch.utils.data import DataLoader
 
-from ..loss import IGNORED_LABEL
+from configuration_emo.configuration_emobert import EmoBertConfig
+
+from ..loss import IGNORED_LABEL, label_weight
 
 
-def count_items(batches: Sequence[Mapping[str, torch.Tensor]], accelerator: Accelerator) -> torch.Tensor:
-    """Label entries in all micro-batches of one optimiser step, over all processes; Trainer counts the same.
+def weigh_labels(
+    batches: Sequence[Mapping[str, torch.Tensor]], config: EmoBertConfig, accelerator: Accelerator
+) -> torch.Tensor:
+    """What the labels of all micro-batches of one optimiser step weigh, over all processes.
 
     Args:
         batches (`list[dict[str, torch.Tensor]]`): this process's micro-batches, with `labels`.
+        config ([`EmoBertConfig`]): of the model.
         accelerator (`Accelerator`): knows the processes.
 
     Returns:
-        `torch.Tensor` of shape `()`: the `num_items_in_batch` of [`emotion_loss`]. Gradients are averaged over the
+        `torch.Tensor` of shape `()`: the `weight_in_batch` of [`emotion_loss`]. Gradients are averaged over the
         processes: multiply the loss with their number.
     """
-    counts = [(batch["labels"] != IGNORED_LABEL).sum() for batch in batches]
-    return accelerator.reduce(torch.stack(counts).sum().to(accelerator.device), reduction="sum")
+    weights = [label_weight(batch["labels"], config) for batch in batches]
+    return accelerator.reduce(torch.stack(weights).sum().to(accelerator.device), reduction="sum")
 
 
 def ignore_repeated_rows(

@@ -15,8 +15,10 @@ from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 
+from configuration_emo.configuration_emobert import EmoBertConfig
+
 from ..finetuning.gradual_unfreezing import GradualUnfreezingCallback
-from ..loss import split_loss
+from ..loss import has_weighted_mean, label_weight, split_loss
 from ..resuming.data_order import set_epoch
 from ..resuming.resumable_trainer import ResumableTrainer
 from .arguments import EmoBertTrainingArguments
@@ -54,11 +56,17 @@ class EmoBertTrainer(ResumableTrainer):
 
     def __init__(self, *, args: EmoBertTrainingArguments, train_data_collator: Callable | None = None, **kwargs: Any):
         super().__init__(args=args, **kwargs)
+        self._label_weight: torch.Tensor | None = None  # of the step's labels, where class weights make them differ
+        self._evaluated: list[tuple[torch.Tensor, ...]] | None = None  # logits and labels of the evaluation under way
         self.train_data_collator = self.data_collator if train_data_collator is None else train_data_collator
         if args.early_stopping_patience is not None:
             self.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
         if args.gradual_unfreezing_epochs is not None:
             self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
+
+    @property
+    def _config(self) -> EmoBertConfig:
+        return self.accelerator.unwrap_model(self.model).config
 
     def create_optimizer(self, model=None) -> torch.optim.Optimizer:
         """The optimiser that `args.optim` names, over [`parameter_groups`]."""
@@ -101,8 +109,7 @@ class EmoBertTrainer(ResumableTrainer):
         if self.args.max_padded_length is None and not self.args.class_balanced_sampling:
             return super()._get_train_sampler(train_dataset)
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        num_labels = self.accelerator.unwrap_model(self.model).config.num_labels
-        return training_sampler(cast(Dataset, dataset), self.args, num_labels=num_labels)
+        return training_sampler(cast(Dataset, dataset), self.args, num_labels=cast(int, self._config.num_labels))
 
     def _run_epoch(self, *args, **kwargs):
         set_epoch(kwargs["train_dataloader"], kwargs["epoch"], self.train_data_collator)
@@ -119,7 +126,28 @@ class EmoBertTrainer(ResumableTrainer):
             loader = self.accelerator.gradient_state.active_dataloader
             return ignore_repeated_rows(batch, loader, self.accelerator)
 
-        return super().get_batch_samples(map(without_repeats, epoch_iterator), num_batches, device)
+        batches, num_items = super().get_batch_samples(map(without_repeats, epoch_iterator), num_batches, device)
+        self._label_weight = None
+        # Of every process, or of this one where each has a mean of its own. DataParallel would cut it up: there each
+        # replica has its own.
+        if batches and "labels" in batches[0] and has_weighted_mean(self._config) and self.args.n_gpu <= 1:
+            weights = [label_weight(batch["labels"], self._config) for batch in batches]
+            self._label_weight = torch.stack(weights).sum().to(device)
+            if self.args.average_tokens_across_devices:
+                self._label_weight = self.accelerator.reduce(self._label_weight, reduction="sum")
+        return batches, num_items
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """Trainer's, which is told what the labels of the whole step weigh; in an evaluation it keeps what the loss of
+        the whole split is made of."""
+        labels = inputs.get("labels")
+        if self._label_weight is not None and self.compute_loss_func is None and model.training:
+            inputs = {**inputs, "weight_in_batch": self._label_weight}
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        if self._evaluated is not None and labels is not None:
+            gathered = self.accelerator.gather_for_metrics((outputs["logits"].detach().float(), labels))
+            self._evaluated.append(tuple(part.cpu() for part in gathered))
+        return (loss, outputs) if return_outputs else loss
 
     def evaluation_loop(
         self,
@@ -129,12 +157,18 @@ class EmoBertTrainer(ResumableTrainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """Trainer's, with the loss over the whole split: its own averages over batches, ragged ones included."""
-        output = super().evaluation_loop(
-            dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix=metric_key_prefix
-        )
-        name = f"{metric_key_prefix}_loss"
-        if output.metrics is not None and name in output.metrics and output.predictions is not None:
-            config = self.accelerator.unwrap_model(self.model).config
-            output.metrics[name] = split_loss(cast(Any, output.predictions), cast(Any, output.label_ids), config)
+        """Trainer's, with the loss over the whole split: not a mean of batches, ragged ones included, and whatever
+        `preprocess_logits_for_metrics` makes of the logits."""
+        self._evaluated = []
+        try:
+            output = super().evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix=metric_key_prefix
+            )
+            evaluated = self._evaluated
+        finally:
+            self._evaluated = None
+        # A `compute_loss_func` of the user's own is averaged over the batches, as by Trainer.
+        if evaluated and output.metrics is not None and self.compute_loss_func is None:
+            logits, labels = (torch.cat(parts).numpy() for parts in zip(*evaluated, strict=True))
+            output.metrics[f"{metric_key_prefix}_loss"] = split_loss(logits, labels, self._config)
         return output

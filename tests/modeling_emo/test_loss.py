@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import expit, log_softmax
 
-from modeling_emo.loss import batch_concordance, emotion_loss
+from modeling_emo.loss import IGNORED_LABEL, batch_concordance, emotion_loss, label_weight, split_loss
 from tests.tiny_models import emobert, emobert_config, ragged_batch
 
 
@@ -178,3 +178,140 @@ def test_label_smoothing_of_present_and_absent_labels():
 def test_label_smoothing_is_refused_for_scores():
     with pytest.raises(ValueError, match="label_smoothing"):
         config(problem_type="regression", label_smoothing=0.1)
+
+
+# Each problem type with labels of seven utterances and the logits' shape, and what weighs or smooths there.
+KINDS = {
+    "single": (
+        {"class_weights": [0.5, 2.0, 1.0], "label_smoothing": 0.1},
+        torch.tensor([0, 1, 2, 0, 1, 1, 0]),
+        (7, 3),
+    ),
+    "multi": (
+        {"problem_type": "multi_label_classification", "class_weights": [0.5, 2.0, 1.0], "label_smoothing": 0.1},
+        torch.eye(3)[[0, 1, 2, 0, 1, 1, 0]],
+        (7, 3),
+    ),
+    "one-vs-rest": (
+        {"problem_type": "one_vs_rest_classification", "class_weights": [0.5, 2.0, 1.0], "label_smoothing": 0.1},
+        torch.tensor([0, 1, 2, 0, 1, 1, 0]),
+        (7, 3, 2),
+    ),
+    "one-vs-rest rows": (
+        {"problem_type": "one_vs_rest_classification"},
+        torch.eye(3).long()[[0, 1, 2, 0, 1, 1, 0]],
+        (7, 3, 2),
+    ),
+    "mse": ({"problem_type": "regression", "num_labels": 2}, torch.arange(14.0).view(7, 2).sin(), (7, 2)),
+    "l1": (
+        {"problem_type": "regression", "num_labels": 1, "regression_loss": "l1"},
+        torch.arange(7.0).sin(),
+        (7, 1),
+    ),
+    "ccc": (
+        {"problem_type": "regression", "num_labels": 2, "regression_loss": "ccc"},
+        torch.arange(14.0).view(7, 2).sin(),
+        (7, 2),
+    ),
+}
+KNOWN = torch.tensor([True, True, False, True, False, True, True])
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    """Configuration, labels and random logits of one problem type."""
+    kwargs, labels, shape = KINDS[request.param]
+    logits = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return config(**kwargs), labels, logits
+
+
+def test_rows_without_a_label_have_no_loss_and_no_gradient(kind):
+    kind_config, labels, logits = kind
+    ignored = labels.clone()
+    ignored[~KNOWN] = IGNORED_LABEL
+    logits.requires_grad_(True)
+    loss = emotion_loss(ignored, logits, kind_config)
+    loss.backward()
+    alone = logits.detach()[KNOWN].requires_grad_(True)
+    expected = emotion_loss(labels[KNOWN], alone, kind_config)
+    expected.backward()
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(logits.grad[KNOWN], alone.grad)
+    assert not logits.grad[~KNOWN].any()
+
+
+@pytest.mark.parametrize("total", [{}, {"num_items_in_batch": 0}, {"weight_in_batch": torch.tensor(0.0)}])
+def test_without_any_label_the_loss_is_nought_but_that_of_a_split_is_unknown(kind, total):
+    kind_config, labels, logits = kind
+    nothing = torch.full_like(labels, IGNORED_LABEL)
+    logits.requires_grad_(True)
+    loss = emotion_loss(nothing, logits, kind_config, **total)
+    loss.backward()
+    assert loss.item() == 0 and not logits.grad.any()
+    assert np.isnan(split_loss(logits.detach(), nothing, kind_config))
+
+
+def test_a_single_label_of_some_scores_is_enough():
+    """Multi-label and regression take -100 for one entry of a row; the CCC leaves the whole row out."""
+    labels = torch.tensor([[1.0, 0.0], [0.0, IGNORED_LABEL], [1.0, 1.0]])
+    logits = torch.tensor([[0.5, -1.0], [2.0, 3.0], [-0.25, 0.75]])
+    known = labels != IGNORED_LABEL
+    regression = {"problem_type": "regression", "num_labels": 2}
+    loss = emotion_loss(labels, logits, config(**regression))
+    torch.testing.assert_close(loss, (logits - labels)[known].square().mean())
+    loss = emotion_loss(labels, logits, config(problem_type="multi_label_classification", num_labels=2))
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[known], labels[known])
+    torch.testing.assert_close(loss, expected)
+    loss = emotion_loss(labels, logits, config(**regression, regression_loss="ccc"))
+    torch.testing.assert_close(loss, 1 - batch_concordance(logits[[0, 2]], labels[[0, 2]]).mean())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_class_weights_over_micro_batches_are_torchs_over_the_whole(smoothing):
+    weights = [1.0, 50.0, 0.2]
+    kwargs = {"class_weights": weights, "label_smoothing": smoothing}
+    labels = torch.tensor([0, 1, 2, 0, IGNORED_LABEL, 1, 2, 2])
+    logits = torch.randn(8, 3, generator=torch.Generator().manual_seed(2))
+    expected = torch.nn.functional.cross_entropy(
+        logits, labels, weight=torch.tensor(weights), label_smoothing=smoothing, ignore_index=IGNORED_LABEL
+    )
+    parts = [slice(0, 3), slice(3, 5), slice(5, 8)]
+    total = sum(label_weight(labels[rows], config(**kwargs)) for rows in parts)
+    assert total.item() == pytest.approx(2 * 1.0 + 2 * 50.0 + 3 * 0.2)
+    losses = [emotion_loss(labels[rows], logits[rows], config(**kwargs), weight_in_batch=total) for rows in parts]
+    torch.testing.assert_close(sum(losses), expected)
+    # Told the number of labels only, as by Transformers' own Trainer: exact for a whole batch, and of that scale.
+    torch.testing.assert_close(emotion_loss(labels, logits, config(**kwargs), num_items_in_batch=7), expected)
+    losses = [emotion_loss(labels[rows], logits[rows], config(**kwargs), num_items_in_batch=7) for rows in parts]
+    assert 0.3 < sum(losses) / expected < 3
+
+
+def test_rows_that_are_left_out_still_weigh(kind):
+    kind_config, labels, logits = kind
+    loss = emotion_loss(labels, logits, kind_config, rows=KNOWN)
+    left = label_weight(labels[KNOWN], kind_config) / label_weight(labels, kind_config)
+    torch.testing.assert_close(loss, left * emotion_loss(labels[KNOWN], logits[KNOWN], kind_config))
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_a_row_has_no_loss_of_a_modality_that_it_lacks(counted):
+    """Row 3 has no text and row 4 no speech: both stand-ins together would tell nothing of the utterance."""
+    kwargs = {"classifier_dropout": 0.0, "co_attention_dropout": 0.0, "class_weights": [0.5, 2.0, 1.0]}
+    model = emobert(unimodal_loss_weight=0.4, **kwargs)
+    for encoder in (model.emobert.text_encoder, model.emobert.speech_encoder):
+        encoder.requires_grad_(False)  # and so in evaluation mode, without dropout
+    labels = torch.tensor([0, 1, 2, 0, 1])
+    total = torch.tensor(100.0) if counted else label_weight(labels, model.config)
+    loss = model.train()(**ragged_batch(), labels=labels, weight_in_batch=total if counted else None).loss
+
+    def summed(rows, *names):
+        batch = {name: value[rows] for name, value in ragged_batch().items() if name in names}
+        logits = model.eval()(**batch).logits
+        return torch.nn.functional.cross_entropy(
+            logits, labels[rows], weight=torch.tensor(model.config.class_weights), reduction="sum"
+        )
+
+    text, speech = ("input_ids", "attention_mask"), ("speech_input_ids", "speech_attention_mask")
+    fused = summed([0, 1, 2, 3, 4], *text, *speech)
+    expected = fused + 0.4 * (summed([0, 1, 2, 4], *text) + summed([0, 1, 2, 3], *speech))
+    torch.testing.assert_close(loss, expected / total)

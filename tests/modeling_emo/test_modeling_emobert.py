@@ -356,3 +356,18 @@ def test_causal_text_is_pooled_where_it_has_been_read():
     assert model.config.text_pooling == "last"
     one, other = torch.tensor([[2, 10, 11, 3]]), torch.tensor([[2, 40, 41, 3]])
     assert (model(input_ids=one).logits - model(input_ids=other).logits).abs().max() > 1e-3
+
+
+def test_hidden_modalities_are_heard_alone_all_the_same():
+    """Modality dropout hides a modality from the fusion; text alone and speech alone are of what the rows have."""
+    model = emobert("moonshine", modality_dropout=1.0, co_attention_dropout=0.0)
+    for encoder in (model.emobert.text_encoder, model.emobert.speech_encoder):
+        encoder.requires_grad_(False)  # and so in evaluation mode, without dropout
+    batch = ragged_batch("moonshine")
+    heard = model.emobert.eval()(**batch, output_unimodal=True)
+    hidden = model.emobert.train()(**batch, output_unimodal=True)
+    assert (heard.pooler_output - hidden.pooler_output).abs().amax(-1)[:3].min() > 1e-3
+    for name in ("text_only_pooler_output", "speech_only_pooler_output"):
+        torch.testing.assert_close(heard[name], hidden[name])
+    assert hidden.has_text.tolist() == [True, True, True, False, True]
+    assert hidden.has_speech.tolist() == [True, True, True, True, False]
