@@ -1,8 +1,12 @@
 """EmoBERT's configuration: a text encoder, a speech encoder, how they are fused and what is predicted."""
 
+import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import logging
@@ -10,16 +14,35 @@ from transformers.utils import logging
 from .configuration_vq_wav2vec import VqWav2VecConfig
 from .hub_code import SelfContained, is_remote_copy
 from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
+from .summary_position import default_pooling, summary_position
 from .token_positions import max_token_positions
 
 
 logger = logging.get_logger(__name__)
 
 FUSIONS = ("co_attention", "shallow")
-POOLINGS = ("cls", "mean", "mean_std", "attention")
+POOLINGS = ("cls", "last", "mean", "mean_std", "attention")
+# What a model can be given of an utterance.
+MODALITIES = ("text", "speech")
 REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
+def with_value_errors(cls: type) -> type:
+    """A class decorator: fields of a wrong type raise a ValueError, as wrong values do."""
+    construct: Callable[..., None] = vars(cls)["__init__"]
+
+    @functools.wraps(construct)
+    def __init__(self, *args, **kwargs):
+        try:
+            construct(self, *args, **kwargs)
+        except StrictDataclassError as error:
+            raise ValueError(f"{cls.__name__}: {' '.join(str(error).split())}") from error
+
+    cls.__init__ = __init__  # type: ignore[misc]  # of this class, not of one below it
+    return cls
+
+
+@with_value_errors
 @strict
 class EmoBertConfig(SelfContained, PreTrainedConfig):
     r"""
@@ -46,10 +69,13 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
             Dropout on the attention weights and on the output of a co-attention layer.
         co_attention_feed_forward (`bool`, defaults to `False`):
             Adds LayerNorm, feed-forward and LayerNorm after each co-attention layer; the paper has none of them.
-        text_pooling, speech_pooling (`str`, defaults to `"cls"`):
-            How a sequence becomes one vector: `"cls"` (the first position), `"mean"`, `"mean_std"` (both statistics,
-            twice the width) or `"attention"` (learned weights). `"cls"` suits encoders that were trained with a first
-            token; waveform encoders have none.
+        text_pooling, speech_pooling (`str`, defaults to `"auto"`):
+            How a sequence becomes one vector: `"cls"` (the first position), `"last"` (the last valid position),
+            `"mean"`, `"mean_std"` (both statistics, twice the width) or `"attention"` (learned weights). `"auto"` is
+            `"cls"` for encoders that were trained with a first token of their own (BERT, RoBERTa and their kin), as in
+            the paper, `"last"` for causal language models, whose first position sees nothing but itself, and
+            `"mean_std"` for all others, such as encoders of waveforms. It is resolved at once: what is saved, and
+            what the attribute says, is the pooling in use.
         use_weighted_layer_sum (`bool`, defaults to `False`):
             The speech sequence is a learned mix of all hidden states of the speech encoder instead of the last one.
         speech_layer (`int`, *optional*):
@@ -136,15 +162,15 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     num_co_attention_heads: int = 4
     co_attention_dropout: float | int = 0.1
     co_attention_feed_forward: bool = False
-    text_pooling: str = "cls"
-    speech_pooling: str = "cls"
+    text_pooling: str = "auto"
+    speech_pooling: str = "auto"
     use_weighted_layer_sum: bool = False
     speech_layer: int | None = None
     standardize_speech: bool = False
     classifier_dropout: float | int = 0.1
     modality_dropout: float | int = 0.0
     unimodal_loss_weight: float | int = 0.0
-    problem_type: str | None = None
+    problem_type: str | None = None  # type: ignore[assignment]  # one more than Transformers has
     regression_loss: str = "mse"
     class_weights: list[float | int] | None = None
     label_smoothing: float | int = 0.0
@@ -158,14 +184,43 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     def __post_init__(self, **kwargs):
         if not is_remote_copy():
             self.remote_pipelines = kwargs.pop("custom_pipelines", None)
+        self._check_types({**vars(self), **kwargs})
         super().__post_init__(**kwargs)
         if self.problem_type is None:
             self.problem_type = "regression" if self.num_labels == 1 else "single_label_classification"
+        self._resolve_pooling()
         # Here and not in `validate_*` methods, whose errors `strict` wraps into a class that is no ValueError.
         self._check_choices()
         self._check_fusion()
         self._check_speech_layers()
         self._check_labels()
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """As in Transformers. Warns where `num_labels` is changed on loading and the problem type no longer fits.
+
+        Args:
+            config_dict (`dict`): the fields. Files leave out what is the default of the paper's encoders, the pooling
+                `"cls"`, and did so before there was another default.
+            kwargs: fields to change.
+        """
+        if "transformers_version" in config_dict:
+            config_dict = {"text_pooling": "cls", "speech_pooling": "cls", **config_dict}
+        loaded = super().from_dict(config_dict, **kwargs)
+        config = loaded[0] if isinstance(loaded, tuple) else loaded
+        if "num_labels" in kwargs and "problem_type" not in kwargs:
+            one_score = not config.problem.has_classes
+            if config.num_labels != cls._num_labels(config_dict) and one_score != (config.num_labels == 1):
+                logger.warning(
+                    f"`num_labels` was changed to {config.num_labels} on loading, and problem_type="
+                    f"{config.problem_type!r} is left from before: pass `problem_type` too."
+                )
+        return loaded
+
+    @staticmethod
+    def _num_labels(config_dict: dict[str, Any]) -> int:
+        labels = config_dict.get("id2label")
+        return config_dict.get("num_labels", 2) if labels is None else len(labels)
 
     @classmethod
     def from_text_speech_configs(
@@ -223,7 +278,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     @property
     def num_logits(self) -> int:
         """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
-        return self.num_labels * self.problem.logits_per_label
+        return (self.num_labels or 0) * self.problem.logits_per_label
 
     @property
     def max_speech_seconds(self) -> float | None:
@@ -232,6 +287,38 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
         if self.speech_tokenizer_config is None:
             return None
         return (max_token_positions(self.speech_config) - 2) / self.speech_tokenizer_config.frame_rate
+
+    def _resolve_pooling(self):
+        """The poolings that the encoders call for, and a warning where `"cls"` is asked for in vain."""
+        for name, encoder in (("text_pooling", self.text_config), ("speech_pooling", self.speech_config)):
+            if getattr(encoder, "hidden_size", None) is None:
+                side = name.partition("_")[0]
+                raise ValueError(
+                    f"`{side}_config` of {getattr(encoder, 'model_type', encoder)!r} does not say how wide its states "
+                    f"are (`hidden_size`): it is no {side} encoder."
+                )
+            if getattr(self, name) == "auto":
+                setattr(self, name, default_pooling(encoder))
+            elif getattr(self, name) == "cls" and summary_position(encoder) != "first":
+                logger.warning(
+                    f"{name}='cls' takes the first position of {encoder.model_type!r}, which does not stand for the "
+                    f"whole sequence: {default_pooling(encoder)!r} or 'attention' usually serve it better."
+                )
+
+    @staticmethod
+    def _check_types(given: dict[str, Any]) -> None:
+        """What Transformers' own checks take for granted."""
+        for name in ("text_config", "speech_config", "speech_tokenizer_config"):
+            if not isinstance(given.get(name), PreTrainedConfig | dict | None):
+                raise ValueError(f"`{name}` must be a configuration or a dict of its fields, got {given[name]!r}.")
+        num_labels, id2label = given.get("num_labels"), given.get("id2label")
+        if num_labels is not None and (type(num_labels) is not int or num_labels < 1):
+            raise ValueError(f"`num_labels` must be a whole number, at least 1, got {num_labels!r}.")
+        if not isinstance(id2label, dict | None):
+            raise ValueError(f"`id2label` must be a dict such as {{0: 'anger'}}, got {id2label!r}.")
+        names = list((id2label or {}).values())
+        if len(set(names)) < len(names):
+            raise ValueError(f"`id2label` gives one name to several labels: {names}.")
 
     def _check_choices(self):
         """Each option is one of its listed values."""
@@ -244,8 +331,9 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
-        if self.unimodal_loss_weight < 0:
-            raise ValueError(f"`unimodal_loss_weight` must not be negative, got {self.unimodal_loss_weight}.")
+        for name in ("unimodal_loss_weight", "initializer_range"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"`{name}` must be finite and not negative, got {getattr(self, name)}.")
         for name in ("co_attention_dropout", "classifier_dropout", "modality_dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"`{name}` is a probability or share between 0 and 1, got {getattr(self, name)}.")
@@ -298,12 +386,14 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
                     f"`class_weights` needs one weight per label: {self.num_labels} labels, "
                     f"{len(self.class_weights)} weights."
                 )
-            if min(self.class_weights) < 0:
-                raise ValueError(f"`class_weights` must not be negative, got {self.class_weights}.")
+            if not all(0 <= weight < math.inf for weight in self.class_weights) or not any(self.class_weights):
+                raise ValueError(
+                    f"`class_weights` must be finite, not negative and not all zero, got {self.class_weights}."
+                )
         if self.label_range is not None and (
-            len(self.label_range) != 2 or not self.label_range[0] < self.label_range[1]
+            len(self.label_range) != 2 or not -math.inf < self.label_range[0] < self.label_range[1] < math.inf
         ):
-            raise ValueError(f"`label_range` is [smallest, largest], got {self.label_range}.")
+            raise ValueError(f"`label_range` is [smallest, largest], both finite, got {self.label_range}.")
         if self.label_range is not None and self.label_range[0] <= -100 <= self.label_range[1]:
             raise ValueError(
                 f"`label_range` {self.label_range} holds -100, which marks labels that do not count: give the "

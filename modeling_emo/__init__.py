@@ -81,7 +81,6 @@ if TYPE_CHECKING:
     from .training.batch_weighting import ignore_repeated_rows, weigh_labels
     from .training.optimizer import create_optimizer
     from .training.record import (
-        HYPER_PARAMETERS,
         check_evaluated_data,
         read_training_record,
         training_run,
@@ -97,6 +96,8 @@ register()
 
 __all__ = [
     "CONDITIONS",
+    "QUANTIZED_PARTS",
+    "REMOVALS",
     "ClassBalancedSampler",
     "CodesToIds",
     "EmoBertConfig",
@@ -112,11 +113,8 @@ __all__ = [
     "EvaluationSetting",
     "Explanation",
     "GradualUnfreezingCallback",
-    "HYPER_PARAMETERS",
     "LabelChoice",
     "ModelDescription",
-    "QUANTIZED_PARTS",
-    "REMOVALS",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
     "VqWav2VecModel",

@@ -55,7 +55,7 @@ class Pooling(nn.Module):
 
     Args:
         hidden_size (`int`): width of the sequence.
-        kind (`str`): `"cls"`, `"mean"`, `"mean_std"` or `"attention"`, see [`EmoBertConfig`].
+        kind (`str`): `"cls"`, `"last"`, `"mean"`, `"mean_std"` or `"attention"`, see [`EmoBertConfig`].
     """
 
     def __init__(self, hidden_size: int, kind: str):
@@ -68,6 +68,9 @@ class Pooling(nn.Module):
         for mean and standard deviation."""
         if self.kind == "cls":
             return hidden_states[:, 0]
+        if self.kind == "last":
+            last = (mask.sum(-1) - 1)[:, None, None].expand(-1, 1, hidden_states.shape[-1])
+            return hidden_states.gather(1, last).squeeze(1)
         if self.score is not None:
             scores = self.score(hidden_states).squeeze(-1).float().masked_fill(~mask, torch.finfo(torch.float32).min)
             weights = scores.softmax(-1)
@@ -126,9 +129,6 @@ class WeightedLayerSum(nn.Module):
 class CoAttention(nn.Module):
     """Multi-head attention of one query vector over the other modality's sequence.
 
-    Keys and values are never formed: with a single query it is cheaper to bring the query into the sequence's space
-    (`q W_k^T`) and to project the attended mean (`(a X) W_v`). The result is the same up to rounding.
-
     Args:
         query_size (`int`): width of the query and of the attention.
         sequence_size (`int`): width of the sequence.
@@ -159,23 +159,14 @@ class CoAttention(nn.Module):
         Returns:
             The attended vector `(batch, query_size)` and the weights `(batch, heads, length)`.
         """
-        query = self.q_proj(query).unflatten(-1, (self.num_heads, self.head_size)) * self.head_size**-0.5
-        # One (head_size, sequence_size) block of each projection per head.
-        key_weight = self.k_proj.weight.unflatten(0, (self.num_heads, self.head_size))
-        value_weight = self.v_proj.weight.unflatten(0, (self.num_heads, self.head_size))
-        key_bias = self.k_proj.bias.unflatten(0, (self.num_heads, self.head_size))
-        value_bias = self.v_proj.bias.unflatten(0, (self.num_heads, self.head_size))
-
-        query_in_sequence = torch.einsum("bhd,hds->bhs", query, key_weight)
-        # The key's bias adds one constant per head, which the softmax takes out again.
-        scores = query_in_sequence @ sequence.transpose(1, 2) + torch.einsum("bhd,hd->bh", query, key_bias)[..., None]
-        scores = scores.float().masked_fill(~mask[:, None], torch.finfo(torch.float32).min)
-        weights = scores.softmax(-1).to(sequence.dtype)
+        heads = (self.num_heads, self.head_size)
+        query = self.q_proj(query).unflatten(-1, heads) * self.head_size**-0.5  # (batch, heads, head_size)
+        keys = self.k_proj(sequence).unflatten(-1, heads)  # (batch, length, heads, head_size)
+        values = self.v_proj(sequence).unflatten(-1, heads)
+        scores = torch.einsum("bhd,bthd->bht", query, keys).float()
+        weights = scores.masked_fill(~mask[:, None], torch.finfo(torch.float32).min).softmax(-1).to(sequence.dtype)
         dropped = nn.functional.dropout(weights, self.dropout, self.training)
-
-        attended = torch.einsum("bhs,hds->bhd", dropped @ sequence, value_weight)
-        # Dropped weights no longer sum to one, and neither does the share of the bias.
-        attended = attended + dropped.sum(-1, keepdim=True) * value_bias
+        attended = torch.einsum("bht,bthd->bhd", dropped, values)
         return self.out_proj(attended.flatten(1)), weights
 
 

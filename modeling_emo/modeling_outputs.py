@@ -48,17 +48,22 @@ class EmoBertModelOutput(ModelOutput):
 
 
 @dataclass
-class EmoBertSequenceClassifierOutput(EmoBertModelOutput):
-    """Output of [`EmoBertForSequenceClassification`]: that of [`EmoBertModel`], with
+class LossAndLogits(ModelOutput):
+    """What every classifier of Transformers returns first."""
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+
+
+@dataclass
+class EmoBertSequenceClassifierOutput(EmoBertModelOutput, LossAndLogits):
+    """Output of [`EmoBertForSequenceClassification`]: `loss` and `logits` first, then that of [`EmoBertModel`].
 
     Args:
         loss (`torch.Tensor` of shape `()`, with `labels`): the loss of `config.problem_type`.
         logits (`torch.Tensor` of shape `(batch, num_labels)`, or `(batch, num_labels, 2)` for
             `one_vs_rest_classification`): scores before softmax or sigmoid; for regression the predicted scores.
     """
-
-    loss: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
 
 
 @dataclass

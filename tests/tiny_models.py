@@ -2,18 +2,27 @@
 
 import torch
 from transformers import (
+    AutoConfig,
     BertConfig,
+    Data2VecAudioConfig,
     HubertConfig,
     MoonshineConfig,
     RobertaConfig,
+    SEWConfig,
+    SEWDConfig,
+    Speech2TextConfig,
+    UniSpeechConfig,
+    UniSpeechSatConfig,
     Wav2Vec2BertConfig,
     Wav2Vec2Config,
+    Wav2Vec2ConformerConfig,
     WavLMConfig,
     WhisperConfig,
 )
 
 from configuration_emo import EmoBertConfig
 from modeling_emo import EmoBertForSequenceClassification
+from modeling_emo.encoders.families import family_of
 
 
 TRANSFORMER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37}
@@ -26,6 +35,7 @@ CONVOLUTIONS = {
     "num_conv_pos_embedding_groups": 2,
     "mask_time_prob": 0.0,
 }
+ADAPTER = {"add_adapter": True, "num_adapter_layers": 2, "output_hidden_size": 24}
 SEQUENCE_TO_SEQUENCE = {"pad_token_id": 1, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 3}
 
 
@@ -83,6 +93,7 @@ SPEECH_FAMILIES = {
             **kwargs,
         }
     ),
+    "wav2vec2-bert-adapter": lambda **kwargs: SPEECH_FAMILIES["wav2vec2-bert"](**{**ADAPTER, **kwargs}),
     "wav2vec2-bert": lambda **kwargs: Wav2Vec2BertConfig(
         **{
             **TRANSFORMER,
@@ -94,7 +105,117 @@ SPEECH_FAMILIES = {
             **kwargs,
         }
     ),
+    "wav2vec2-adapter": lambda **kwargs: Wav2Vec2Config(**{**TRANSFORMER, **CONVOLUTIONS, **ADAPTER, **kwargs}),
+    "data2vec-audio": lambda **kwargs: Data2VecAudioConfig(
+        **{**TRANSFORMER, **CONVOLUTIONS, "num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5, **kwargs}
+    ),
+    "unispeech": lambda **kwargs: UniSpeechConfig(**{**TRANSFORMER, **CONVOLUTIONS, **kwargs}),
+    "unispeech-sat": lambda **kwargs: UniSpeechSatConfig(**{**TRANSFORMER, **CONVOLUTIONS, **kwargs}),
+    "sew": lambda **kwargs: SEWConfig(**{**TRANSFORMER, **CONVOLUTIONS, "squeeze_factor": 2, **kwargs}),
+    "sew-d": lambda **kwargs: SEWDConfig(**{**TRANSFORMER, **CONVOLUTIONS, "squeeze_factor": 2, **kwargs}),
+    "conformer-relative": lambda **kwargs: Wav2Vec2ConformerConfig(
+        **{**TRANSFORMER, **CONVOLUTIONS, "conv_depthwise_kernel_size": 7, **kwargs}
+    ),
+    "conformer-rotary": lambda **kwargs: SPEECH_FAMILIES["conformer-relative"](
+        **{"position_embeddings_type": "rotary", **kwargs}
+    ),
+    "speech_to_text": lambda **kwargs: Speech2TextConfig(
+        **{
+            "vocab_size": 50,
+            "d_model": 32,
+            "encoder_layers": 2,
+            "decoder_layers": 1,
+            "encoder_attention_heads": 4,
+            "decoder_attention_heads": 4,
+            "encoder_ffn_dim": 37,
+            "decoder_ffn_dim": 37,
+            "input_feat_per_channel": 8,
+            "conv_channels": 16,
+            "max_source_positions": 60,
+            **kwargs,
+        }
+    ),
 }
+# Those that other tests than that of equal answers go through: one of each way in which the library treats them.
+CORE_FAMILIES = (
+    "roberta",
+    "wav2vec2-group-norm",
+    "wav2vec2-layer-norm",
+    "hubert",
+    "wavlm",
+    "moonshine",
+    "whisper",
+    "wav2vec2-bert",
+)
+
+CAUSAL = {"num_key_value_heads": 2, "pad_token_id": 0}
+SMALL_BERT = {"embedding_size": 16}
+T5_SIZES = {"d_model": 32, "d_kv": 8, "d_ff": 37, "num_layers": 2, "num_heads": 4}
+# By `model_type`: what its configuration needs beside or in the place of `TRANSFORMER`.
+TEXT_FAMILIES: dict[str, dict] = {
+    "albert": {**TRANSFORMER, **SMALL_BERT},
+    "bart": {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "decoder_layers": 1,
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 37,
+        "decoder_ffn_dim": 37,
+    },
+    "bert": TRANSFORMER,
+    "big_bird": {**TRANSFORMER, "attention_type": "original_full"},
+    "camembert": TRANSFORMER,
+    "convbert": {**TRANSFORMER, **SMALL_BERT, "conv_kernel_size": 3},
+    "data2vec-text": TRANSFORMER,
+    "deberta": {**TRANSFORMER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    "deberta-v2": {
+        **TRANSFORMER,
+        "relative_attention": True,
+        "pos_att_type": ["c2p", "p2c"],
+        "position_buckets": 8,
+        "conv_kernel_size": 3,
+    },
+    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 37},
+    "electra": {**TRANSFORMER, **SMALL_BERT},
+    "ernie": TRANSFORMER,
+    "fnet": {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "intermediate_size": 37,
+        "use_tpu_fourier_optimizations": False,
+    },
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4},
+    "llama": {**TRANSFORMER, **CAUSAL},
+    "mistral": {**TRANSFORMER, **CAUSAL, "head_dim": 8, "sliding_window": 4},
+    "mobilebert": {**TRANSFORMER, "embedding_size": 32, "intra_bottleneck_size": 32, "num_feedforward_networks": 2},
+    "modernbert": {**TRANSFORMER, "pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2},
+    "mpnet": TRANSFORMER,
+    "mt5": T5_SIZES,
+    "opt": {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "ffn_dim": 37,
+        "word_embed_proj_dim": 32,
+    },
+    "qwen2": {**TRANSFORMER, **CAUSAL},
+    "qwen3": {**TRANSFORMER, **CAUSAL, "head_dim": 8},
+    "rembert": {**TRANSFORMER, "input_embedding_size": 16},
+    "roberta": TRANSFORMER,
+    "roberta-prelayernorm": TRANSFORMER,
+    "roformer": {**TRANSFORMER, **SMALL_BERT},
+    "t5": T5_SIZES,
+    "xlm-roberta": TRANSFORMER,
+    "xlm-roberta-xl": TRANSFORMER,
+    "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 37},
+    "yoso": TRANSFORMER,
+}
+
+
+def text_family_config(family, **kwargs):
+    """A text encoder of 2 x 32 of one of `TEXT_FAMILIES`, with 60 token ids."""
+    return AutoConfig.for_model(family, **{"vocab_size": 60, **TEXT_FAMILIES[family], **kwargs})
 
 
 def emobert_config(family="roberta", **kwargs):
@@ -111,8 +232,14 @@ def emobert(family="roberta", seed=0, **kwargs):
 
 def speech_lengths(family):
     """Valid lengths of five clips, the last of them without speech, and the padded length."""
-    longest = {"roberta": 40, "whisper": 100, "wav2vec2-bert": 60}.get(family, 4000)
+    longest = {"speech_input_ids": 40, "input_ids": 40, "input_features": 60}.get(input_name(family), 4000)
+    longest = 100 if family == "whisper" else longest
     return [longest, longest * 3 // 5, longest // 3, longest, 0], longest
+
+
+def input_name(family):
+    """What the speech encoder of a family takes, as Transformers names it."""
+    return family_of(speech_config(family)).input_name
 
 
 def ragged_batch(family="roberta", seed=0):
@@ -127,12 +254,12 @@ def ragged_batch(family="roberta", seed=0):
     }
     batch["input_ids"] *= batch["attention_mask"]
     mask = batch["speech_attention_mask"]
-    if family == "roberta":
+    if input_name(family) == "input_ids":
         speech = torch.randint(5, 60, (5, longest), generator=generator)
         batch["speech_input_ids"] = torch.where(mask.bool(), speech, 1)
     elif family == "whisper":
         batch["input_features"] = torch.randn(5, 8, longest, generator=generator)
-    elif family == "wav2vec2-bert":
+    elif input_name(family) == "input_features":
         batch["input_features"] = torch.randn(5, longest, 8, generator=generator) * mask[..., None]
     else:
         batch["input_values"] = torch.randn(5, longest, generator=generator) * mask

@@ -54,6 +54,14 @@ def _every_hop(encoder: PreTrainedModel, mask: torch.Tensor, frames: torch.Tenso
     return (torch.arange(mask.shape[1], device=frames.device) < (frames * hop)[:, None]).long()
 
 
+def _whole_groups(encoder: PreTrainedModel, mask: torch.Tensor, frames: torch.Tensor) -> torch.Tensor | None:
+    """SEW would attend to a last group of frames that reaches into the padding, and has none of it without padding."""
+    samples = frames
+    for kernel_size, stride, _ in reversed(wav2vec2_convolutions(encoder)):
+        samples = (samples - 1) * stride + kernel_size
+    return (torch.arange(mask.shape[1], device=frames.device) < samples[:, None]).long()
+
+
 def _no_squeeze(config: PreTrainedConfig) -> int:
     return 1
 
@@ -96,12 +104,6 @@ def _refuse_block_sparse(config: PreTrainedConfig) -> str | None:
 
 def _refuse_random_hashes(config: PreTrainedConfig) -> str | None:
     return None if config.use_expectation else "its attention is drawn at random: set use_expectation=True"
-
-
-def _refuse_random_rotations(config: PreTrainedConfig) -> str | None:
-    if "lsh" in config.attn_layers and config.hash_seed is None:
-        return "its attention is drawn at random: set hash_seed"
-    return None
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,6 @@ FAMILIES: dict[str, Family] = {
     "big_bird": replace(_BERT, row_by_row=True, refusal=_refuse_block_sparse),
     "convbert": replace(_BERT, row_by_row=True),
     "fnet": Family(("text",), layers="encoder.layer", row_by_row=True),
-    "reformer": Family(("text",), row_by_row=True, refusal=_refuse_random_rotations),
     "yoso": replace(_BERT, row_by_row=True, refusal=_refuse_random_hashes),
     # Waveforms.
     "data2vec-audio": replace(_WAV2VEC2, prepare=prepare_data2vec),
@@ -216,9 +217,13 @@ FAMILIES: dict[str, Family] = {
         lora=("q_proj", "v_proj"),
         untraceable_lengths=True,
     ),
-    "sew": replace(_WAV2VEC2, squeeze=_squeeze_factor, packing="states"),
+    "sew": replace(_WAV2VEC2, squeeze=_squeeze_factor, encoder_mask=_whole_groups, packing="states"),
     "sew-d": replace(
-        _WAV2VEC2, layers="encoder.encoder.layer", squeeze=_squeeze_factor, lora=("query_proj", "value_proj")
+        _WAV2VEC2,
+        layers="encoder.encoder.layer",
+        squeeze=_squeeze_factor,
+        encoder_mask=_whole_groups,
+        lora=("query_proj", "value_proj"),
     ),
     "unispeech": _WAV2VEC2,
     "unispeech-sat": replace(_WAV2VEC2, packing="states"),
@@ -277,7 +282,6 @@ def family_of(config: PreTrainedConfig) -> Family:
 
     ```python
     >>> from transformers import WavLMConfig
-    >>> from modeling_emo.encoders.families import family_of
 
     >>> family_of(WavLMConfig()).input_name
     'input_values'

@@ -36,11 +36,12 @@ def load_encoder(name_or_path: str, **kwargs) -> PreTrainedModel:
         name: kwargs[name] for name in ("revision", "token", "cache_dir", "local_files_only") if name in kwargs
     }
     config = AutoConfig.from_pretrained(name_or_path, **hub_kwargs)
+    # What T5EncoderModel saves denies that there was a decoder; AutoModel builds one all the same.
+    config.is_encoder_decoder = config.is_encoder_decoder or type(config)().is_encoder_decoder
     kwargs = {"config": config, "output_loading_info": True, **_without_pooler(config), **kwargs}
     model_class: Any = AutoModel
     if config.is_encoder_decoder and (config.architectures or [""])[0].endswith("Encoder"):
-        with torch.device("meta"):
-            model_class = type(build_encoder(config))
+        model_class = type(_outline(config))
     whole, info = model_class.from_pretrained(name_or_path, **kwargs)
     model = whole.get_encoder() if model_class is AutoModel and config.is_encoder_decoder else whole
     # Of a checkpoint without the decoder, the decoder's weights are missing: they are not needed.
@@ -69,7 +70,7 @@ def encoder_to_own(model: str | PreTrainedModel, dtype: torch.dtype | str) -> Pr
     if isinstance(model, str):
         return load_encoder(model, dtype=dtype)
     encoder: Any = model.base_model
-    if encoder.config.is_encoder_decoder and hasattr(encoder, "encoder"):
+    if type(encoder.config)().is_encoder_decoder and hasattr(encoder, "encoder"):
         encoder = encoder.get_encoder()
     encoder = copy.deepcopy(encoder).cpu()
     if _without_pooler(encoder.config) and getattr(encoder, "pooler", None) is not None:
@@ -88,8 +89,7 @@ def config_of(encoder: PreTrainedModel) -> PreTrainedConfig:
         if is_encoder_decoder != config.is_encoder_decoder:  # T5's encoder forgets that there was a decoder
             config = copy.deepcopy(config)
             config.is_encoder_decoder = is_encoder_decoder
-        with torch.device("meta"):
-            built = build_encoder(config)
+        built = _outline(config)
         if type(built) is type(encoder):
             missing = sorted(built.state_dict().keys() - encoder.state_dict().keys())
             if missing:
@@ -113,9 +113,15 @@ def common_dtype(*encoders: PreTrainedModel) -> torch.dtype:
     return functools.reduce(torch.promote_types, (encoder.dtype for encoder in encoders))
 
 
+def _outline(config: PreTrainedConfig) -> PreTrainedModel:
+    """What [`build_encoder`] builds, without weights; the configuration stays as it is."""
+    with torch.device("meta"):
+        return build_encoder(copy.deepcopy(config))
+
+
 def _without_pooler(config: PreTrainedConfig) -> dict[str, bool]:
     """BERT-like models carry a pooler that nobody reads; its unused weights would stop distributed training."""
-    model_class = MODEL_MAPPING.get(type(config), None)
+    model_class: Any = MODEL_MAPPING.get(type(config), None)
     takes_pooler = (
         model_class is not None and "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
     )

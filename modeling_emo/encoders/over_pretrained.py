@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ from .loading import as_dtype, common_dtype, config_of, encoder_to_own
 
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from ..modeling_emobert import EmoBertModel
 
@@ -62,6 +62,8 @@ class OverPretrainedEncoders:
         dtype = common_dtype(text_encoder, speech_encoder) if dtype == "auto" else as_dtype(dtype)
         if speech_tokenizer is not None:
             speech_tokenizer = load_speech_tokenizer(speech_tokenizer, speech_model, speech_encoder.config)
+        # A new configuration forgets how its encoders attend.
+        attentions = [(encoder, encoder.config._attn_implementation) for encoder in (text_encoder, speech_encoder)]
         config = EmoBertConfig(
             text_config=config_of(text_encoder),
             speech_config=config_of(speech_encoder),
@@ -69,7 +71,9 @@ class OverPretrainedEncoders:
             **config_kwargs,
         )
         encoders = {"text_encoder": text_encoder, "speech_encoder": speech_encoder}
-        model = cls(config, **encoders, speech_tokenizer=speech_tokenizer)
+        model: Any = cls(config, **encoders, speech_tokenizer=speech_tokenizer)  # type: ignore[call-arg]  # a mixin
+        for encoder, attention in attentions:
+            encoder.config._attn_implementation = attention
         for part in (*model.emobert.children(), model.classifier):
             if part is not model.emobert.speech_tokenizer:
                 part.to(dtype)

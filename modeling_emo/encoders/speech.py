@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
 
 from .families import family_of
 from .frames import Convolution, adapter_convolutions, frames_after, positions_for
@@ -29,7 +30,7 @@ def encode_speech(
     attention_mask: torch.Tensor | None,
     of_layers: bool = False,
     **kwargs,
-) -> tuple[torch.Tensor, torch.Tensor, dict]:
+) -> tuple[torch.Tensor, torch.Tensor, BaseModelOutput]:
     """Runs a speech encoder.
 
     Args:
@@ -61,6 +62,7 @@ def encode_speech(
             **{family.input_name: _without_padding(inputs, attention_mask, family.fixed_length).to(encoder.dtype)},
             attention_mask=family.encoder_mask(encoder, attention_mask, frames),
             return_dict=True,
+            **_no_mask_where_none_fits(encoder, attention_mask),
             **kwargs,
         )
     hidden_states = output.last_hidden_state
@@ -82,10 +84,10 @@ def speech_frames(encoder: PreTrainedModel, lengths: torch.Tensor) -> torch.Tens
     return frames_after(adapter_convolutions(encoder), frames)
 
 
-def min_samples(encoder: PreTrainedModel, frames: int = 1) -> int:
-    """Samples, or feature frames, that an encoder needs for so many frames, by default for one."""
+def min_samples(encoder: PreTrainedModel) -> int:
+    """Samples, or feature frames, that an encoder needs for one frame."""
     family = family_of(encoder.config)
-    frames = max(positions_for(adapter_convolutions(encoder), frames), family.squeeze(encoder.config))
+    frames = max(positions_for(adapter_convolutions(encoder), 1), family.squeeze(encoder.config))
     return positions_for(family.convolutions(encoder), frames)
 
 
@@ -97,27 +99,30 @@ def convolutions(encoder: PreTrainedModel) -> list[Convolution]:
 def _long_enough(
     encoder: PreTrainedModel, inputs: torch.Tensor, attention_mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lengthens what is too short for the encoder, with silence.
-
-    A clip that is shorter than one frame counts the silence behind it as part of it, so that it has one frame. In
-    training, the batch is at least as long as a mask of SpecAugment (arXiv 1904.08779), which cannot be drawn
-    otherwise; the clips stay as long as they are, and a clip shorter than the mask is left as it is.
-    """
-    family = family_of(encoder.config)
-    if family.fixed_length:
-        return inputs, attention_mask
+    """Counts the silence after a clip that is shorter than one frame as part of it, so that it has one frame."""
     shortest = min_samples(encoder)
+    if shortest == 1 or family_of(encoder.config).fixed_length:
+        return inputs, attention_mask
     missing = max(0, shortest - attention_mask.shape[1])
-    if encoder.training and getattr(encoder.config, "mask_time_prob", 0) > 0:
-        one_mask = positions_for(family.convolutions(encoder), encoder.config.mask_time_length)
-        missing = max(missing, one_mask - attention_mask.shape[1])
     inputs = nn.functional.pad(inputs, (0, missing) if inputs.dim() == 2 else (0, 0, 0, missing))
     attention_mask = nn.functional.pad(attention_mask, (0, missing))
-    if shortest == 1:
-        return inputs, attention_mask
     return inputs, attention_mask.bool() | (
         torch.arange(attention_mask.shape[1], device=attention_mask.device) < shortest
     )
+
+
+def _no_mask_where_none_fits(encoder: PreTrainedModel, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Leaves SpecAugment (arXiv 1904.08779) out of a batch of training that is shorter than one of its masks, which
+    could not be drawn."""
+    if not encoder.training or not getattr(encoder.config, "mask_time_prob", 0) > 0:
+        return {}
+    family = family_of(encoder.config)
+    rows, length = attention_mask.shape
+    num_frames = int(frames_after(family.convolutions(encoder), torch.tensor(length)))
+    if family.fixed_length or num_frames >= encoder.config.mask_time_length:
+        return {}
+    none = torch.zeros((rows, num_frames), dtype=torch.bool, device=attention_mask.device)
+    return {"mask_time_indices": none}
 
 
 def _without_padding(inputs: torch.Tensor, attention_mask: torch.Tensor, fixed_length: bool) -> torch.Tensor:

@@ -12,15 +12,16 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 from transformers import PreTrainedModel
 
+from configuration_emo.configuration_emobert import MODALITIES
+
 from ..encoders.families import family_of
 from ..encoders.speech import min_samples, speech_frames
 from ..modeling_emobert import EmoBertForSequenceClassification
 from .example_inputs import (
-    MODALITIES,
     check_modalities,
     example_inputs,
     exported_speech_name,
-    has_fixed_length,
+    takes_fixed_length,
 )
 
 
@@ -83,7 +84,7 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
         attention refuse a batch of one without need.
 
     Raises:
-        ValueError: a modality is unknown, or the inputs of the speech encoder are.
+        ValueError: a modality is unknown, or the text encoder runs row by row.
 
     Example:
 
@@ -105,6 +106,11 @@ def export_program(model: EmoBertForSequenceClassification, modalities: Sequence
     ```
     """
     modalities = check_modalities(modalities)
+    if "text" in modalities and family_of(model.config.text_config).row_by_row:
+        raise ValueError(
+            f"A model with the text encoder {model.config.text_config.model_type!r}, which runs row by row, cannot be "
+            "exported: export it for modalities=('speech',), or take another text encoder."
+        )
     inputs = example_inputs(model, modalities)
     with _exportable(model):
         return torch.export.export(
@@ -118,7 +124,7 @@ def _dynamic_shapes(
     """Which axes of each input are free: all batches are one size, an input is as long as its mask."""
     batch = Dim("batch")
     free_text, free_speech = {0: batch, 1: Dim.DYNAMIC}, {0: batch, 1: Dim.DYNAMIC}
-    if has_fixed_length(model.emobert.speech_encoder):
+    if takes_fixed_length(model.emobert.speech_encoder):
         free_speech = {0: batch}
     return {name: free_text if name in ("input_ids", "attention_mask") else free_speech for name in inputs}
 

@@ -32,6 +32,7 @@ def balanced_class_weights(
 
     >>> balanced_class_weights([0, 0, 0, 1], 2)
     [0.6666666666666666, 2.0]
+
     ```
     """
     problem = get_problem_type(problem_type)

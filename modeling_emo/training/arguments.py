@@ -116,6 +116,13 @@ def check_world_size(num_processes: int) -> None:
 
     Raises:
         ValueError: their number is not the launcher's.
+
+    Example:
+
+    ```python
+    >>> check_world_size(1)
+
+    ```
     """
     launched = os.environ.get("WORLD_SIZE")
     if launched is not None and int(launched) != num_processes:

@@ -109,7 +109,7 @@ class EmoBertTrainer(ResumableTrainer):
         if self.args.max_padded_length is None and not self.args.class_balanced_sampling:
             return super()._get_train_sampler(train_dataset)
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        return training_sampler(cast(Dataset, dataset), self.args, num_labels=self._config.num_labels)
+        return training_sampler(cast(Dataset, dataset), self.args, num_labels=cast(int, self._config.num_labels))
 
     def _run_epoch(self, *args, **kwargs):
         set_epoch(kwargs["train_dataloader"], kwargs["epoch"], self.train_data_collator)

@@ -7,7 +7,7 @@ from modeling_emo import EmoBertForSequenceClassification
 from tests.distributed.launch import ROOT, two_processes
 from tests.distributed.sharding_worker import FAMILIES, train
 from tests.distributed.trainer_worker import model_without_dropout
-from tests.tiny_models import SPEECH_FAMILIES, emobert
+from tests.tiny_models import CORE_FAMILIES, emobert
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_sharded_training_is_unsharded_training_and_its_checkpoint_loads(family,
     assert {"BertLayer", "CoAttentionLayer", "EmoBertForSequenceClassification", layer} <= result["units"]
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 def test_every_class_to_shard_is_in_the_model_and_layers_are_among_them(family):
     """accelerate's FSDP2 stops at a name that it does not find."""
     model = emobert(family)

@@ -1,5 +1,6 @@
 """Fusion against closed forms: torch's own multi-head attention and NumPy's moments, in float64."""
 
+import copy
 import math
 
 import numpy as np
@@ -168,3 +169,30 @@ def test_a_stand_in_takes_the_first_position_and_lets_no_gradient_through():
     assert torch.equal(replaced[1, 0], stand_in.embedding) and mask[1].tolist() == [True] + [False] * 4
     replaced.sum().backward()
     assert not sequence.grad[1].any() and torch.equal(stand_in.embedding.grad, torch.ones(3))
+
+
+@torch.no_grad()
+def test_last_pooling_takes_the_last_valid_position():
+    states = torch.arange(30.0).view(2, 5, 3)
+    expected = torch.stack([states[0, 4], states[1, 1]])
+    assert torch.equal(Pooling(3, "last")(states, MASK), expected)
+
+
+def test_every_layer_of_the_co_attention_is_called(attention):
+    """What works through a layer's call (offloading, adapters, quantised layers) would be lost otherwise."""
+    called = []
+    for name, layer in attention.named_children():
+        layer.register_forward_hook(lambda *_, name=name: called.append(name))
+    attention(torch.randn(2, 12).double(), torch.randn(2, 5, 7).double(), MASK)
+    assert sorted(called) == ["k_proj", "out_proj", "q_proj", "v_proj"]
+
+
+@torch.no_grad()
+def test_offloaded_and_quantised_models_run():
+    from accelerate import cpu_offload
+
+    model, batch = emobert(), ragged_batch()
+    expected = model(**batch).logits
+    quantised = torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {torch.nn.Linear})
+    assert (quantised(**batch).logits - expected).abs().max() < 0.2 * expected.abs().max()
+    torch.testing.assert_close(cpu_offload(model, execution_device="cpu")(**batch).logits, expected)

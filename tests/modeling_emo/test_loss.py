@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import expit, log_softmax
 
-from modeling_emo.loss import IGNORED_LABEL, concordance_correlation, emotion_loss, label_weight, split_loss
+from modeling_emo.loss import IGNORED_LABEL, batch_concordance, emotion_loss, label_weight, split_loss
 from tests.tiny_models import emobert, emobert_config, ragged_batch
 
 
@@ -111,8 +111,8 @@ def test_concordance_loss(shape):
 
 def test_concordance_of_constants_is_zero_and_finite():
     value = torch.full((4,), 2.0)
-    assert concordance_correlation(value, value).item() == 0
-    assert concordance_correlation(torch.arange(4.0), torch.arange(4.0)).item() == pytest.approx(1)
+    assert batch_concordance(value, value).item() == 0
+    assert batch_concordance(torch.arange(4.0), torch.arange(4.0)).item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_single_label_of_some_scores_is_enough():
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[known], labels[known])
     torch.testing.assert_close(loss, expected)
     loss = emotion_loss(labels, logits, config(**regression, regression_loss="ccc"))
-    torch.testing.assert_close(loss, 1 - concordance_correlation(logits[[0, 2]], labels[[0, 2]]).mean())
+    torch.testing.assert_close(loss, 1 - batch_concordance(logits[[0, 2]], labels[[0, 2]]).mean())
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

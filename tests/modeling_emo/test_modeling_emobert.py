@@ -12,18 +12,19 @@ from modeling_emo.encoders.families import family_of
 from modeling_emo.encoders.loading import build_encoder
 from modeling_emo.encoders.speech import encode_speech, min_samples
 from tests.tiny_models import (
-    SPEECH_FAMILIES,
+    CORE_FAMILIES,
     emobert,
     emobert_config,
     ragged_batch,
     single_row,
     speech_config,
     text_config,
+    text_family_config,
 )
 
 
 VARIANTS = [
-    {},
+    {"text_pooling": "cls", "speech_pooling": "cls"},
     {"speech_pooling": "mean_std", "speech_layer": 1, "fusion": "shallow"},
     {
         "speech_pooling": "attention",
@@ -35,7 +36,7 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 @pytest.mark.parametrize("variant", VARIANTS, ids=["paper", "statistics", "learned"])
 @torch.no_grad()
 def test_an_utterance_scores_the_same_alone_and_in_any_batch(family, variant):
@@ -118,7 +119,7 @@ def test_speech_layer_takes_that_hidden_state():
     torch.testing.assert_close(model(input_values=values).speech_last_hidden_state, states[1])
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 @torch.no_grad()
 def test_layers_above_the_chosen_one_are_dropped_and_change_nothing(family, tmp_path):
     layers = {"num_hidden_layers": 4, "encoder_num_hidden_layers": 4, "encoder_layers": 4}
@@ -330,6 +331,31 @@ def test_the_unimodal_losses_are_those_of_the_batch_with_one_modality_only():
 def test_a_negative_unimodal_weight_is_refused():
     with pytest.raises(ValueError, match="unimodal_loss_weight"):
         emobert(unimodal_loss_weight=-1.0)
+
+
+@torch.no_grad()
+def test_loss_and_logits_come_first():
+    model, batch, labels = emobert(), ragged_batch(), torch.tensor([0, 1, 2, 0, 1])
+    output = model(**batch, labels=labels)
+    assert list(output)[:3] == ["loss", "logits", "pooler_output"]
+    assert output[0] is output.loss and output[1] is output.logits
+    for values in (model(**batch, labels=labels, return_dict=False), output.to_tuple()):
+        assert torch.equal(values[0], output.loss) and torch.equal(values[1], output.logits)
+    assert torch.equal(model(**batch)[0], output.logits)
+    model.config.return_dict = model.config.text_config.return_dict = model.config.speech_config.return_dict = False
+    assert torch.equal(model(**batch, labels=labels)[0], output.loss)
+    assert torch.equal(model.emobert(**batch)[0], output.pooler_output)
+
+
+@torch.no_grad()
+def test_causal_text_is_pooled_where_it_has_been_read():
+    """The first position of a causal encoder sees nothing else: by default two texts must not give one answer."""
+    torch.manual_seed(0)
+    config = EmoBertConfig.from_text_speech_configs(text_family_config("gpt2"), speech_config(), fusion="shallow")
+    model = EmoBertForSequenceClassification(config).eval()
+    assert model.config.text_pooling == "last"
+    one, other = torch.tensor([[2, 10, 11, 3]]), torch.tensor([[2, 40, 41, 3]])
+    assert (model(input_ids=one).logits - model(input_ids=other).logits).abs().max() > 1e-3
 
 
 def test_hidden_modalities_are_heard_alone_all_the_same():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from modeling_emo.export.example_inputs import check_modalities, example_inputs
-from tests.tiny_models import SPEECH_FAMILIES, emobert
+from tests.tiny_models import CORE_FAMILIES, emobert
 
 
 SPEECH_SHAPES = {
@@ -14,7 +14,7 @@ SPEECH_SHAPES = {
 }
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 @torch.no_grad()
 def test_inputs_have_the_shapes_that_the_model_takes(family):
     model = emobert(family)

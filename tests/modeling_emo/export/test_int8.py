@@ -10,14 +10,14 @@ from modeling_emo.export.int8 import quantize_int8
 from modeling_emo.export.onnx_int8 import encoder_products, quantize_onnx_int8
 from modeling_emo.export.onnx_model import EmoBertOnnxModel
 from modeling_emo.export.to_onnx import export_onnx
-from tests.tiny_models import SPEECH_FAMILIES, emobert
+from tests.tiny_models import CORE_FAMILIES, emobert
 
 
 def quantized_names(model):
     return {name for name, module in model.named_modules() if type(module) is torch.ao.nn.quantized.dynamic.Linear}
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 @torch.no_grad()
 def test_int8_predictions_are_close_to_float_s(family):
     model = emobert(family, speech_pooling="mean_std")

@@ -29,7 +29,7 @@ from modeling_emo.encoders.families import FAMILIES
 from modeling_emo.finetuning.parameter_groups import parameter_groups
 from tests.modeling_emo.training.training_rows import Rows
 from tests.tiny import tiny_processor
-from tests.tiny_models import SPEECH_FAMILIES, TRANSFORMER, emobert, ragged_batch, speech_config
+from tests.tiny_models import CORE_FAMILIES, TRANSFORMER, emobert, ragged_batch, speech_config
 
 
 LABELS = torch.tensor([0, 1, 2, 0, 1])
@@ -58,7 +58,7 @@ def trained(model, batch, steps=2, learning_rate=1e-2):
     return model.eval()
 
 
-@pytest.mark.parametrize("family", SPEECH_FAMILIES)
+@pytest.mark.parametrize("family", CORE_FAMILIES)
 def test_every_adapter_and_every_new_weight_is_trained_and_nothing_else(family):
     """A layer that the encoder's code reads past its module would leave lora_B without a gradient."""
     layer = {} if family == "roberta" else {"speech_layer": 1}
@@ -98,7 +98,7 @@ def test_adapters_of_text_encoders_are_heard(family):
 
 
 def test_every_family_of_the_table_is_tested():
-    speech = {config().model_type for config in SPEECH_FAMILIES.values()}
+    speech = {speech_config(family).model_type for family in CORE_FAMILIES}
     tested = {*TEXT_FAMILIES, *speech}
     assert {name for name, family in FAMILIES.items() if family.lora} >= tested
 

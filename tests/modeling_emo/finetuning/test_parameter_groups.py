@@ -9,7 +9,7 @@ from transformers import get_scheduler
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments, add_lora
 from modeling_emo.encoders.depth import weight_depths
 from modeling_emo.finetuning.parameter_groups import parameter_groups
-from tests.tiny_models import SPEECH_FAMILIES, emobert
+from tests.tiny_models import CORE_FAMILIES, emobert
 
 
 RATES = {
@@ -136,6 +136,6 @@ def test_each_group_keeps_its_share_through_a_schedule(schedule, tmp_path):
 
 
 def test_the_speech_families_of_the_tests_all_have_layers():
-    for family in SPEECH_FAMILIES:
+    for family in CORE_FAMILIES:
         depths, count = weight_depths(emobert(family).emobert.speech_encoder)
         assert count == 2 and set(depths.values()) == {0, 1, 2}

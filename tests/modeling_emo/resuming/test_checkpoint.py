@@ -180,4 +180,4 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
 
 def test_seal_is_plain_json(tmp_path):
     content = json.loads(seal(write(tmp_path / "checkpoint-1", sealed=False)).read_text())
-    assert sorted(content) == ["facts", "files", "sealed_at"]
+    assert sorted(content) == ["facts", "files", "number", "sealed_at"]
