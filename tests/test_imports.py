@@ -22,14 +22,15 @@ FORBIDDEN = {
 # Wings, and modules that stand beside them: each imports from the lines above its own only.
 LAYERS = {
     "configuration_emo": (
-        {"hub_code", "lazy_names", "speech_dictionary", "token_positions"},
+        {"hub_code", "lazy_names", "speech_dictionary", "summary_position", "token_positions"},
         {"configuration_vq_wav2vec"},
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"encoders", "fusion", "hub", "loss", "metrics", "modeling_outputs", "vector_quantizer"},
+        {"encoders", "fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
         {"inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
+        {"pretrained_model"},
         {"modeling_emobert"},
         {"conversion", "explanation", "export", "finetuning", "registration", "resuming"},
         {"plots"},

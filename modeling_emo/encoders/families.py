@@ -282,7 +282,6 @@ def family_of(config: PreTrainedConfig) -> Family:
 
     ```python
     >>> from transformers import WavLMConfig
-    >>> from modeling_emo.encoders.families import family_of
 
     >>> family_of(WavLMConfig()).input_name
     'input_values'

@@ -40,9 +40,6 @@ def frames_after(convolutions: Iterable[Convolution], lengths: torch.Tensor) -> 
     Example:
 
     ```python
-    >>> import torch
-    >>> from modeling_emo.encoders.frames import Convolution, frames_after
-
     >>> frames_after([Convolution(10, 5), Convolution(3, 2)], torch.tensor([400, 25]))
     tensor([39,  1])
 
