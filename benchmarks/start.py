@@ -6,15 +6,12 @@ Each import runs in several processes, in turn with the others. A row is the med
 system, start of Python included); `ratio` is the median over rounds of an import's time over that of the first row.
 """
 
-import argparse
-import json
-import os
-import platform
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+
+from report import argument_parser, parse_arguments, report
 
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,8 +31,8 @@ def cpu_seconds(script: str) -> float:
     return float(run.stdout)
 
 
-def measure(rounds: int) -> list[dict]:
-    """Rows of the table; the first import of each warms the disk's cache and is not counted."""
+def measure(rounds: int) -> dict[str, dict[str, float]]:
+    """CPU seconds and ratio of each import; its first process warms the disk's cache and is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for index in range(rounds + 1):
         for name, script in IMPORTS.items():
@@ -43,31 +40,20 @@ def measure(rounds: int) -> list[dict]:
             if index > 0:
                 seconds[name].append(elapsed)
     alone = next(iter(seconds.values()))
-    return [
-        {
-            "import": name,
+    return {
+        name: {
             "cpu_seconds": median(times),
             "ratio": median(own / base for own, base in zip(times, alone, strict=True)),
         }
         for name, times in seconds.items()
-    ]
+    }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="counted processes per import")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
-    arguments = parser.parse_args()
-
-    rows = measure(arguments.rounds)
-    print("| import | CPU s | ratio |\n|---|---|---|")
-    for row in rows:
-        print(f"| {row['import']} | {row['cpu_seconds']:.2f} | {row['ratio']:.2f} |")
-    if arguments.output is not None:
-        versions = {name: version(name) for name in ("torch", "transformers")}
-        facts = {"python": platform.python_version(), **versions, "cpus": os.cpu_count()}
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps({**facts, "rounds": arguments.rounds, "rows": rows}, indent=2) + "\n")
+def main() -> None:
+    arguments = parse_arguments(argument_parser(__doc__, repeats=5))
+    results = measure(arguments.repeats)
+    rows = [[name, f"{row['cpu_seconds']:.2f}", f"{row['ratio']:.2f}"] for name, row in results.items()]
+    report(arguments, results, header=["import", "CPU s", "ratio"], rows=rows)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from .lazy_names import lazy_names
 
 
 if TYPE_CHECKING:
+    from .argument_files import CONFIG_SUFFIXES, as_mapping, parse_arguments, read_section
     from .configuration_emobert import EmoBertConfig
     from .configuration_vq_wav2vec import VqWav2VecConfig
     from .corpora import CORPORA
@@ -18,13 +19,17 @@ else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "CONFIG_SUFFIXES",
     "CORPORA",
-    "EmoBertConfig",
     "PROBLEM_TYPES",
+    "EmoBertConfig",
     "SpeechDictionary",
     "VqWav2VecConfig",
+    "as_mapping",
     "markdown_table",
     "max_token_positions",
+    "parse_arguments",
+    "read_section",
     "stated_token_positions",
     "write_code",
 ]

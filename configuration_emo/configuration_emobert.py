@@ -22,12 +22,14 @@ logger = logging.get_logger(__name__)
 
 FUSIONS = ("co_attention", "shallow")
 POOLINGS = ("cls", "last", "mean", "mean_std", "attention")
+# What a model can be given of an utterance.
+MODALITIES = ("text", "speech")
 REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
 def with_value_errors(cls: type) -> type:
     """A class decorator: fields of a wrong type raise a ValueError, as wrong values do."""
-    construct: Callable[..., None] = cls.__init__
+    construct: Callable[..., None] = vars(cls)["__init__"]
 
     @functools.wraps(construct)
     def __init__(self, *args, **kwargs):
@@ -36,7 +38,7 @@ def with_value_errors(cls: type) -> type:
         except StrictDataclassError as error:
             raise ValueError(f"{cls.__name__}: {' '.join(str(error).split())}") from error
 
-    cls.__init__ = __init__
+    cls.__init__ = __init__  # type: ignore[misc]  # of this class, not of one below it
     return cls
 
 
@@ -166,7 +168,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     classifier_dropout: float | int = 0.1
     modality_dropout: float | int = 0.0
     unimodal_loss_weight: float | int = 0.0
-    problem_type: str | None = None
+    problem_type: str | None = None  # type: ignore[assignment]  # one more than Transformers has
     regression_loss: str = "mse"
     class_weights: list[float | int] | None = None
     label_smoothing: float | int = 0.0
@@ -274,7 +276,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     @property
     def num_logits(self) -> int:
         """Outputs of the last linear layer: two per label for `one_vs_rest_classification`, else one."""
-        return self.num_labels * self.problem.logits_per_label
+        return (self.num_labels or 0) * self.problem.logits_per_label
 
     @property
     def max_speech_seconds(self) -> float | None:

@@ -12,7 +12,7 @@ from .hub_code import SelfContained
 
 QUANTIZER_TYPES = ("kmeans", "gumbel")
 AGGREGATOR_TYPES = ("cnn", "gru")
-ACTIVATIONS = ("gelu", "relu")
+HIDDEN_ACTIVATIONS = ("gelu", "relu")
 
 
 @strict
@@ -120,7 +120,7 @@ class VqWav2VecConfig(SelfContained, PreTrainedConfig):
 
     def _check_architecture(self) -> None:
         """Layers and quantiser must fit together."""
-        self._check_choice("hidden_act", ACTIVATIONS)
+        self._check_choice("hidden_act", HIDDEN_ACTIVATIONS)
         self._check_choice("quantizer_type", QUANTIZER_TYPES)
         self._check_choice("aggregator_type", AGGREGATOR_TYPES)
         self._check_layers("conv_dim", "conv_kernel", "conv_stride")

@@ -27,7 +27,7 @@ class ProblemType:
         described (`str`): what a model predicts, in words.
 
     Example:
-        >>> from configuration_emo.problem_types import PROBLEM_TYPES
+        >>> from configuration_emo import PROBLEM_TYPES
         >>> PROBLEM_TYPES["one_vs_rest_classification"].logits_per_label, PROBLEM_TYPES["regression"].has_classes
         (2, False)
     """

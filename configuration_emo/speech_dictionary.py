@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .structured_text import read_text
+
 
 BOS, PAD, EOS, UNK, MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"
 PAD_ID, EOS_ID, UNK_ID = 1, 2, 3
@@ -77,16 +79,16 @@ class SpeechDictionary:
             [`SpeechDictionary`]
 
         Raises:
-            ValueError: the file is not UTF-8, a line is malformed, or a word occurs twice; the line is named.
+            ValueError: the file cannot be read or is not UTF-8, a line is malformed, or a word occurs twice; the line
+                is named.
         """
         path = Path(path)
         if path.is_dir():
             path = path / DICTIONARY_FILE
         try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is not a UTF-8 text file ({error}); is it fairseq's dict.txt?") from error
-        lines = text.split("\n")
+            lines = read_text(path).split("\n")
+        except ValueError as error:
+            raise ValueError(f"{path} is not a UTF-8 text file as fairseq's dict.txt is: {error}") from error
         if lines[-1] == "":
             lines.pop()
         return cls([_parse_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)], str(path))
@@ -153,6 +155,8 @@ class SpeechDictionary:
         for word, index in self.indices.items():
             if not _CODE_WORD.fullmatch(word):
                 continue
+            if any(len(code) > len(str(num_codevectors)) for code in word.split("-")):
+                continue  # a longer number is a larger one
             codes = tuple(int(code) for code in word.split("-"))
             if len(codes) == num_groups and max(codes) < num_codevectors:
                 table[codes] = index

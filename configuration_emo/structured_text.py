@@ -194,6 +194,5 @@ def _check_characters(value: Any, place: str) -> None:
             waiting.extend(found)
         elif isinstance(found, str) and any("\ud800" <= character <= "\udfff" for character in found):
             raise ValueError(
-                f"{place} cannot be read: {found!r:.60} holds half a character (a lone surrogate). "
-                "Remove it or write it out."
+                f"{place} cannot be read: {found!r:.60} holds half a character (a lone surrogate). Remove it."
             )

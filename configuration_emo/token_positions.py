@@ -60,7 +60,7 @@ def stated_token_positions(config: PreTrainedConfig) -> int | None:
 
     ```python
     >>> from transformers import T5Config, XLNetConfig
-    >>> from configuration_emo.token_positions import stated_token_positions
+    >>> from configuration_emo import stated_token_positions
 
     >>> stated_token_positions(T5Config()), stated_token_positions(XLNetConfig())
     (None, None)

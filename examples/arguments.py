@@ -5,18 +5,14 @@
 takes the section `train` of the file (or the whole file if it has no such section); flags win over the file.
 """
 
-import json
 import os
-import sys
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-import yaml
-from transformers import HfArgumentParser
+from configuration_emo import CONFIG_SUFFIXES, as_mapping, parse_arguments, read_section
 
 
-CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+__all__ = ["CONFIG_SUFFIXES", "parse_arguments", "read_section"]  # for the scripts, beside the arguments below
 
 
 @dataclass
@@ -338,61 +334,3 @@ class DemoArguments:
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
-
-
-def as_mapping(value: dict | str | None) -> dict[str, Any]:
-    """A mapping as it is, or read from JSON.
-
-    Raises:
-        ValueError: it is text but not a JSON object.
-    """
-    if value is None or isinstance(value, dict):
-        return dict(value or {})
-    try:
-        mapping = json.loads(value)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"Expected a JSON object, got {value!r}: {error}") from error
-    if not isinstance(mapping, dict):
-        raise ValueError(f"Expected a JSON object, got {value!r}.")
-    return mapping
-
-
-def parse_arguments(section: str, *argument_classes: type, arguments: list[str] | None = None) -> tuple:
-    """One instance of each dataclass, from `sys.argv` or `arguments`.
-
-    Args:
-        section (`str`): section of the configuration file that this script reads.
-        argument_classes (`type`): dataclasses of arguments.
-        arguments (`list[str]`, *optional*): command line without the program's name.
-
-    Raises:
-        ValueError: the file cannot be read, or holds a name that no argument has.
-    """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parser = HfArgumentParser(argument_classes)
-    if arguments and arguments[0].endswith(CONFIG_SUFFIXES):
-        path = Path(arguments.pop(0))
-        _set_defaults(parser, read_section(path, section), path)
-    return parser.parse_args_into_dataclasses(args=arguments)
-
-
-def read_section(path: Path, section: str) -> dict[str, Any]:
-    """The named section of a YAML or JSON file, or the whole file when it has none of that name."""
-    if not path.is_file():
-        raise ValueError(f"There is no configuration file {path}.")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    values = content.get(section, content) if isinstance(content, dict) else content
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a mapping of arguments in section {section!r}.")
-    return values
-
-
-def _set_defaults(parser: HfArgumentParser, values: dict[str, Any], path: Path) -> None:
-    actions = {action.dest: action for action in parser._actions if action.dest != "help"}
-    unknown = sorted(set(values) - set(actions))
-    if unknown:
-        raise ValueError(f"{path}: unknown argument {', '.join(unknown)}; valid are {', '.join(sorted(actions))}.")
-    for name in values:
-        actions[name].required = False
-    # Text is converted by argparse like a flag's value, so that `1e-5`, which YAML reads as text, becomes a number.
-    parser.set_defaults(**values)

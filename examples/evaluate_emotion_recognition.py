@@ -25,7 +25,14 @@ from modeling_emo import (
     write_evaluations,
     write_model_card,
 )
-from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared, rows_with
+from preprocess import (
+    EmoBertDataCollator,
+    EmoBertProcessor,
+    check_processor,
+    load_prepared,
+    match_labels,
+    rows_with,
+)
 
 
 def main():
@@ -34,10 +41,11 @@ def main():
     if unknown:
         raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
 
-    # 1. The model with its own processor, and the split.
+    # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
     processor = EmoBertProcessor.from_pretrained(arguments.model)
-    prepared = load_prepared(arguments.data_dir)
+    prepared = match_labels(load_prepared(arguments.data_dir), model.config)
+    check_processor(prepared, processor, arguments.model)
     splits, data = select_splits(prepared, arguments)
     dataset = splits[arguments.split]
     record = read_training_record(arguments.model)

@@ -130,7 +130,7 @@ def run_all(
             process.terminate()
 
 
-def model_fingerprint(model: str) -> str:
+def folder_fingerprint(model: str) -> str:
     """Hash of the files of a model's folder; the name where it is none, but one on the Hub."""
     if not Path(model).is_dir():
         return model

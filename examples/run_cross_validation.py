@@ -26,7 +26,7 @@ from arguments import (
     read_section,
 )
 from filelock import FileLock, Timeout
-from fold_runs import FoldRun, model_fingerprint, run_all
+from fold_runs import FoldRun, folder_fingerprint, run_all
 from tqdm.auto import tqdm
 from training_setup import check_validation
 from transformers import AutoConfig
@@ -131,7 +131,7 @@ def fold_runs(
 ) -> list[FoldRun]:
     """Every seed and fold: the file's sections, with the fold, the seed and the run's folder."""
     train, evaluate = {**sections["train"], **arguments.train_options}, sections["evaluate"]
-    encoders = [model_fingerprint(train[name]) for name in ("text_model", "speech_model")]
+    encoders = [folder_fingerprint(train[name]) for name in ("text_model", "speech_model")]
     runs = []
     for seed in arguments.seeds:
         for name in names:

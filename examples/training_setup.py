@@ -23,6 +23,7 @@ from preprocess import (
     EmoBertProcessor,
     PreparedDataset,
     cache_encoder_states,
+    check_encoders,
     load_prepared,
     make_augmentation,
     select_fold,
@@ -69,6 +70,7 @@ def set_up_training(
     # 1. The prepared dataset knows its labels and its processor.
     prepared = load_prepared(data_arguments.data_dir)
     processor = EmoBertProcessor.from_pretrained(prepared.processor_dir)
+    check_encoders(prepared, model_arguments.text_model, model_arguments.speech_model)
     splits, data = select_splits(prepared, data_arguments)
     train_dataset, eval_dataset = splits["train"], splits.get("validation")
     check_validation(eval_dataset is not None, training_arguments)

@@ -80,7 +80,6 @@ if TYPE_CHECKING:
     from .training.batch_weighting import count_items, ignore_repeated_rows
     from .training.optimizer import create_optimizer
     from .training.record import (
-        HYPER_PARAMETERS,
         check_evaluated_data,
         read_training_record,
         training_run,
@@ -96,6 +95,8 @@ register()
 
 __all__ = [
     "CONDITIONS",
+    "QUANTIZED_PARTS",
+    "REMOVALS",
     "ClassBalancedSampler",
     "CodesToIds",
     "EmoBertConfig",
@@ -111,11 +112,8 @@ __all__ = [
     "EvaluationSetting",
     "Explanation",
     "GradualUnfreezingCallback",
-    "HYPER_PARAMETERS",
     "LabelChoice",
     "ModelDescription",
-    "QUANTIZED_PARTS",
-    "REMOVALS",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
     "VqWav2VecModel",

@@ -128,7 +128,7 @@ def split_loss(logits: ArrayLike, labels: ArrayLike, config: EmoBertConfig) -> f
     return emotion_loss(torch.as_tensor(labels), torch.as_tensor(logits), config).item()
 
 
-def concordance_correlation(predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def batch_concordance(predictions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Lin's concordance correlation coefficient over the batch (Lin 1989), per score.
 
     Args:
@@ -162,7 +162,7 @@ def _concordance_loss(labels, predictions, num_items_in_batch):
     complete = known if known.dim() == 1 else known.all(-1)
     if not complete.any():
         return predictions.sum() * 0.0
-    loss = 1 - concordance_correlation(predictions[complete], labels[complete]).mean()
+    loss = 1 - batch_concordance(predictions[complete], labels[complete]).mean()
     return loss if num_items_in_batch is None else loss * known.sum() / num_items_in_batch
 
 

@@ -1,5 +1,7 @@
 """EmoBERT: any Transformers speech encoder and text encoder, fused by co-attention (arXiv 2008.06682)."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -145,7 +147,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
             output_attentions = self.config.output_attentions
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
-        requested = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
+        requested: Any = {"output_attentions": output_attentions, "output_hidden_states": output_hidden_states}
 
         text_inputs = select_input({"input_ids": input_ids, "encoded_text": encoded_text}, {"input_ids"}, "text")
         speech_inputs = select_input(
@@ -168,7 +170,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         check_mask("attention_mask", attention_mask, text_inputs, encoded=encoded_text is not None)
         time_axis, encoded = 2 if bins_first else 1, encoded_speech is not None
         check_mask("speech_attention_mask", speech_attention_mask, speech_inputs, time_axis, encoded=encoded)
-        reference = text_inputs if text_inputs is not None else speech_inputs
+        reference: Any = text_inputs if text_inputs is not None else speech_inputs
         has_text, attention_mask = present_rows(text_inputs, attention_mask, reference)
         has_speech, speech_attention_mask = present_rows(speech_inputs, speech_attention_mask, reference)
         if self.training and self.config.modality_dropout > 0:
@@ -232,10 +234,11 @@ class EmoBertModel(EmoBertPreTrainedModel):
         hidden_states, mask, output = encode_speech(
             self.speech_encoder, inputs, attention_mask, of_layers, **requested
         )
+        states: Any = output.hidden_states
         if self.layer_sum is not None:
-            hidden_states = torch.stack(output.hidden_states, dim=2)
+            hidden_states = torch.stack(states, dim=2)
         elif self.config.speech_layer is not None:
-            hidden_states = output.hidden_states[self.config.speech_layer]
+            hidden_states = states[self.config.speech_layer]
         return EncodedSequence(hidden_states, mask, output)
 
     def fuse(
@@ -268,7 +271,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         text_vector = self.text_pooling(text_states, text_mask)
         speech_vector = self.speech_pooling(speech_states, speech_mask)
         text_weights = speech_weights = ()
-        if self.text_to_speech is not None:
+        if self.text_to_speech is not None and self.speech_to_text is not None:
             pooled = text_vector, speech_vector
             text_vector, text_weights = self.text_to_speech(pooled[0], speech_states, speech_mask)
             speech_vector, speech_weights = self.speech_to_text(pooled[1], text_states, text_mask)
@@ -331,7 +334,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
 
     _auto_map_classes = AUTO_CLASSES
 
-    def __init__(self, config: EmoBertConfig, **parts: PreTrainedModel):
+    def __init__(self, config: EmoBertConfig, **parts: Any):
         super().__init__(config)
         self.emobert = EmoBertModel(config, **parts)
         self.dropout = nn.Dropout(config.classifier_dropout)

@@ -28,7 +28,7 @@ class EmoBertPreTrainedModel(SelfContainedModel, PreTrainedModel):
     config: EmoBertConfig
     base_model_prefix = "emobert"
     main_input_name = "input_ids"
-    input_modalities = ("audio", "text")
+    input_modalities = ("audio", "text")  # type: ignore[assignment]  # tuples in Transformers, too
     supports_gradient_checkpointing = True
     _no_split_modules = ["CoAttentionLayer"]
     # In half precision it would make other tokens.
@@ -45,7 +45,8 @@ class EmoBertPreTrainedModel(SelfContainedModel, PreTrainedModel):
         # layers, which are not here, and wav2vec2 and WavLM name none.
         encoders = [module for module in self.modules() if isinstance(module, PreTrainedModel)]
         layers = {type(layer).__name__ for encoder in encoders for layer in encoder_layers(encoder)}
-        self._no_split_modules = (self._no_split_modules & {type(part).__name__ for part in self.modules()}) | layers
+        here = {type(part).__name__ for part in self.modules()}
+        self._no_split_modules = (set(self._no_split_modules or ()) & here) | layers  # type: ignore[assignment]  # a set
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -62,7 +63,7 @@ class EmoBertPreTrainedModel(SelfContainedModel, PreTrainedModel):
         super()._name_code()
         self.config.remote_pipelines = None
 
-    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs):
+    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs):  # type: ignore[override]  # all of them
         super()._set_gradient_checkpointing(enable, **kwargs)
         # A length-aware layer knows the clips' lengths only during the forward, not when it is run again.
         for module in self.modules():

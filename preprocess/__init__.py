@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .preparation.prepare import prepare_dataset
     from .preparation.prepared import PreparedDataset, load_prepared, rows_with
     from .preparation.prepared_folds import prepared_folds, select_fold
+    from .preparation.prepared_for_model import check_encoders, check_processor, match_labels
     from .preparation.row_stream import RowStream
     from .processing_emobert import EmoBertProcessor
     from .protocols.folds import PROTOCOLS, Fold, make_folds, pooled
@@ -46,14 +47,14 @@ register()
 
 __all__ = [
     "CORPORA",
+    "LABEL_MAPS",
+    "MAX_SENTENCE_SECONDS",
+    "PROTOCOLS",
     "CorpusReading",
     "EmoBertDataCollator",
     "EmoBertProcessor",
     "Fold",
-    "LABEL_MAPS",
     "LabelEncoder",
-    "MAX_SENTENCE_SECONDS",
-    "PROTOCOLS",
     "PreparedDataset",
     "Problem",
     "RowStream",
@@ -65,6 +66,8 @@ __all__ = [
     "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",
+    "check_encoders",
+    "check_processor",
     "describe",
     "find_recordings",
     "format_report",
@@ -76,6 +79,7 @@ __all__ = [
     "load_prepared",
     "make_augmentation",
     "make_folds",
+    "match_labels",
     "pooled",
     "prepare_dataset",
     "prepared_folds",

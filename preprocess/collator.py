@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from configuration_emo.configuration_emobert import MODALITIES
 from configuration_emo.problem_types import get_problem_type
 
 from .features.augmentation import SpectrogramAugmentation, WaveformAugmentation, row_generator
@@ -22,7 +23,6 @@ from .features.speech_features import (
 from .processing_emobert import EmoBertProcessor, UtteranceFeatures
 
 
-MODALITIES = ("text", "speech")
 TEXT_COLUMNS = ("input_ids",)
 SPEECH_COLUMNS = ("speech_input_ids", *SPEECH_INPUT_NAMES)
 # What frozen encoders made of a modality (see `cache_encoder_states`); read in the place of the columns above.

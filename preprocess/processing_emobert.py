@@ -21,8 +21,8 @@ from .features.speech_features import (
     extract_speech_features,
     has_fixed_length,
     max_samples,
+    model_input_name,
     pad_speech_features,
-    speech_input_name,
 )
 from .features.text_features import is_text, pad_token_ids, tokenize
 from .recordings.segments import Segment, read_segments
@@ -43,7 +43,10 @@ class EmoBertProcessorKwargs(ProcessingKwargs, total=False):
     """What `EmoBertProcessor` takes besides text and audio, with its defaults."""
 
     # Ragged batches and long texts are the rule here, so both are on; sound is always padded by the processor.
-    _defaults = {"text_kwargs": {"padding": True, "truncation": True}}
+    _defaults = {"text_kwargs": {"padding": True, "truncation": True}}  # type: ignore[misc]  # as Transformers does
+
+
+_KWARGS: Any = EmoBertProcessorKwargs  # the class, where an instance is annotated
 
 
 class UtteranceFeatures(NamedTuple):
@@ -84,12 +87,12 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
 
     def __init__(self, feature_extractor, tokenizer):
         super().__init__(feature_extractor, tokenizer)
-        speech_input_name(feature_extractor)  # refuses an extractor of another kind
+        model_input_name(feature_extractor)  # refuses an extractor of another kind
 
     @property
     def speech_input_name(self) -> str:
         """`"input_values"` or `"input_features"`: the key under which the sound is returned."""
-        return speech_input_name(self.feature_extractor)
+        return model_input_name(self.feature_extractor)
 
     @property
     def model_input_names(self) -> list[str]:
@@ -132,7 +135,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         """
         if text is None and audio is None:
             raise ValueError("Give text, audio or both: the processor was called with neither.")
-        merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
+        merged = self._merge_kwargs(_KWARGS, tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
         texts = _rows_of_text(text)
         sounds = _rows_of_audio(audio)
         texts, sounds = _match_rows(texts, sounds)
@@ -189,7 +192,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
 
     @property
     def _stated_text_length(self) -> int | None:
-        merged = self._merge_kwargs(EmoBertProcessorKwargs, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
+        merged = self._merge_kwargs(_KWARGS, tokenizer_init_kwargs=self.tokenizer.init_kwargs)
         limit = merged["text_kwargs"].get("max_length") or self.tokenizer.model_max_length
         return None if limit >= _NO_LIMIT else limit
 

@@ -17,6 +17,11 @@ COLUMNS = ("id", "audio", "text", "label", "speaker", "session")
 # How the reason of the warning begins that a corpus differs from its published size.
 COUNTS_DIFFER = "counts differ from the published ones"
 
+# How the reason begins that an option names a folder which is not there.
+MISSING_FOLDER = "missing folder"
+
+_SHOWN_PROBLEMS = 3
+
 Label = str | float | list[str] | list[float] | None
 
 
@@ -95,13 +100,53 @@ class CorpusReading:
         splits (`dict[str, list[Utterance]]`): keys from `train`, `validation`, `test`; a corpus without an official
             split has only `train`.
         problems (`list[Problem]`): everything broken, missing or unlabelled.
+        source (`str`): the corpus and where it was read from, for messages.
+        without_audio (`bool`): whether it was asked for even if not one recording can be used.
     """
 
     splits: dict[str, list[Utterance]]
     problems: list[Problem] = field(default_factory=list)
+    source: str = "The corpus"
+    without_audio: bool = False
+
+    def replace(self, **fields: Any) -> CorpusReading:
+        """A copy with other values in some fields."""
+        return dataclasses.replace(self, **fields)
+
+    def check(self) -> None:
+        """Refuses a corpus of which nothing is left, or of which no recording is.
+
+        Raises:
+            ValueError: an option names a folder that is none, there is no utterance in all or in one of the splits, or
+                every recording is missing or broken (see `without_audio`). Says how many items had to be left out and
+                names the first of them.
+        """
+        folders = [problem.reason for problem in self.problems if problem.reason.startswith(MISSING_FOLDER)]
+        if folders:
+            raise ValueError(f"{self.source}: {'; '.join(folders)}.")
+        empty = [name for name, utterances in self.splits.items() if not utterances]
+        if empty or not self.splits:
+            split = empty[0] if len(empty) < len(self.splits) else None
+            where = "no utterance" if split is None else f"no utterance in the split {split}"
+            left_out = [problem for problem in self.problems if not problem.kept and split in (None, problem.split)]
+            raise ValueError(
+                f"{self.source}: {where} can be used, {len(left_out)} items were left out. {_first(left_out)}"
+            )
+        lost = [problem for problem in self.problems if problem.kept and _is_about_a_recording(problem)]
+        rows = [utterance for utterances in self.splits.values() for utterance in utterances]
+        if lost and not self.without_audio and all(utterance.audio is None for utterance in rows):
+            raise ValueError(
+                f"{self.source}: not one recording can be used, {len(lost)} are missing or broken. {_first(lost)} "
+                "Give the folder that holds them, or keep_without_audio=True to go on with the texts alone."
+            )
 
     def to_dataset_dict(self) -> DatasetDict:
-        """The utterances as a `DatasetDict` with the columns of `COLUMNS` (and the readers' extra ones)."""
+        """The utterances as a `DatasetDict` with the columns of `COLUMNS` (and the readers' extra ones).
+
+        Raises:
+            ValueError: as `check` and `rows_to_dataset`.
+        """
+        self.check()
         return DatasetDict({name: rows_to_dataset(utterances) for name, utterances in self.splits.items()})
 
 
@@ -114,9 +159,12 @@ def rows_to_dataset(utterances: Iterable[Utterance]) -> Dataset:
     utterances = list(utterances)
     if not utterances:
         raise ValueError("There is no utterance to make a dataset of: check the folder and the filters.")
-    kinds = {type(utterance.label).__name__: utterance.id for utterance in utterances if utterance.label is not None}
-    if "int" in kinds and "float" in kinds:
-        kinds.pop("int")
+    kinds = {_kind(utterance.label): utterance.id for utterance in utterances if utterance.label is not None}
+    for whole, other in (("int", "float"), ("list of int", "list of float")):
+        if whole in kinds and other in kinds:
+            kinds.pop(whole)
+    if len(kinds) > 1:
+        kinds.pop("list", None)  # an empty one is of any kind
     if len(kinds) > 1:
         examples = ", ".join(f"{kind} (utterance {example!r})" for kind, example in sorted(kinds.items()))
         raise ValueError(f"The labels of one corpus must be of one type, found {examples}.")
@@ -124,3 +172,25 @@ def rows_to_dataset(utterances: Iterable[Utterance]) -> Dataset:
     # A column without any value would else be of no type, and differ from the same column of another split.
     texts = {name: Value("string") for name in COLUMNS if name != "label"}
     return dataset.cast(Features({**dataset.features, **texts}))
+
+
+def _kind(label: Any) -> str:
+    """A label's type, for comparisons: lists by what they hold."""
+    if not isinstance(label, (list, tuple)):
+        return type(label).__name__
+    inner = sorted({_kind(value) for value in label if value is not None})
+    inner = ["float"] if inner == ["float", "int"] else inner
+    return f"list of {' and '.join(inner)}" if inner else "list"
+
+
+def _is_about_a_recording(problem: Problem) -> bool:
+    return problem.reason.startswith(("no recording", "empty recording", "broken recording"))
+
+
+def _first(problems: list[Problem]) -> str:
+    """The first problems, one of each kind."""
+    kinds: dict[str, Problem] = {}
+    for problem in problems:
+        kinds.setdefault(problem.reason.partition(":")[0], problem)
+    first = [f"{problem.place}: {problem.reason.rstrip('.')}" for problem in list(kinds.values())[:_SHOWN_PROBLEMS]]
+    return f"The first: {'; '.join(first)}." if first else ""

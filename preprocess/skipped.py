@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from configuration_emo.structured_text import read_json_lines
+
 from .schema import Problem
 
 
@@ -30,6 +32,15 @@ def write_skipped(path: str | Path, problems: Iterable[Problem]) -> int:
 
 
 def read_skipped(path: str | Path) -> list[Problem]:
-    """The problems that `write_skipped` wrote."""
-    with Path(path).open(encoding="utf-8") as file:
-        return [Problem(**json.loads(line)) for line in file]
+    """The problems that `write_skipped` wrote.
+
+    Raises:
+        ValueError: the file cannot be read, or a line is not such a problem.
+    """
+    problems = []
+    for place, row in read_json_lines(path):
+        try:
+            problems.append(Problem(**row))
+        except TypeError as error:
+            raise ValueError(f"{place} does not say what was skipped: {error}. Prepare the corpus again.") from error
+    return problems

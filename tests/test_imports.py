@@ -22,14 +22,24 @@ FORBIDDEN = {
 # Wings, and modules that stand beside them: each imports from the lines above its own only.
 LAYERS = {
     "configuration_emo": (
-        {"hub_code", "lazy_names", "speech_dictionary", "summary_position", "token_positions"},
-        {"configuration_vq_wav2vec"},
+        {
+            "corpora",
+            "hub_code",
+            "lazy_names",
+            "problem_types",
+            "structured_text",
+            "summary_position",
+            "text_tables",
+            "token_positions",
+        },
+        {"argument_files", "configuration_vq_wav2vec", "speech_dictionary"},
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"encoders", "fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
+        {"fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
         {"inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
+        {"encoders"},
         {"pretrained_model"},
         {"modeling_emobert"},
         {"conversion", "explanation", "export", "finetuning", "registration", "resuming"},

@@ -38,7 +38,7 @@ from transformers.models.moonshine.modeling_moonshine import MoonshineEncoder
 
 
 ORT_SHA256 = "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221"
-SAMPLING_RATE = 16_000
+MOONSHINE_SAMPLING_RATE = 16_000
 
 # onnx.TensorProto.DataType -> numpy
 ONNX_DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
@@ -253,7 +253,7 @@ def moonshine_feature_extractor() -> Wav2Vec2FeatureExtractor:
     """The feature extractor of Moonshine: 16 kHz waveforms, not normalised, padded with zeros, with a mask."""
     return Wav2Vec2FeatureExtractor(
         feature_size=1,
-        sampling_rate=SAMPLING_RATE,
+        sampling_rate=MOONSHINE_SAMPLING_RATE,
         padding_value=0.0,
         do_normalize=False,
         return_attention_mask=True,

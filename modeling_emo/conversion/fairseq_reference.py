@@ -19,7 +19,7 @@ from .fairseq_checkpoint import parse_layers
 
 
 State = Mapping[str, torch.Tensor]
-ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+ACTIVATION_FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu": F.gelu,
     "gelu_accurate": partial(F.gelu, approximate="tanh"),
     "gelu_fast": partial(F.gelu, approximate="tanh"),
@@ -49,7 +49,7 @@ def vq_wav2vec_features(args: Mapping[str, Any], state: State, waveform: torch.T
         name = f"feature_extractor.conv_layers.{index}"
         y = F.conv1d(x, state[f"{name}.0.weight"], stride=stride)
         y = F.group_norm(y, 1, state.get(f"{name}.2.weight"), state.get(f"{name}.2.bias"))
-        y = ACTIVATIONS[args["activation"]](y)
+        y = ACTIVATION_FUNCTIONS[args["activation"]](y)
         if args["skip_connections_feat"] and y.shape[1] == x.shape[1]:
             step, frames = x.shape[2] // y.shape[2], y.shape[2]
             y = (y + x[:, :, ::step][:, :, :frames]) * math.sqrt(args["residual_scale"])
@@ -74,7 +74,7 @@ def vq_wav2vec_codes(args: Mapping[str, Any], state: State, features: torch.Tens
         x = features.transpose(1, 2)
         for layer in range(args["vq_depth"] - 1):
             name = f"vector_quantizer.weight_proj.{layer}.0"
-            x = ACTIVATIONS[args["activation"]](F.linear(x, state[f"{name}.weight"], state[f"{name}.bias"]))
+            x = ACTIVATION_FUNCTIONS[args["activation"]](F.linear(x, state[f"{name}.weight"], state[f"{name}.bias"]))
         last = f".{args['vq_depth'] - 1}" if args["vq_depth"] > 1 else ""
         name = f"vector_quantizer.weight_proj{last}"
         x = F.linear(x, state[f"{name}.weight"], state[f"{name}.bias"])
@@ -115,7 +115,7 @@ def roberta_hidden_states(
         name = f"{prefix}layers.{layer}."
         attended = multi_head_attention(state, f"{name}self_attn.", x, x, valid, num_heads)
         x = _layer_norm(state, f"{name}self_attn_layer_norm", x + attended)
-        inner = ACTIVATIONS[activation](_linear(state, f"{name}fc1", x))
+        inner = ACTIVATION_FUNCTIONS[activation](_linear(state, f"{name}fc1", x))
         x = _layer_norm(state, f"{name}final_layer_norm", x + _linear(state, f"{name}fc2", inner))
         layer += 1
     return x

@@ -14,7 +14,7 @@ from .fairseq_reference import PADDING_ID
 
 
 # fairseq's name of each activation, and Transformers'.
-ACTIVATIONS = {
+TRANSFORMERS_ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_accurate": "gelu_new",
     "gelu_fast": "gelu_new",
@@ -115,8 +115,8 @@ def roberta_config(
             "give the number of heads that it was trained with."
         )
     activation = args.get("activation_fn", "gelu")
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation_fn must be one of {', '.join(ACTIVATIONS)}, got {activation!r}.")
+    if activation not in TRANSFORMERS_ACTIVATIONS:
+        raise ValueError(f"activation_fn must be one of {', '.join(TRANSFORMERS_ACTIVATIONS)}, got {activation!r}.")
     layers = {int(match[1]) for key in state_dict if (match := re.match(re.escape(name) + r"layers\.(\d+)\.", key))}
     return RobertaConfig(
         vocab_size=vocab_size,
@@ -124,7 +124,7 @@ def roberta_config(
         num_hidden_layers=len(layers),
         num_attention_heads=heads,
         intermediate_size=state_dict[f"{name}layers.0.fc1.weight"].shape[0],
-        hidden_act=ACTIVATIONS[activation],
+        hidden_act=TRANSFORMERS_ACTIVATIONS[activation],
         hidden_dropout_prob=args.get("dropout", 0.1),
         attention_probs_dropout_prob=args.get("attention_dropout", 0.1),
         max_position_embeddings=state_dict[f"{name}embed_positions.weight"].shape[0],

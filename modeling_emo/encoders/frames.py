@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -40,6 +40,8 @@ def frames_after(convolutions: Iterable[Convolution], lengths: torch.Tensor) -> 
     Example:
 
     ```python
+    >>> import torch
+
     >>> frames_after([Convolution(10, 5), Convolution(3, 2)], torch.tensor([400, 25]))
     tensor([39,  1])
 
@@ -68,17 +70,20 @@ def wav2vec2_convolutions(encoder: PreTrainedModel) -> list[Convolution]:
     return [Convolution(*sizes) for sizes in zip(config.conv_kernel, config.conv_stride, strict=True)]
 
 
-def moonshine_convolutions(encoder: PreTrainedModel) -> list[Convolution]:
+# The parts of an encoder have the names and types that its family gives them, which annotations cannot tell: Any.
+
+
+def moonshine_convolutions(encoder: Any) -> list[Convolution]:
     """Of Moonshine: three."""
     return [Convolution.of(layer) for layer in (encoder.conv1, encoder.conv2, encoder.conv3)]
 
 
-def whisper_convolutions(encoder: PreTrainedModel) -> list[Convolution]:
+def whisper_convolutions(encoder: Any) -> list[Convolution]:
     """Of Whisper: two, of which the second takes every other frame."""
     return [Convolution.of(encoder.conv1), Convolution.of(encoder.conv2)]
 
 
-def speech_to_text_convolutions(encoder: PreTrainedModel) -> list[Convolution]:
+def speech_to_text_convolutions(encoder: Any) -> list[Convolution]:
     """Of Speech2Text: each takes every other frame."""
     return [Convolution.of(layer) for layer in encoder.conv.conv_layers]
 

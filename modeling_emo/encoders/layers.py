@@ -23,7 +23,7 @@ def drop_layers_above(encoder: PreTrainedModel, speech_layer: int) -> None:
     name = _layers_name(encoder)
     if name is None:
         return
-    layers = encoder.get_submodule(name)
+    layers = cast(nn.ModuleList, encoder.get_submodule(name))
     if len(layers) > speech_layer:
         parent, _, attribute = name.rpartition(".")
         setattr(encoder.get_submodule(parent), attribute, layers[: speech_layer + 1])
@@ -43,7 +43,7 @@ def switch_off_layer_drop(encoder: PreTrainedModel) -> None:
             setattr(encoder.config, name, 0.0)
     for module in encoder.modules():
         if hasattr(module, "layerdrop"):
-            module.layerdrop = 0.0
+            module.layerdrop = 0.0  # type: ignore[assignment]  # a number, not a part
 
 
 def transformer_layers(encoder: PreTrainedModel) -> tuple[str, nn.ModuleList]:

@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
 from .frames import Convolution, adapter_layers, frames_after, speech_to_text_convolutions, wav2vec2_convolutions
 
@@ -99,7 +98,10 @@ def silence_padding_before(convolution: nn.Conv1d, before: Sequence[Convolution]
     convolution.register_forward_pre_hook(SilentPadding(before))
 
 
-def prepare_wav2vec2(encoder: PreTrainedModel) -> None:
+# The parts of an encoder have the names and types that its family gives them, which annotations cannot tell: Any.
+
+
+def prepare_wav2vec2(encoder: Any) -> None:
     """Makes wav2vec2 and its kin length-aware, in place: the norm of the feature extractor, and the adapter."""
     for layer in encoder.feature_extractor.conv_layers:
         if isinstance(getattr(layer, "layer_norm", None), nn.GroupNorm):  # in the first layer only
@@ -107,33 +109,33 @@ def prepare_wav2vec2(encoder: PreTrainedModel) -> None:
     prepare_adapter(encoder, wav2vec2_convolutions(encoder))
 
 
-def prepare_data2vec(encoder: PreTrainedModel) -> None:
+def prepare_data2vec(encoder: Any) -> None:
     """Makes data2vec-audio length-aware, in place: its positions are several convolutions, with norms between them."""
     prepare_wav2vec2(encoder)
     for layer in encoder.encoder.pos_conv_embed.layers:
         silence_padding_before(layer.conv, wav2vec2_convolutions(encoder))
 
 
-def prepare_conformer(encoder: PreTrainedModel) -> None:
+def prepare_conformer(encoder: Any) -> None:
     """Makes wav2vec2-conformer length-aware, in place: each of its layers convolves over time after a norm."""
     prepare_wav2vec2(encoder)
     for layer in encoder.encoder.layers:
         silence_padding_before(layer.conv_module.depthwise_conv, wav2vec2_convolutions(encoder))
 
 
-def prepare_moonshine(encoder: PreTrainedModel) -> None:
+def prepare_moonshine(encoder: Any) -> None:
     """Makes Moonshine length-aware, in place: the norm after its first convolution."""
     encoder.groupnorm = LengthAwareGroupNorm(encoder.groupnorm, encoder.conv1)
 
 
-def prepare_speech_to_text(encoder: PreTrainedModel) -> None:
+def prepare_speech_to_text(encoder: Any) -> None:
     """Makes Speech2Text length-aware, in place: each of its convolutions makes something of the silence behind."""
     convolutions = speech_to_text_convolutions(encoder)
     for index, layer in enumerate(encoder.conv.conv_layers):
         silence_padding_before(layer, convolutions[:index])
 
 
-def prepare_adapter(encoder: PreTrainedModel, before: Sequence[Convolution] = ()) -> None:
+def prepare_adapter(encoder: Any, before: Sequence[Convolution] = ()) -> None:
     """Makes the adapter behind an encoder length-aware, in place; `before` is what shortens the sequence before it."""
     before = list(before)
     for convolutions in adapter_layers(encoder):

@@ -121,7 +121,7 @@ def _outline(config: PreTrainedConfig) -> PreTrainedModel:
 
 def _without_pooler(config: PreTrainedConfig) -> dict[str, bool]:
     """BERT-like models carry a pooler that nobody reads; its unused weights would stop distributed training."""
-    model_class = MODEL_MAPPING.get(type(config), None)
+    model_class: Any = MODEL_MAPPING.get(type(config), None)
     takes_pooler = (
         model_class is not None and "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
 
 from .families import family_of
 from .frames import Convolution, adapter_convolutions, frames_after, positions_for
@@ -29,7 +30,7 @@ def encode_speech(
     attention_mask: torch.Tensor | None,
     of_layers: bool = False,
     **kwargs,
-) -> tuple[torch.Tensor, torch.Tensor, dict]:
+) -> tuple[torch.Tensor, torch.Tensor, BaseModelOutput]:
     """Runs a speech encoder.
 
     Args:

@@ -12,7 +12,7 @@ from .families import family_of
 
 def encode_text(
     encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, **kwargs
-) -> tuple[torch.Tensor, torch.Tensor, dict]:
+) -> tuple[torch.Tensor, torch.Tensor, BaseModelOutput]:
     """Runs a text encoder.
 
     Args:
@@ -33,7 +33,7 @@ def encode_text(
 
 def _row_by_row(
     encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, kwargs: dict
-) -> tuple[torch.Tensor, torch.Tensor, dict]:
+) -> tuple[torch.Tensor, torch.Tensor, BaseModelOutput]:
     """Each text alone, cut to its own length; then padded with zeros to the longest."""
     positions = torch.arange(1, attention_mask.shape[1] + 1, device=attention_mask.device)
     lengths = (positions * attention_mask.bool()).amax(1).tolist()

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedModel
 
+from configuration_emo.configuration_emobert import MODALITIES
+
 from ..encoders.families import family_of
 from ..encoders.speech import speech_input_name
 from ..modeling_emobert import EmoBertForSequenceClassification
 
-
-MODALITIES = ("text", "speech")
 
 # Token ids below are often special; 5 is past the padding, start and end ids of every tokenizer in use.
 FIRST_PLAIN_ID = 5
@@ -42,7 +42,7 @@ def exported_speech_name(model: EmoBertForSequenceClassification) -> str:
     return speech_input_name(model.emobert.speech_encoder)
 
 
-def has_fixed_length(encoder: PreTrainedModel) -> bool:
+def takes_fixed_length(encoder: PreTrainedModel) -> bool:
     """Whether a speech encoder takes clips of one length only (Whisper: 30 s of log-mel frames)."""
     return family_of(encoder.config).fixed_length
 
@@ -89,7 +89,7 @@ def example_inputs(
         name = exported_speech_name(model)
         encoder = model.emobert.speech_encoder
         length = speech_length or SPEECH_LENGTHS[name]
-        if has_fixed_length(encoder):
+        if takes_fixed_length(encoder):
             length = 2 * encoder.config.max_source_positions
         speech = _speech(encoder, name, batch_size, length, generator)
         mask = _mask((batch_size, length), ragged, generator)

@@ -12,15 +12,16 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 from transformers import PreTrainedModel
 
+from configuration_emo.configuration_emobert import MODALITIES
+
 from ..encoders.families import family_of
 from ..encoders.speech import min_samples, speech_frames
 from ..modeling_emobert import EmoBertForSequenceClassification
 from .example_inputs import (
-    MODALITIES,
     check_modalities,
     example_inputs,
     exported_speech_name,
-    has_fixed_length,
+    takes_fixed_length,
 )
 
 
@@ -123,7 +124,7 @@ def _dynamic_shapes(
     """Which axes of each input are free: all batches are one size, an input is as long as its mask."""
     batch = Dim("batch")
     free_text, free_speech = {0: batch, 1: Dim.DYNAMIC}, {0: batch, 1: Dim.DYNAMIC}
-    if has_fixed_length(model.emobert.speech_encoder):
+    if takes_fixed_length(model.emobert.speech_encoder):
         free_speech = {0: batch}
     return {name: free_text if name in ("input_ids", "attention_mask") else free_speech for name in inputs}
 

@@ -22,10 +22,11 @@ from huggingface_hub import snapshot_download
 from transformers import ProcessorMixin
 from transformers.utils import CONFIG_NAME
 
+from configuration_emo.configuration_emobert import MODALITIES
 from configuration_emo.token_positions import max_token_positions
 
 from ..modeling_emobert import EmoBertForSequenceClassification
-from .example_inputs import MODALITIES, SPEECH_LENGTHS, TEXT_LENGTH, example_inputs, exported_speech_name
+from .example_inputs import SPEECH_LENGTHS, TEXT_LENGTH, example_inputs, exported_speech_name
 from .onnx_int8 import quantize_onnx_int8
 from .onnx_model import INT8_FILE, ONNX_FILE, EmoBertOnnxModel
 from .program import export_program

@@ -28,10 +28,11 @@ def balanced_class_weights(
     Example:
 
     ```python
-    >>> from modeling_emo.finetuning.class_weights import balanced_class_weights
+    >>> from modeling_emo import balanced_class_weights
 
     >>> balanced_class_weights([0, 0, 0, 1], 2)
     [0.6666666666666666, 2.0]
+
     ```
     """
     problem = get_problem_type(problem_type)

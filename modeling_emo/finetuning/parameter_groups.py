@@ -44,11 +44,12 @@ def parameter_groups(
 
     ```python
     >>> import torch
-    >>> from modeling_emo.finetuning.parameter_groups import parameter_groups
+    >>> from modeling_emo import parameter_groups
 
     >>> groups = parameter_groups(torch.nn.Linear(2, 2), learning_rate=1e-5, new_weights_learning_rate=1e-3)
     >>> [(len(group["params"]), group["lr"]) for group in groups]
     [(1, 0.001), (1, 0.001)]
+
     ```
     """
     if not 0 < layerwise_lr_decay <= 1:

@@ -13,6 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from configuration_emo.structured_text import parse_json, read_json
+
 from .fingerprints import model_fingerprint, recording_state
 from .pipeline import EmotionRecognitionPipeline
 
@@ -87,7 +89,7 @@ class PredictionFile:
     def _keep_settings(self, settings: dict[str, Any]) -> None:
         path = self.path.with_name(f"{self.path.stem}_settings.json")
         if self.rows_path.exists() and path.exists():
-            earlier = json.loads(path.read_text(encoding="utf-8"))
+            earlier = read_json(path)
             changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
             if changed:
                 raise ValueError(
@@ -102,15 +104,19 @@ class PredictionFile:
             return set()
         keys = set()
         kept_path = self.rows_path.with_suffix(".tmp")
-        with self.rows_path.open("rb") as file, kept_path.open("wb") as kept:
-            for line in file:
-                if line.endswith(b"\n") and _is_current(row := json.loads(line)):
-                    keys.add(utterance_key(row["input"]))
-                    kept.write(line)
-        if kept_path.stat().st_size < self.rows_path.stat().st_size:
-            os.replace(kept_path, self.rows_path)
-        else:
-            kept_path.unlink()
+        try:
+            with self.rows_path.open("rb") as file, kept_path.open("wb") as kept:
+                for number, line in enumerate(file, start=1):
+                    if not line.endswith(b"\n"):
+                        continue
+                    row = _row(line, f"{self.rows_path}, line {number}")
+                    if _is_current(row):
+                        keys.add(utterance_key(row["input"]))
+                        kept.write(line)
+            if kept_path.stat().st_size < self.rows_path.stat().st_size:
+                os.replace(kept_path, self.rows_path)
+        finally:
+            kept_path.unlink(missing_ok=True)
         return keys
 
     def add(
@@ -133,8 +139,8 @@ class PredictionFile:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows, in the order in which they were predicted."""
         with self.rows_path.open(encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line)
+            for number, line in enumerate(file, start=1):
+                yield parse_json(line, f"{self.rows_path}, line {number}")
 
     def write_table(self) -> None:
         """Writes `path` as CSV if it is one: a row for each recording, or for each segment of a timeline."""
@@ -203,6 +209,13 @@ def predict_to_file(
 def utterance_key(utterance: Mapping[str, Any]) -> tuple[Any, Any]:
     """What an utterance is recognised by when a run goes on."""
     return utterance.get("audio"), utterance.get("text")
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    row = parse_json(line.decode("utf-8", errors="replace"), place)
+    if not isinstance(row, dict) or not isinstance(row.get("input"), dict):
+        raise ValueError(f"{place} is no prediction of ours. Remove the file, or write to another one.")
+    return row
 
 
 def _is_current(row: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 
 class RecordingSegment(Protocol):
-    """A stretch of a recording that gets a prediction of its own: `preprocess.recordings.segments.Segment`."""
+    """A stretch of a recording that gets a prediction of its own: `preprocess.Segment`."""
 
     @property
     def waveform(self) -> np.ndarray | None:

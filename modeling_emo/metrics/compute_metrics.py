@@ -18,7 +18,6 @@ from configuration_emo.problem_types import PROBLEM_TYPES
 from .confusion import presence_rows
 from .scores import DECISION_THRESHOLD, label_names, predictions_to_scores
 from .task_metrics import (
-    MOSI_RANGE,
     dimensional_metrics,
     emotion_metrics,
     multi_label_metrics,
@@ -29,7 +28,7 @@ from .values import Floats
 
 
 MetricFunction = Callable[[NDArray, NDArray], dict[str, float]]
-ScoreRange = tuple[float, float]
+ScoreRange = tuple[float, float] | None
 
 # The sets of metrics that are of one score only.
 OF_ONE_SCORE = frozenset({"sentiment"})
@@ -45,7 +44,8 @@ def compute_metrics_for(
         task (`str`, *optional*): a task (`sentiment`, `emotion`, `one_vs_rest`, `multi_label`, `dimensional`) or a
             corpus (`mosi`, `mosei`, `mosei_emotions`, `iemocap`, `iemocap_one_vs_rest`, `iemocap_dimensional`, `meld`,
             `emodb`, `spoken_sentiment`). By default it follows from `problem_type`: regression of one score is
-            `sentiment`, of several `dimensional`.
+            `sentiment`, of several `dimensional`. The accuracies of `sentiment` need a scale: the model's
+            `label_range`, or that of the corpus; without it there are `mae` and `corr` only.
 
     Returns:
         A callable that takes an `EvalPrediction`, whose `predictions` are the logits or a tuple that begins with
@@ -137,12 +137,12 @@ _METRIC_SETS: Mapping[str, Callable[[Floats, ArrayLike, EmoBertConfig, ScoreRang
 
 
 def _score_range(config: EmoBertConfig, task: str | None) -> ScoreRange:
-    """The scale of the scores: the model's, or else the corpus's."""
+    """The scale of the scores: the model's, or else the corpus's; None where neither states it."""
     if config.label_range is not None:
         low, high = config.label_range
         return float(low), float(high)
     corpus = corpus_of_task(task)
-    return MOSI_RANGE if corpus is None or corpus.score_range is None else corpus.score_range
+    return None if corpus is None else corpus.score_range
 
 
 def _metric_set(config: EmoBertConfig, task: str | None) -> str:

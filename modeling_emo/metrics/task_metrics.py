@@ -26,7 +26,7 @@ MOSI_RANGE = (-3.0, 3.0)
 
 
 def sentiment_metrics(
-    predictions: ArrayLike, labels: ArrayLike, *, score_range: tuple[float, float] = MOSI_RANGE
+    predictions: ArrayLike, labels: ArrayLike, *, score_range: tuple[float, float] | None = MOSI_RANGE
 ) -> dict[str, float]:
     """Metrics of CMU-MOSI and CMU-MOSEI for one sentiment score per utterance.
 
@@ -44,10 +44,12 @@ def sentiment_metrics(
         predictions (`array` of shape `(utterances,)` or `(utterances, 1)`): predicted scores, unclipped.
         labels (`array` of shape `(utterances,)` or `(utterances, 1)`): human ratings.
         score_range (`tuple[float, float]`, defaults to `(-3, 3)`): lowest and highest score of the corpus's scale.
+            With None, on a scale that nobody states, there are no accuracies: scores from 0 to 100 would nearly all
+            round to the same class.
 
     Returns:
         `dict[str, float]`: `mae` (in the corpus's own units), `corr`, `acc_7`, `acc_5`, `acc_2_has0`, `f1_has0`,
-        `acc_2_non0`, `f1_non0`.
+        `acc_2_non0`, `f1_non0`; without a `score_range` only `mae` and `corr`.
 
     Raises:
         ValueError: lengths differ, a value is not finite, or the range is empty.
@@ -60,29 +62,31 @@ def sentiment_metrics(
         >>> round(scores["mae"], 3), round(scores["acc_7"], 3), scores["acc_2_non0"]
         (0.367, 0.667, 1.0)
     """
+    predicted, truth = finite_pair(np.ravel(predictions), np.ravel(labels))
+    metrics = {"mae": mean(np.abs(predicted - truth)), "corr": pearson_correlation(predicted, truth)}
+    if score_range is not None:
+        metrics |= _sentiment_accuracies(predicted, truth, score_range)
+    return warn_undefined(metrics, len(truth))
+
+
+def _sentiment_accuracies(predicted: Floats, truth: Floats, score_range: tuple[float, float]) -> dict[str, float]:
+    """Accuracies on MOSI's scale of scores on another one; both arrays `(utterances,)`."""
     low, high = map(float, score_range)
     if not low < high:
         raise ValueError(f"score_range={score_range!r} must be (lowest, highest) with lowest < highest.")
-    predicted, truth = finite_pair(np.ravel(predictions), np.ravel(labels))
-
     factor = (MOSI_RANGE[1] - MOSI_RANGE[0]) / (high - low)
     scaled_predicted, scaled_truth = ((scores - (low + high) / 2) * factor for scores in (predicted, truth))
     rated = scaled_truth != 0
     acc_2_has0, f1_has0 = binary_scores(scaled_predicted >= 0, scaled_truth >= 0)
     acc_2_non0, f1_non0 = binary_scores(scaled_predicted[rated] > 0, scaled_truth[rated] > 0)
-    return warn_undefined(
-        {
-            "mae": mean(np.abs(predicted - truth)),
-            "corr": pearson_correlation(predicted, truth),
-            "acc_7": mean(_rounded(scaled_predicted, 3) == _rounded(scaled_truth, 3)),
-            "acc_5": mean(_rounded(scaled_predicted, 2) == _rounded(scaled_truth, 2)),
-            "acc_2_has0": acc_2_has0,
-            "f1_has0": f1_has0,
-            "acc_2_non0": acc_2_non0,
-            "f1_non0": f1_non0,
-        },
-        len(truth),
-    )
+    return {
+        "acc_7": mean(_rounded(scaled_predicted, 3) == _rounded(scaled_truth, 3)),
+        "acc_5": mean(_rounded(scaled_predicted, 2) == _rounded(scaled_truth, 2)),
+        "acc_2_has0": acc_2_has0,
+        "f1_has0": f1_has0,
+        "acc_2_non0": acc_2_non0,
+        "f1_non0": f1_non0,
+    }
 
 
 def emotion_metrics(predictions: ArrayLike, labels: ArrayLike, label_names: Sequence[str]) -> dict[str, float]:

@@ -21,7 +21,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from safetensors import SafetensorError
-from transformers.utils import logging
+from transformers.utils import CONFIG_NAME, logging
 
 
 logger = logging.get_logger(__name__)
@@ -187,6 +187,28 @@ def checkpoint_to_resume(wanted: str | bool | None, output_dir: str | Path) -> P
         return whole
     check_whole(wanted)
     return Path(wanted)
+
+
+def check_labels(checkpoint: str | Path, id2label: Mapping[int, str]) -> None:
+    """Refuses a checkpoint whose weights answer with other labels than the run's: its numbers would mean others.
+
+    Args:
+        checkpoint (`str` or `Path`): the folder; one without a configuration (of an adapter) is let through.
+        id2label (`dict[int, str]`): of the model that is to go on.
+
+    Raises:
+        ValueError: the labels, or their order, differ.
+    """
+    path = Path(checkpoint) / CONFIG_NAME
+    saved = json.loads(path.read_text(encoding="utf-8")).get("id2label") if path.is_file() else None
+    if saved is None:
+        return
+    theirs, ours = ([str(labels[key]) for key in sorted(labels, key=int)] for labels in (saved, id2label))
+    if theirs != ours:
+        raise ValueError(
+            f"The checkpoint {checkpoint} was trained with the labels {', '.join(theirs)}, this run has "
+            f"{', '.join(ours)}.\nGive the data in the checkpoint's order of labels, or another output_dir."
+        )
 
 
 def remove_old_checkpoints(output_dir: str | Path, *, limit: int | None, keep: Iterable[str | Path | None]) -> None:

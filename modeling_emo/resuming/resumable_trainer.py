@@ -16,6 +16,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, SaveStrategy
 from transformers.utils import logging
 
 from .checkpoint import (
+    check_labels,
     checkpoint_to_resume,
     read_seal,
     remove_old_checkpoints,
@@ -97,7 +98,8 @@ class ResumableTrainer(Trainer):
             trial, ignore_keys_for_eval: as for `Trainer.train`.
 
         Raises:
-            ValueError: the checkpoint of the given path is torn, or holds no more than a model.
+            ValueError: the checkpoint of the given path is torn, holds no more than a model, or is of a model with
+                other labels.
             OSError: a checkpoint could not be written. The last whole one is intact.
         """
         checkpoint = self._resolve(resume_from_checkpoint)
@@ -128,12 +130,16 @@ class ResumableTrainer(Trainer):
                 f"The checkpoint {checkpoint} was saved with save_only_model: it has weights, but nothing to resume "
                 "from. Start a new run from its weights instead, or resume from a full checkpoint."
             )
+        id2label = getattr(getattr(self.model, "config", None), "id2label", None)
+        if id2label:
+            check_labels(checkpoint, id2label)
         self._warn_of_another_data_order(checkpoint)
         return str(checkpoint)
 
     def _data_order(self) -> dict[str, Any]:
         facts = {name: getattr(self.args, name) for name in _DATA_ORDER}
-        facts["train_rows"] = len(self.train_dataset) if hasattr(self.train_dataset, "__len__") else None
+        rows: Any = self.train_dataset
+        facts["train_rows"] = len(rows) if hasattr(rows, "__len__") else None
         return {name: getattr(value, "value", value) for name, value in facts.items()}
 
     def _warn_of_another_data_order(self, checkpoint: Path) -> None:
@@ -167,10 +173,8 @@ class ResumableTrainer(Trainer):
 
     def _load_callback_state(self) -> None:
         super()._load_callback_state()
-        stored = {
-            name: list(states) if isinstance(states, list) else [states]
-            for name, states in self.state.stateful_callbacks.items()
-        }
+        callbacks: Any = self.state.stateful_callbacks  # by name, whatever its annotation says
+        stored = {name: list(states) if isinstance(states, list) else [states] for name, states in callbacks.items()}
         for callback in self.callback_handler.callbacks:
             if isinstance(callback, ExportableState):
                 name = type(callback).__name__
@@ -179,7 +183,7 @@ class ResumableTrainer(Trainer):
                 ):
                     setattr(callback, attribute, value)
                 # Trainer's saving expects an entry, which a callback that is new in this run does not have.
-                self.state.stateful_callbacks.setdefault(name, callback.state())
+                callbacks.setdefault(name, callback.state())
 
     # ---- The order of the data ----
 

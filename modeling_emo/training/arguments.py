@@ -115,9 +115,8 @@ def check_world_size(num_processes: int) -> None:
     Example:
 
     ```python
-    >>> from modeling_emo.training.arguments import check_world_size
-
     >>> check_world_size(1)
+
     ```
     """
     launched = os.environ.get("WORLD_SIZE")

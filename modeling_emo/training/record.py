@@ -12,7 +12,7 @@ from transformers import TrainerState, TrainingArguments
 from ..evaluation.model_card import TrainingRun
 
 
-RECORD_FILE = "training_record.json"
+TRAINING_RECORD_FILE = "training_record.json"
 HYPER_PARAMETERS = (
     "learning_rate",
     "text_encoder_learning_rate",
@@ -95,7 +95,7 @@ def write_training_record(
     hyper_parameters: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
-    path = Path(str(arguments.output_dir)) / RECORD_FILE
+    path = Path(str(arguments.output_dir)) / TRAINING_RECORD_FILE
     record = training_record(arguments, state, data=data, hyper_parameters=hyper_parameters)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
@@ -103,7 +103,7 @@ def write_training_record(
 
 def read_training_record(folder: str | Path) -> dict[str, Any]:
     """The record beside a model; an empty one with an honest `checkpoint_selection` where there is none."""
-    path = Path(folder) / RECORD_FILE
+    path = Path(folder) / TRAINING_RECORD_FILE
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
     return {"seed": None, "checkpoint_selection": "unknown: the model has no training record"}

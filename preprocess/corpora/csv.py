@@ -7,18 +7,21 @@ you have them `id`, `speaker` and `session`; other names are given as options. A
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from datasets import Dataset
+from datasets.exceptions import DatasetGenerationError
+
+from configuration_emo.structured_text import parse_json
 
 from ..audio.check import AUDIO_CHECKS, check_audio_file
-from ..recordings.text_files import Line, read_lines
+from ..recordings.text_files import DELIMITERS, Line, header_names, read_lines, stated_delimiter
 from ..schema import CorpusReading, Problem, Utterance
-from .reading.collector import check_option
+from .reading.collector import check_option, missing_folders
 from .reading.delimited_rows import read_rows
 from .reading.hub_dataset import dataset_utterances, load_hub_splits
 from .reading.table_columns import SPLIT_NAMES, TableColumns
@@ -61,9 +64,11 @@ def read(
         config, revision, splits: of a Hub dataset only, see `load_hub_splits`.
 
     Returns:
-        `CorpusReading`: texts are as they stand in the table. Labels of CSV and TSV stay text without `numeric_labels`
-        (a cell like `["sad", "angry"]` is read as a JSON list), those of JSON Lines and Parquet keep their types. Rows
-        that cannot be read, or that have neither audio nor text, are among the problems.
+        `CorpusReading`: texts are as they stand in the table. Labels of CSV and TSV stay text without
+        `numeric_labels`, those of JSON Lines and Parquet keep their types; a text like `["sad", "angry"]` or
+        `['sad', 'angry']` is read as a list. NaN, null and blank cells say nothing, in any column. Rows that cannot be
+        read, that have neither audio nor text, or whose label is a word for nothing (`nan`, `None`, `N/A`), are among
+        the problems.
 
     Raises:
         ValueError: there is no table, or it lacks a column (the ones present are listed).
@@ -74,7 +79,7 @@ def read(
     columns = TableColumns(
         audio_column, text_column, label_column, id_column, speaker_column, session_column, numeric_labels
     )
-    problems: list[Problem] = []
+    problems = missing_folders(audio_dir=audio_dir)
     found: dict[str, Iterable[Utterance]] = {}
     if _is_hub_name(data_dir):
         for split, dataset in load_hub_splits(str(data_dir), config=config, revision=revision, splits=splits).items():
@@ -153,21 +158,28 @@ def _utterances(
 ) -> Iterator[Utterance]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        dataset = Dataset.from_parquet(str(path))
+        dataset = _parquet(path)
         yield from dataset_utterances(
             dataset, columns, name=str(path), split=split, problems=problems, audio_dir=audio_dir
         )
         return
     lines = read_lines(path) if encoding is None else _lines_of_encoding(path, encoding)
-    rows = _json_rows(path, lines) if suffix == ".jsonl" else _delimited_rows(path, lines)
+    rows = _json_rows(path, lines) if suffix == ".jsonl" else _delimited_rows(path, lines, columns)
     good = _good_rows(rows, columns.id, split, problems)
     yield from columns.utterances(good, table=path.stem, audio_dir=audio_dir, split=split, problems=problems)
 
 
+def _parquet(path: Path) -> Dataset:
+    try:
+        return Dataset.from_parquet(str(path))
+    except (DatasetGenerationError, pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path} cannot be read as Parquet: {error.__cause__ or error}") from error
+
+
 def _lines_of_encoding(path: Path, encoding: str) -> list[Line]:
     try:
-        text = path.read_text(encoding=encoding)
-    except (UnicodeDecodeError, LookupError) as error:
+        text = path.read_text(encoding=encoding).removeprefix("\ufeff")
+    except (UnicodeError, LookupError) as error:
         raise ValueError(f"{path} is not {encoding} ({error}). Give its encoding, such as 'latin-1'.") from error
     return [Line(number, line, is_utf8=True) for number, line in enumerate(text.split("\n"), start=1)]
 
@@ -190,35 +202,47 @@ def _json_rows(path: Path, lines: list[Line]) -> Iterator[tuple[str, dict[str, A
     for line in lines:
         if not line.text.strip():
             continue
+        place = f"{path}, line {line.number}"
         try:
-            cells = json.loads(line.text)
-        except json.JSONDecodeError as error:
-            yield f"{path}, line {line.number}", f"not JSON: {error}", line.is_utf8
+            found = parse_json(line.text, place)
+        except ValueError as error:
+            yield place, str(error).removeprefix(f"{place} cannot be read: "), line.is_utf8
             continue
-        found = cells if isinstance(cells, dict) else f"not a JSON object: {line.text.strip()[:60]!r}"
-        yield f"{path}, line {line.number}", found, line.is_utf8
+        if isinstance(found, list):
+            found = "a JSON array where one object is expected: write one object a line"
+        elif not isinstance(found, dict):
+            found = f"not a JSON object: {line.text.strip()[:60]!r}"
+        yield place, found, line.is_utf8
 
 
-def _delimited_rows(path: Path, lines: list[Line]) -> Iterator[tuple[str, dict[str, Any] | str, bool]]:
-    rows = read_rows(lines, "\t" if path.suffix.lower() == ".tsv" else ",")
-    header = next(rows, None)
-    if header is None:
+def _delimited_rows(
+    path: Path, lines: list[Line], columns: TableColumns
+) -> Iterator[tuple[str, dict[str, Any] | str, bool]]:
+    stated, lines = stated_delimiter(lines)
+    while lines and not lines[0].text.strip():
+        lines = lines[1:]
+    while len(lines) > 1 and lines[0].text.startswith("#") and _fitting_delimiters(path, lines[0], columns) == []:
+        lines = lines[1:]  # a comment above the names of the columns
+    if not lines:
         raise ValueError(f"{path} is empty: a table needs a first line with the names of its columns.")
-    names = [name.strip() for name in header.cells]
+    rows = read_rows(lines, stated or _delimiter(path, lines[0], columns))
+    names = [name.strip() for name in next(rows).cells]
+    columns.check(names, str(path))
     for row in rows:
         place = f"{path}, line {row.number}"
         if row.error is not None:
             yield place, f"{row.error}. Quote cells that hold delimiters or line breaks.", row.is_utf8
         else:
-            yield place, dict(zip(names, map(_cell, row.cells), strict=True)), row.is_utf8
+            yield place, dict(zip(names, (cell.strip() or None for cell in row.cells), strict=True)), row.is_utf8
 
 
-def _cell(value: str) -> Any:
-    """A cell of a text table: None where it is empty, a list where it is one in JSON."""
-    value = value.strip()
-    if re.fullmatch(r"\[.*\]", value, flags=re.DOTALL):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value or None
+def _delimiter(path: Path, header: Line, columns: TableColumns) -> str:
+    """What the table's ending says, where the header then has the columns; else another one with which it has."""
+    fitting = _fitting_delimiters(path, header, columns)
+    return fitting[0] if fitting else max(DELIMITERS, key=lambda delimiter: len(header_names(header, delimiter)))
+
+
+def _fitting_delimiters(path: Path, header: Line, columns: TableColumns) -> list[str]:
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiters = dict.fromkeys((usual, *DELIMITERS))
+    return [delimiter for delimiter in delimiters if not columns.missing(header_names(header, delimiter))]

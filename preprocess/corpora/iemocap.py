@@ -62,7 +62,7 @@ def read(
     *,
     label_set: str = "4-class",
     check_audio: str = "header",
-    keep_without_audio: bool = True,
+    keep_without_audio: bool | None = None,
 ) -> CorpusReading:
     """Reads IEMOCAP. There is no official split: all turns are in `train`, see `preprocess.make_folds`.
 
@@ -75,7 +75,8 @@ def read(
             - `"all"`: the corpus's nine codes (neu, hap, sad, ang, sur, fea, dis, fru, exc), for a label map of yours.
             - `"vad"`: valence, activation, dominance, the annotators' means on a scale from 1 to 5, for every turn.
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
-        keep_without_audio (`bool`, defaults to `True`): False leaves out turns without a usable recording.
+        keep_without_audio (`bool`, *optional*): False leaves out turns without a usable recording; otherwise
+            they stay as text. True is needed where not one recording is there.
 
     Returns:
         `CorpusReading`: `id` the turn (`Ses01F_impro01_M003`), `speaker` session and gender (`Ses01M`), `session` such

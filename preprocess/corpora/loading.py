@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,10 @@ from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
 
 
+# An id that is a number, alone or behind a name.
+_COUNTED = re.compile(r"(?P<name>.*?)(?P<number>[0-9]{1,18})", flags=re.DOTALL)
+
+
 def read_corpus(
     name: str,
     data_dir: str | Path,
@@ -30,19 +36,21 @@ def read_corpus(
     """Reads a corpus into the one schema.
 
     Args:
-        name (`str`): one of `configuration_emo.corpora.CORPORA`.
+        name (`str`): one of `preprocess.CORPORA`.
         data_dir (`str` or `Path`): where the corpus is.
         label_map (*optional*): new names for labels, such as `{"exc": "hap"}` or `"iemocap-4-class"`; a label mapped
-            to None takes its utterances out of the corpus. See `preprocess.labels.label_maps`.
+            to None takes its utterances out of the corpus. See `preprocess.LABEL_MAPS`.
         only_mapped (`bool`): also take out utterances whose label is not in the mapping; otherwise it keeps its name.
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
-            validation part out of `train`, and the corpus's own one becomes the split `dev`, see
-            `preprocess.protocols.validation_split`.
+            validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
+            speakers.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:
         `CorpusReading`: utterances by split, and every item that cannot be used: the reader's, those of labels taken
-        out, and repeated ids (the first one, in the order train, validation, test, stays).
+        out, and repeated ids (the first one, in the order train, validation, test, stays). Where ids are numbers that
+        begin anew in each split (`0`, `1`, ... or `clip_1`, `clip_2`, ...), they get the split's name in front.
+        Whether anything is left is checked by `CorpusReading.check`.
 
     Raises:
         ValueError: the corpus is unknown, or what its `read` raises.
@@ -57,7 +65,7 @@ def read_corpus(
     reading = importlib.import_module(f".{name}", __package__).read(data_dir, **options)
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
-    reading = _drop_repeated_ids(reading)
+    reading = _drop_repeated_ids(_with_ids_of_splits(reading)).replace(source=f"{name} in {data_dir}")
     return reading if validation_from_train is None else take_validation(reading, **validation_from_train)
 
 
@@ -79,7 +87,8 @@ def load_corpus(
             the data report (see `write_data_report`).
 
     Raises:
-        ValueError: as `read_corpus`, or no utterance is left.
+        ValueError: as `read_corpus` and `CorpusReading.check`: nothing is left of the corpus or of one of its splits,
+            or not one of its recordings. The report is there all the same.
 
     Example:
         >>> corpus = load_corpus("csv", "my_recordings/", report_dir="outputs/data")  # doctest: +SKIP
@@ -115,7 +124,41 @@ def _drop_repeated_ids(reading: CorpusReading) -> CorpusReading:
             else:
                 first_places[utterance.id] = place
                 splits[split].append(utterance)
-    return CorpusReading(splits, problems)
+    return reading.replace(splits=splits, problems=problems)
+
+
+def _with_ids_of_splits(reading: CorpusReading) -> CorpusReading:
+    """Ids with their split's name in front, where they are counted anew in each split."""
+    if not _are_counted_anew(reading.splits):
+        return reading
+    names = {split: {row.id: f"{split}-{row.id}" for row in rows} for split, rows in reading.splits.items()}
+    splits = {split: [row.replace(id=names[split][row.id]) for row in rows] for split, rows in reading.splits.items()}
+    problems = [
+        dataclasses.replace(problem, id=names.get(str(problem.split), {}).get(problem.id, problem.id))
+        for problem in reading.problems
+    ]
+    return reading.replace(splits=splits, problems=problems)
+
+
+def _are_counted_anew(splits: Mapping[str, Sequence[Utterance]]) -> bool:
+    """Whether several splits count their utterances from 0 or 1, and what has one number is not the same utterance."""
+    contents: dict[str, set[tuple[str | None, str | None]]] = {}
+    has_shared = False
+    for rows in splits.values():
+        starts: dict[str, int] = {}
+        for row in rows:
+            counted = _COUNTED.fullmatch(row.id)
+            if counted is None:
+                return False
+            starts[counted["name"]] = min(starts.get(counted["name"], 2), int(counted["number"]))
+        if max(starts.values(), default=0) > 1:
+            return False
+        for utterance_id, content in {row.id: (row.audio, row.text) for row in rows}.items():
+            if content in contents.get(utterance_id, ()):
+                return False
+            has_shared |= utterance_id in contents
+            contents.setdefault(utterance_id, set()).add(content)
+    return has_shared
 
 
 def _place(split: str, utterance: Utterance) -> str:

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from ..recordings.text_files import normalise_header, read_lines
 from ..schema import CorpusReading, Label, Problem, Utterance
-from .reading.collector import corpus_folder
+from .reading.collector import corpus_folder, missing_folders
 from .token_files import read_token_file
 
 
 # The original's name of each split, and ours.
-SPLIT_NAMES = {"train": "train", "valid": "validation", "test": "test"}
+MANIFEST_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 SPEECH_FOLDER, TEXT_FOLDER = "audio_token", "text"
 FILE_SUFFIXES = frozenset({".wav", ".txt", ".pt", ".npy", ".flac", ".mp3", ".mp4", ".ogg", ".m4a"})
 HEADER_WORDS = frozenset(
@@ -61,9 +61,9 @@ def read(
     layout = "<split>_a.tsv, <split>_t.tsv, <split>_size.tsv and label_file_<split>.csv of train, valid or test"
     folder = corpus_folder(data_dir, layout)
     splits: dict[str, list[Utterance]] = {}
-    problems: list[Problem] = []
+    problems = missing_folders(token_dir=token_dir)
     found = False
-    for name, split in SPLIT_NAMES.items():
+    for name, split in MANIFEST_SPLITS.items():
         manifests = _SplitFiles.read(folder, name, label_column)
         if manifests is None:
             continue
@@ -134,7 +134,7 @@ class _SplitFiles:
         return entries
 
     def _problem(self, utterance_id: str, place: str, reason: str) -> None:
-        self.problems.append(Problem(utterance_id, place, reason, SPLIT_NAMES[self.name]))
+        self.problems.append(Problem(utterance_id, place, reason, MANIFEST_SPLITS[self.name]))
 
 
 def utterance_id_of(name: str) -> str:

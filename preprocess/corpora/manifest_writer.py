@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .manifest import SPEECH_FOLDER, SPLIT_NAMES, TEXT_FOLDER
+from .manifest import MANIFEST_SPLITS, SPEECH_FOLDER, TEXT_FOLDER
 from .token_files import write_token_file
 
 
@@ -34,7 +34,7 @@ def write_manifests(
     Example:
         >>> write_manifests(load_corpus("iemocap", "IEMOCAP_full_release"), "T_data/iemocap")  # doctest: +SKIP
     """
-    original_names = {ours: theirs for theirs, ours in SPLIT_NAMES.items()}
+    original_names = {ours: theirs for theirs, ours in MANIFEST_SPLITS.items()}
     data_dir = Path(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
     for split, rows in splits.items():

@@ -26,15 +26,18 @@ CORPUS = CORPORA["meld"]
 LAYOUT = "MELD's train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv and the folders of their clips"
 
 # MELD's name of each split, and the folders its clips are found in: as released, as renamed, as converted to wav.
-SPLIT_NAMES = {"train": "train", "validation": "dev", "test": "test"}
+MELD_SPLITS = {"train": "train", "validation": "dev", "test": "test"}
 CLIP_FOLDERS = {
     "train": ("train_splits", "train_splits_wav", "train"),
     "validation": ("dev_splits_complete", "dev_splits_complete_wav", "dev_splits", "dev"),
     "test": ("output_repeated_splits_test", "output_repeated_splits_test_wav", "test_splits", "test"),
 }
-COLUMNS = ("utterance", "speaker", "emotion", "sentiment", "dialogue_id", "utterance_id")
+MELD_COLUMNS = ("utterance", "speaker", "emotion", "sentiment", "dialogue_id", "utterance_id")
 
 _CLIP_NAME = re.compile(r"(?:final_videos_test)?dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)", re.IGNORECASE)
+
+_KEY = re.compile(r"[0-9]{1,9}")
+_TIME = re.compile(r"(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{1,2}):(?P<seconds>[0-9]{1,2}([.,][0-9]{1,6})?)")
 
 ClipKey = tuple[int, int]
 
@@ -44,7 +47,8 @@ def read(
     *,
     label_set: str = "emotion",
     check_audio: str = "header",
-    keep_without_audio: bool = True,
+    keep_without_audio: bool | None = None,
+    keep_wrongly_cut: bool = True,
 ) -> CorpusReading:
     """Reads MELD with its official split.
 
@@ -53,7 +57,11 @@ def read(
         label_set (`str`, defaults to `"emotion"`): `"emotion"` (anger, disgust, fear, joy, neutral, sadness, surprise)
             or `"sentiment"` (negative, neutral, positive).
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
-        keep_without_audio (`bool`, defaults to `True`): False leaves out utterances without a usable clip.
+        keep_without_audio (`bool`, *optional*): False leaves out utterances without a usable clip; otherwise
+            they stay as text. True is needed where not one clip is there.
+
+        keep_wrongly_cut (`bool`, defaults to `True`): clips that are far from as long as the table's StartTime and
+            EndTime say (minutes for an utterance of a second) are listed in any case; False takes them for broken.
 
     Returns:
         `CorpusReading`: `id` such as `dev_dia3_utt0`, `session` the dialogue (`dev_dia3`), `speaker` as in the CSV,
@@ -69,14 +77,16 @@ def read(
         'Oh my God, he’s lost it. He’s totally lost it.'
     """
     check_option("label_set", label_set, CORPUS.label_sets)
-    collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio)
+    collector = UtteranceCollector(
+        check_audio, keep_without_audio=keep_without_audio, keep_wrongly_cut=keep_wrongly_cut
+    )
     folder = corpus_folder(data_dir, LAYOUT)
-    tables = {split: _find_table(folder, split) for split in SPLIT_NAMES}
+    tables = {split: _find_table(folder, split) for split in MELD_SPLITS}
     if not any(tables.values()):
         raise ValueError(f"{folder} holds no annotations. Expected: {LAYOUT}.")
     for split, table in tables.items():
         if table is None:
-            name = f"{SPLIT_NAMES[split]}_sent_emo.csv"
+            name = f"{MELD_SPLITS[split]}_sent_emo.csv"
             collector.problem(name, str(folder), "no annotations: the file is not in the folder", split)
         else:
             _read_split(folder, table, split, label_set, collector)
@@ -85,7 +95,7 @@ def read(
 
 def _find_table(folder: Path, split: str) -> Path | None:
     return next(
-        iter(sorted(folder.rglob(f"{SPLIT_NAMES[split]}_sent_emo.csv"), key=lambda path: len(path.parts))), None
+        iter(sorted(folder.rglob(f"{MELD_SPLITS[split]}_sent_emo.csv"), key=lambda path: len(path.parts))), None
     )
 
 
@@ -97,11 +107,11 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
         place = f"{table}, line {row.line.number}"
         key = _read_key(row, table)
         if key is None:
-            reason = f"malformed line: {row.error or 'Dialogue_ID and Utterance_ID must be whole numbers'}"
-            collector.problem(f"{SPLIT_NAMES[split]}_line{row.line.number}", place, reason, split)
+            reason = f"malformed line: {row.error or _wrong_key(row)}"
+            collector.problem(f"{MELD_SPLITS[split]}_line{row.line.number}", place, reason, split)
             continue
         seen.add(key)
-        session = f"{SPLIT_NAMES[split]}_dia{key[0]}"
+        session = f"{MELD_SPLITS[split]}_dia{key[0]}"
         utterance_id = f"{session}_utt{key[1]}"
         collector.note_encoding(utterance_id, place, row.line, split)
         written = row.cells[label_set].strip().lower()
@@ -122,6 +132,7 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
             ),
             place,
             split,
+            expected_seconds=_stated_seconds(row),
         )
     for key, clip in clips.items():
         if key not in seen:
@@ -134,14 +145,31 @@ def _read_key(row: TableRow, table: Path) -> ClipKey | None:
     """Dialogue and utterance of a row, None where the row is malformed."""
     if row.error is not None:
         return None
-    missing = [column for column in COLUMNS if column not in row.cells]
+    missing = [column for column in MELD_COLUMNS if column not in row.cells]
     if missing:
         raise ValueError(
             f"{table} has no column {', '.join(missing)}; its columns are {', '.join(row.cells)} (in lower case, with "
             "underscores)."
         )
     numbers = row.cells["dialogue_id"].strip(), row.cells["utterance_id"].strip()
-    return (int(numbers[0]), int(numbers[1])) if all(number.isdecimal() for number in numbers) else None
+    return (int(numbers[0]), int(numbers[1])) if all(map(_KEY.fullmatch, numbers)) else None
+
+
+def _wrong_key(row: TableRow) -> str:
+    numbers = f"{row.cells['dialogue_id']!r} and {row.cells['utterance_id']!r}"
+    return f"Dialogue_ID and Utterance_ID must be whole numbers such as 3 and 0, got {numbers}"
+
+
+def _stated_seconds(row: TableRow) -> float | None:
+    """From StartTime to EndTime, which are written as `00:19:28,792`; None where they are not."""
+    start, end = (_TIME.fullmatch(row.cells.get(name, "").strip()) for name in ("start_time", "end_time"))
+    if start is None or end is None:
+        return None
+    first, last = (
+        3600 * int(time["hours"]) + 60 * int(time["minutes"]) + float(time["seconds"].replace(",", "."))
+        for time in (start, end)
+    )
+    return last - first
 
 
 def _find_clips(
@@ -169,7 +197,7 @@ def _find_clips(
 
 def _clip_folders(folder: Path, table_folder: Path, split: str) -> list[Path]:
     """Folders of a split's clips: `train_splits/` and the like, in the folder, beside the table, or in a `train/`."""
-    parents = [parent / name for parent in (folder, table_folder) for name in (SPLIT_NAMES[split], "")]
+    parents = [parent / name for parent in (folder, table_folder) for name in (MELD_SPLITS[split], "")]
     found = [parent / name for name in CLIP_FOLDERS[split] for parent in parents if (parent / name).is_dir()]
     named = list(dict.fromkeys(found))
     return [path for path in named if not any(other in path.parents for other in named)]

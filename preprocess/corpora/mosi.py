@@ -50,7 +50,7 @@ def read(
     split_file: str | Path | None = None,
     segment_dir: str | Path | None = None,
     check_audio: str = "header",
-    keep_without_audio: bool = True,
+    keep_without_audio: bool | None = None,
 ) -> CorpusReading:
     """Reads CMU-MOSI with its official split.
 
@@ -63,7 +63,8 @@ def read(
         segment_dir (`str` or `Path`, *optional*): where segments are written as 16 kHz wav files when only recordings
             of whole videos are there. Without it these segments stay as text only.
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
-        keep_without_audio (`bool`, defaults to `True`): False leaves out segments without a usable recording.
+        keep_without_audio (`bool`, *optional*): False leaves out segments without a usable recording; otherwise
+            they stay as text. True is needed where not one recording is there.
 
     Returns:
         `CorpusReading`: `id` is `<video>_<clip>`; `speaker` and `session` are the video, as who speaks is not told.

@@ -37,6 +37,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 
+from configuration_emo.structured_text import read_json
+
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from .spoken.espeak import SpeechRequest, synthesize_files
 from .spoken.spoken_form import content_words, spoken_form
@@ -270,10 +272,10 @@ def _load_manifest(data_dir: Path, settings: dict) -> dict | None:
     if not path.is_file():
         return None
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path)
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); delete it to make the corpus again.") from error
-    if manifest["settings"] != settings:
+    if not isinstance(manifest, dict) or manifest.get("settings") != settings:
         return None
     for item in manifest["utterances"]:
         wav = _wav_path(data_dir, item["id"])

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
+# Larger numbers are no ids of any vocabulary, and those of twenty digits do not fit into 64 bits.
+MAX_ID_DIGITS = 9
+
+
 def read_token_file(path: str | Path) -> list[int]:
     """
     Reads the ids of one utterance, of its speech or of its text.
@@ -26,8 +30,8 @@ def read_token_file(path: str | Path) -> list[int]:
     if not words:
         raise ValueError(f"The token file {path} is empty.")
     for word in words:
-        if not word.isdecimal():
-            raise ValueError(f"The token file {path} holds {word!r}, which is not a token id.")
+        if not word.isdecimal() or len(word) > MAX_ID_DIGITS:
+            raise ValueError(f"The token file {path} holds {word!r:.60}, which is not a token id.")
     return [int(word) for word in words]
 
 

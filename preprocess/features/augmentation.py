@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from .speech_features import FeatureExtractor, speech_input_name
+from .speech_features import FeatureExtractor, model_input_name
 
 
 @dataclass
@@ -164,7 +164,7 @@ def make_augmentation(
     """
     augmentation_class: type = WaveformAugmentation
     given: dict[str, Any] = {"sampling_rate": feature_extractor.sampling_rate}
-    if speech_input_name(feature_extractor) == "input_features":
+    if model_input_name(feature_extractor) == "input_features":
         augmentation_class, given = (
             SpectrogramAugmentation,
             {"stacked_frames": getattr(feature_extractor, "stride", 1)},
@@ -173,7 +173,7 @@ def make_augmentation(
     unknown = sorted(set(options) - set(valid))
     if unknown:
         raise ValueError(
-            f"Unknown augmentation {', '.join(unknown)} for the {speech_input_name(feature_extractor)} of "
+            f"Unknown augmentation {', '.join(unknown)} for the {model_input_name(feature_extractor)} of "
             f"{type(feature_extractor).__name__}; valid are {', '.join(valid)}."
         )
     return augmentation_class(**options, **given)

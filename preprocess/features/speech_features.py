@@ -32,7 +32,7 @@ class SpeechFeatures(NamedTuple):
     length: int
 
 
-def speech_input_name(feature_extractor: FeatureExtractor) -> str:
+def model_input_name(feature_extractor: FeatureExtractor) -> str:
     """`"input_values"` (waveforms) or `"input_features"`, what this extractor produces.
 
     Raises:
@@ -80,7 +80,7 @@ def extract_speech_features(
             f"{type(feature_extractor).__name__} cannot take a sound of {len(waveform)} samples ({error}). If it is "
             "too short, leave the audio of this utterance out (None)."
         ) from error
-    values = np.asarray(output[speech_input_name(feature_extractor)][0], dtype=np.float32)
+    values = np.asarray(output[model_input_name(feature_extractor)][0], dtype=np.float32)
     if has_fixed_length(feature_extractor):
         values = values.T
     mask_name = next((name for name in output if name.endswith("mask")), None)

@@ -30,7 +30,7 @@ class LabelEncoder:
     `sad|angry`, `sad, angry` or `['sad', 'angry']`.
 
     Args:
-        problem_type (`str`): one of `configuration_emo.problem_types.PROBLEM_TYPES`.
+        problem_type (`str`): one of `configuration_emo.PROBLEM_TYPES`.
         label2id (`dict[str, int]`, *optional*): index of each name, 0 to n-1. Needed but for regression, where it
             names the scores when there are several.
         label_range (pair of `float`, *optional*): regression only, the smallest and largest score.

@@ -239,7 +239,7 @@ def apply_label_map(reading: CorpusReading, label_map: AnyLabelMap, *, only_mapp
     if reading.splits and not any(splits.values()):
         found = sorted({str(utterance.label) for rows in reading.splits.values() for utterance in rows})[:20]
         raise ValueError(f"The label map leaves no utterance. The labels are: {', '.join(found)}.")
-    return CorpusReading({split: rows for split, rows in splits.items() if rows}, problems)
+    return reading.replace(splits={split: rows for split, rows in splits.items() if rows}, problems=problems)
 
 
 def _mapping(content: Any, name: str) -> dict[str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
+
+from configuration_emo.structured_text import read_json
 
 from ..labels.label_encoder import LabelEncoder
 from ..schema import Problem
@@ -60,7 +61,7 @@ def load_prepared(output_dir: str | Path) -> PreparedDataset:
         raise ValueError(
             f"{output_dir} is not a prepared dataset: there is no {PREPARATION_FILE}. Run prepare_dataset."
         )
-    info = json.loads(record.read_text(encoding="utf-8"))
+    info = read_json(record)
     return PreparedDataset(
         datasets=DatasetDict.load_from_disk(str(output_dir)),
         label_encoder=LabelEncoder.from_dict(info),

@@ -84,7 +84,7 @@ def validation_from_train(
     }
     splits |= {_renamed(name): rows for name, rows in reading.splits.items() if name != "train"}
     problems = [_moved(problem) for problem in reading.problems]
-    return CorpusReading({name: rows for name, rows in splits.items() if rows}, problems)
+    return reading.replace(splits={name: rows for name, rows in splits.items() if rows}, problems=problems)
 
 
 def _renamed(split: str) -> str:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from configuration_emo.structured_text import wide_encoding
+
+
+# What separates the cells of tables: most write commas, and spreadsheets of many countries semicolons.
+DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,8 @@ def read_lines(path: str | Path) -> list[Line]:
     """All lines of a text file, whatever their line ends.
 
     Each line is UTF-8 where its bytes are, and Windows-1252 otherwise (the encoding that corpora of the 2000s and
-    files saved by a spreadsheet have); bytes that neither knows become U+FFFD. A file that begins with the byte-order
-    mark of UTF-16 is read as that.
+    files saved by a spreadsheet have); bytes that neither knows become U+FFFD. A file in UTF-16 or UTF-32, with its
+    byte-order mark or without, is read as that.
 
     Example:
         >>> import tempfile
@@ -55,8 +61,9 @@ def read_lines(path: str | Path) -> list[Line]:
         [('plain', True), ('it’s', False)]
     """
     content = Path(path).read_bytes()
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # what Excel calls Unicode text
-        content = content.decode("utf-16", errors="replace").encode("utf-8")
+    encoding = wide_encoding(content)
+    if encoding is not None:  # UTF-16 is what Excel calls Unicode text
+        content = content.decode(encoding, errors="replace").encode("utf-8")
     content = content.removeprefix(codecs.BOM_UTF8)
     lines = []
     for number, raw in enumerate(content.splitlines(), start=1):
@@ -68,7 +75,7 @@ def read_lines(path: str | Path) -> list[Line]:
 
 
 def read_table(path: str | Path) -> Iterator[TableRow]:
-    """The rows of a CSV file with a header, one row a line.
+    """The rows of a CSV file with a header, one row a line; delimited by commas, semicolons or tabs.
 
     A row is never allowed to run over several lines: none does in the corpora read here, and one quotation mark that
     is not closed would swallow every row after it.
@@ -77,12 +84,15 @@ def read_table(path: str | Path) -> Iterator[TableRow]:
         ValueError: the file has no header line.
     """
     lines = [line for line in read_lines(path) if line.text.strip()]
+    stated, lines = stated_delimiter(lines)
     if not lines:
         raise ValueError(f"{path}: the file is empty, expected a header line and rows.")
-    header = [normalise_header(name) for name in next(csv.reader([lines[0].text]))]
+    headers = {delimiter: header_names(lines[0], delimiter) for delimiter in DELIMITERS}
+    delimiter = stated or max(headers, key=lambda character: len(headers[character]))
+    header = [normalise_header(name) for name in header_names(lines[0], delimiter)]
     for line in lines[1:]:
         try:
-            cells = next(csv.reader([line.text.replace("\0", "")], strict=True))
+            cells = next(csv.reader([line.text.replace("\0", "")], delimiter=delimiter, strict=True))
         except csv.Error as error:
             yield TableRow(line, {}, error=str(error))
             continue
@@ -90,6 +100,23 @@ def read_table(path: str | Path) -> Iterator[TableRow]:
             yield TableRow(line, {}, error=f"{len(cells)} cells where the header has {len(header)}")
         else:
             yield TableRow(line, dict(zip(header, cells, strict=True)))
+
+
+def stated_delimiter(lines: Sequence[Line]) -> tuple[str | None, list[Line]]:
+    """The delimiter that Excel's first line `sep=;` states, None without it, and the lines without that one."""
+    first = next((index for index, line in enumerate(lines) if line.text.strip()), None)
+    stated = None if first is None else re.fullmatch(r'"?sep=(.)"?\s*', lines[first].text, flags=re.IGNORECASE)
+    if first is None or stated is None:
+        return None, list(lines)
+    return stated[1], list(lines[first + 1 :])
+
+
+def header_names(line: Line, delimiter: str) -> list[str]:
+    """The names in a header line; none where it cannot be read so."""
+    try:
+        return [name.strip() for name in next(csv.reader([line.text.replace("\0", "")], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
 
 
 def files_with_suffix(folder: str | Path, *suffixes: str, deep: bool = True) -> list[Path]:

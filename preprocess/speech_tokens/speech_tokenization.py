@@ -23,7 +23,7 @@ from .tokenization_journal import TokenizationJournal, TokenizedRow
 from .tokenization_lock import only_run
 
 
-RECORD_FILE = "tokenization.json"
+TOKENIZATION_FILE = "tokenization.json"
 DATASET_FOLDER = "dataset"
 JOURNAL_FOLDER = "journal"
 # Rows that one process takes at a time. Small, so that processes finish together.
@@ -156,14 +156,14 @@ def _make_folder(output_dir: Path) -> None:
     """
     journal = output_dir / JOURNAL_FOLDER
     journal.parent.mkdir(parents=True, exist_ok=True)
-    if not (output_dir / RECORD_FILE).is_file():
+    if not (output_dir / TOKENIZATION_FILE).is_file():
         # What a run leaves that was killed before it wrote its record.
         others = [
             path for path in output_dir.iterdir() if path != journal and path.suffix not in (".lock", ".unfinished")
         ]
         if others or (journal.exists() and any(journal.iterdir())):
             raise ValueError(
-                f"{output_dir} exists and is not a tokenised corpus (it has no {RECORD_FILE}). Give another "
+                f"{output_dir} exists and is not a tokenised corpus (it has no {TOKENIZATION_FILE}). Give another "
                 "output_dir."
             )
 
@@ -174,7 +174,7 @@ def _open_folder(output_dir: Path, record: dict[str, str]) -> None:
     Raises:
         ValueError: it is of another one, which is not replaced.
     """
-    path = output_dir / RECORD_FILE
+    path = output_dir / TOKENIZATION_FILE
     if path.is_file():
         _check_record(output_dir, record)
     for leftover in output_dir.glob("merge-*"):
@@ -188,7 +188,7 @@ def _open_folder(output_dir: Path, record: dict[str, str]) -> None:
 
 def _check_record(output_dir: Path, record: dict[str, str]) -> None:
     """Refuses a folder of another tokenisation."""
-    if json.loads((output_dir / RECORD_FILE).read_text(encoding="utf-8")) != record:
+    if json.loads((output_dir / TOKENIZATION_FILE).read_text(encoding="utf-8")) != record:
         raise ValueError(
             f"{output_dir} holds tokens of other sounds, or made with another model, dictionary or options. Give "
             "another output_dir, or remove it."

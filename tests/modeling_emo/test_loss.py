@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import expit, log_softmax
 
-from modeling_emo.loss import concordance_correlation, emotion_loss
+from modeling_emo.loss import batch_concordance, emotion_loss
 from tests.tiny_models import emobert, emobert_config, ragged_batch
 
 
@@ -111,8 +111,8 @@ def test_concordance_loss(shape):
 
 def test_concordance_of_constants_is_zero_and_finite():
     value = torch.full((4,), 2.0)
-    assert concordance_correlation(value, value).item() == 0
-    assert concordance_correlation(torch.arange(4.0), torch.arange(4.0)).item() == pytest.approx(1)
+    assert batch_concordance(value, value).item() == 0
+    assert batch_concordance(torch.arange(4.0), torch.arange(4.0)).item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

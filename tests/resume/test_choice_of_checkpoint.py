@@ -1,5 +1,6 @@
 """Which checkpoint a run goes on from, and which it refuses."""
 
+import json
 import shutil
 
 import pytest
@@ -65,6 +66,19 @@ def test_weights_alone_are_refused(run, tmp_path):
     seal(tmp_path / "run" / "checkpoint-4")
     with pytest.raises(ValueError, match="checkpoint-4 was saved with save_only_model: it has weights, but nothing"):
         make_trainer(run).train(resume_from_checkpoint=True)
+
+
+@pytest.mark.parametrize("resume", [True, "checkpoint-4"])
+def test_other_labels_are_refused(run, tmp_path, resume):
+    path = tmp_path / "run" / "checkpoint-4" / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "id2label": {"1": "sad", "0": "happy"}}))
+    seal(tmp_path / "run" / "checkpoint-4")
+    trainer = make_trainer(run)
+    ours = ", ".join(trainer.model.config.id2label.values())
+    said = f"checkpoint-4 was trained with the labels happy, sad, this run has {ours}.\nGive the data"
+    with pytest.raises(ValueError, match=said):
+        trainer.train(resume_from_checkpoint=resume if resume is True else f"{run.folder}/{resume}")
 
 
 def test_another_order_of_the_data_is_warned_of(run, caplog):

@@ -64,7 +64,7 @@ def read_cmu_corpus(
     split_file: str | Path | None,
     segment_dir: str | Path | None,
     check_audio: str,
-    keep_without_audio: bool,
+    keep_without_audio: bool | None,
 ) -> CorpusReading:
     """Reads CMU-MOSI or CMU-MOSEI in whichever layout is there.
 

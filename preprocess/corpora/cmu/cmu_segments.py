@@ -13,7 +13,7 @@ from ...audio.check import audio_files
 from ...audio.load_audio import load_audio
 
 
-SAMPLING_RATE = 16_000
+SEGMENT_SAMPLING_RATE = 16_000
 
 # Intervals were written with few decimals: a segment may end this much after its recording without a remark.
 _TOLERANCE_SECONDS = 0.1
@@ -68,15 +68,15 @@ class SegmentRecordings:
         samples = self._samples(video)
         if isinstance(samples, str):
             return None, f"broken recording: {samples}"
-        seconds = len(samples) / SAMPLING_RATE
+        seconds = len(samples) / SEGMENT_SAMPLING_RATE
         if end <= start or start >= seconds:
             return None, f"no recording: {start} to {end} s is not within {self._full[video]} ({seconds:.2f} s)"
-        first, last = round(start * SAMPLING_RATE), min(round(end * SAMPLING_RATE), len(samples))
+        first, last = round(start * SEGMENT_SAMPLING_RATE), min(round(end * SEGMENT_SAMPLING_RATE), len(samples))
         if not path.is_file() or sf.info(path).frames != last - first:
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_name(f".{os.getpid()}-{path.name}")
             try:
-                sf.write(unfinished, samples[first:last], SAMPLING_RATE, subtype="PCM_16")
+                sf.write(unfinished, samples[first:last], SEGMENT_SAMPLING_RATE, subtype="PCM_16")
                 unfinished.replace(path)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -88,7 +88,7 @@ class SegmentRecordings:
         """A whole video's samples at 16 kHz, or why there are none. The last are kept: labels come by video."""
         if self._loaded[0] != video:
             try:
-                self._loaded = (video, load_audio(self._full[video], SAMPLING_RATE))
+                self._loaded = (video, load_audio(self._full[video], SEGMENT_SAMPLING_RATE))
             except ValueError as error:
                 self._loaded = (video, str(error))
         return self._loaded[1]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-import json
 from pathlib import Path
+
+from configuration_emo.structured_text import read_json, read_text
 
 from ...recordings.text_files import read_table
 
@@ -17,6 +18,13 @@ _SPLIT_WORDS = {
     "dev": "validation",
 }
 _SPLIT_WORDS["test"] = "test"
+
+
+# What a file of another kind makes of reading it.
+_UNREADABLE = (
+    *(OSError, KeyError, ValueError, SyntaxError, TypeError, AttributeError),
+    *(RecursionError, MemoryError),
+)
 
 
 def split_name(word: str) -> str | None:
@@ -45,13 +53,15 @@ def read_split_file(path: str | Path) -> dict[str, str]:
         if path.suffix == ".csv":
             pairs = [(row.cells["video_id"].strip(), row.cells["split"]) for row in read_table(path)]
         elif path.suffix == ".json":
-            pairs = _pairs(json.loads(path.read_text(encoding="utf-8")))
+            pairs = _pairs(read_json(path))
         elif path.suffix == ".py":
-            pairs = _pairs(_assigned_lists(path.read_text(encoding="utf-8")))
+            pairs = _pairs(_assigned_lists(read_text(path)))
         else:
             raise ValueError("expected a .json, .csv or .py file")
-    except (OSError, KeyError, ValueError, SyntaxError, TypeError, AttributeError) as error:
-        raise ValueError(f"The split file {path} cannot be read: {type(error).__name__}: {error}") from error
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"The split file {path} cannot be read: {type(error.__cause__ or error).__name__}: {error}"
+        ) from error
     videos: dict[str, str] = {}
     for video, word in pairs:
         split = split_name(word)

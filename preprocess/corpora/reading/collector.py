@@ -7,7 +7,11 @@ from pathlib import Path
 
 from ...audio.check import AUDIO_CHECKS, check_audio_file
 from ...recordings.text_files import Line, clean_text
-from ...schema import SPLITS, CorpusReading, Problem, Utterance
+from ...schema import MISSING_FOLDER, SPLITS, CorpusReading, Problem, Utterance
+
+
+# Cutting tools round to frames and leave margins: so much more or less is no wrong cut, however short the utterance.
+CUT_TOLERANCE_SECONDS = 2.0
 
 
 class UtteranceCollector:
@@ -18,7 +22,10 @@ class UtteranceCollector:
 
     Args:
         check_audio (`str`, defaults to `"header"`): how closely recordings are looked at, see `check_audio_file`.
-        keep_without_audio (`bool`, defaults to `True`): False leaves utterances without a usable recording out.
+        keep_without_audio (`bool`, *optional*): False leaves utterances without a usable recording out, otherwise they
+            stay as text. Only True lets `CorpusReading.check` pass a corpus without any recording.
+        keep_wrongly_cut (`bool`, defaults to `True`): False takes recordings that are far from as long as they should
+            be (see `add`) for broken ones.
         expects_text (`bool`, defaults to `True`): whether an utterance without a transcript is a problem.
 
     Example:
@@ -29,16 +36,32 @@ class UtteranceCollector:
         ['duplicated id: it was already used at list.csv, line 2']
     """
 
-    def __init__(self, check_audio: str = "header", *, keep_without_audio: bool = True, expects_text: bool = True):
+    def __init__(
+        self,
+        check_audio: str = "header",
+        *,
+        keep_without_audio: bool | None = None,
+        keep_wrongly_cut: bool = True,
+        expects_text: bool = True,
+    ):
         check_option("check_audio", check_audio, AUDIO_CHECKS)
         self.check_audio = check_audio
         self.keep_without_audio = keep_without_audio
+        self.keep_wrongly_cut = keep_wrongly_cut
         self.expects_text = expects_text
         self.splits: dict[str, list[Utterance]] = {}
         self.problems: list[Problem] = []
         self._places: dict[str, str] = {}
 
-    def add(self, utterance: Utterance, place: str, split: str = "train", *, remark: str | None = None) -> None:
+    def add(
+        self,
+        utterance: Utterance,
+        place: str,
+        split: str = "train",
+        *,
+        remark: str | None = None,
+        expected_seconds: float | None = None,
+    ) -> None:
         """Takes one labelled utterance, after checking its id, its recording and its transcript.
 
         Args:
@@ -47,6 +70,8 @@ class UtteranceCollector:
             place (`str`): where it is listed, for the problems.
             split (`str`, defaults to `"train"`).
             remark (`str`, *optional*): what the reader found about the recording; becomes a problem that says `kept`.
+            expected_seconds (`float`, *optional*): how long the annotations say that the utterance is. A recording
+                that is far from that is remarked on, see `is_wrongly_cut`.
         """
         if utterance.id in self._places:
             self.problem(
@@ -57,8 +82,9 @@ class UtteranceCollector:
         problems = len(self.problems)
         if remark is not None:
             self.problem(utterance.id, place, remark, split, kept=True)
-        utterance = self._with_checked_text(self._with_checked_audio(utterance, place, split), place, split)
-        if utterance.audio is None and (utterance.text is None or not self.keep_without_audio):
+        utterance = self._with_checked_audio(utterance, place, split, expected_seconds)
+        utterance = self._with_checked_text(utterance, place, split)
+        if utterance.audio is None and (utterance.text is None or self.keep_without_audio is False):
             found = self.problems[problems:]
             reason = "; ".join(problem.reason for problem in found) or "nothing usable: no recording and no transcript"
             self.problems[problems:] = [Problem(utterance.id, place, reason, split)]
@@ -77,16 +103,23 @@ class UtteranceCollector:
     def reading(self) -> CorpusReading:
         """What was collected, the splits in the order train, validation, test, others."""
         names = sorted(self.splits, key=lambda name: SPLITS.index(name) if name in SPLITS else len(SPLITS))
-        return CorpusReading({name: self.splits[name] for name in names}, self.problems)
+        splits = {name: self.splits[name] for name in names}
+        return CorpusReading(splits, self.problems, without_audio=self.keep_without_audio is True)
 
-    def _with_checked_audio(self, utterance: Utterance, place: str, split: str) -> Utterance:
+    def _with_checked_audio(
+        self, utterance: Utterance, place: str, split: str, expected_seconds: float | None
+    ) -> Utterance:
         seconds, reason = utterance.extra.get("duration"), None
         if utterance.audio is not None:
             header_seconds, reason = check_audio_file(utterance.audio, self.check_audio)
             seconds = header_seconds if seconds is None else seconds
+        usable = reason is None
+        if usable and seconds is not None and is_wrongly_cut(seconds, expected_seconds):
+            usable = self.keep_wrongly_cut
+            reason = f"wrongly cut recording: {seconds:.2f} s long where the annotations say {expected_seconds:.2f} s"
         if reason is not None:
             self.problem(utterance.id, place, reason, split, kept=True)
-        audio = None if reason is not None else utterance.audio
+        audio = utterance.audio if usable else None
         return utterance.replace(
             audio=audio, extra={**utterance.extra, "duration": None if audio is None else seconds}
         )
@@ -97,6 +130,40 @@ class UtteranceCollector:
             reason = "no transcript" if utterance.text is None else "empty transcript"
             self.problem(utterance.id, place, reason, split, kept=True)
         return utterance.replace(text=text)
+
+
+def is_wrongly_cut(seconds: float, expected_seconds: float | None) -> bool:
+    """Whether a recording is far from as long as its annotation says: more than twice or less than half as long, and
+    by more than `CUT_TOLERANCE_SECONDS`.
+
+    Args:
+        seconds (`float`): of the recording.
+        expected_seconds (`float`, *optional*): of the annotation; None, or no positive length, tells nothing.
+
+    Example:
+        >>> [is_wrongly_cut(seconds, 1.1) for seconds in (240.0, 3.0, 1.0, 0.2)], is_wrongly_cut(1.0, 20.0)
+        ([True, False, False, False], True)
+    """
+    if expected_seconds is None or not expected_seconds > 0:
+        return False
+    is_far = abs(seconds - expected_seconds) > CUT_TOLERANCE_SECONDS
+    return is_far and not expected_seconds / 2 <= seconds <= 2 * expected_seconds
+
+
+def missing_folders(**options: str | Path | None) -> list[Problem]:
+    """A problem for each option that names a folder which is none; `CorpusReading.check` refuses these.
+
+    Example:
+        >>> [problem.reason for problem in missing_folders(audio_dir="no_such_folder", token_dir=None)]
+        ["missing folder: audio_dir='no_such_folder' is not a folder. Correct it, or leave it out"]
+    """
+    return [
+        Problem(
+            name, str(value), f"{MISSING_FOLDER}: {name}={str(value)!r} is not a folder. Correct it, or leave it out"
+        )
+        for name, value in options.items()
+        if value is not None and not Path(value).expanduser().is_dir()
+    ]
 
 
 def corpus_folder(data_dir: str | Path, layout: str) -> Path:

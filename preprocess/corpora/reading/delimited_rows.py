@@ -35,7 +35,7 @@ def read_rows(lines: Sequence[Line], delimiter: str = ",") -> Iterator[Delimited
 
     Args:
         lines (`Sequence[Line]`): of `read_lines`.
-        delimiter (`str`, defaults to `","`): a comma, or a tab.
+        delimiter (`str`, defaults to `","`): one character, see `text_files.DELIMITERS`.
 
     Example:
         >>> lines = [Line(n, text, True) for n, text in enumerate(['a,b', '1,"two', 'lines"', '3,"open', '5,6'], 1)]
@@ -49,24 +49,27 @@ def read_rows(lines: Sequence[Line], delimiter: str = ",") -> Iterator[Delimited
         if not line.text.strip():
             index += 1
             continue
-        cells, used = _parse(lines, index, delimiter)
-        error = None
-        if cells is None or len(cells) != (width or len(cells)):
-            cells, used, error = _parse_alone(line, delimiter, width), 1, _malformed(cells, width)
+        cells, used, error = _parse(lines, index, delimiter)
+        if error is None and len(cells) != (width or len(cells)):
+            error = f"{len(cells)} cells where the header has {width}"
+        if error is not None:
+            cells, used = _parse_alone(line, delimiter, width), 1
             error = None if cells else error
         width = width or len(cells)
         yield DelimitedRow(line.number, cells, all(part.is_utf8 for part in lines[index : index + used]), error)
         index += used
 
 
-def _parse(lines: Sequence[Line], start: int, delimiter: str) -> tuple[list[str] | None, int]:
-    """One row by the rules of CSV and how many lines it takes; None where it breaks them."""
+def _parse(lines: Sequence[Line], start: int, delimiter: str) -> tuple[list[str], int, str | None]:
+    """One row by the rules of CSV, how many lines it takes, and how it breaks them."""
     texts = (lines[index].text.replace("\0", "") + "\n" for index in range(start, len(lines)))
     reader = csv.reader(texts, delimiter=delimiter, strict=True)
     try:
-        return next(reader), reader.line_num
-    except csv.Error:
-        return None, 1
+        return next(reader), reader.line_num, None
+    except csv.Error as error:
+        if "field limit" in str(error) and len(lines[start].text) > csv.field_size_limit():
+            return [], 1, f"a cell has more than {csv.field_size_limit()} characters"
+        return [], 1, "a quotation mark is not closed, or stands inside a cell"
 
 
 def _parse_alone(line: Line, delimiter: str, width: int | None) -> list[str]:
@@ -79,9 +82,3 @@ def _parse_alone(line: Line, delimiter: str, width: int | None) -> list[str]:
         if width is None or len(cells) == width:
             return cells
     return []
-
-
-def _malformed(cells: list[str] | None, width: int | None) -> str:
-    if cells is None:
-        return "a quotation mark is not closed, or stands inside a cell"
-    return f"{len(cells)} cells where the header has {width}"

@@ -23,7 +23,7 @@ def note_known_counts(reading: CorpusReading, corpus: str, label_set: str, data_
         `CorpusReading`: the same object.
     """
     published = CORPORA[corpus].label_sets[label_set].known_counts
-    counts = count_items(reading)
+    counts = count_utterances(reading)
     differences = [
         f"{what}: {counts[what]} where {known} are published"
         for what, known in published.items()
@@ -35,7 +35,7 @@ def note_known_counts(reading: CorpusReading, corpus: str, label_set: str, data_
     return reading
 
 
-def count_items(reading: CorpusReading) -> Counter[str]:
+def count_utterances(reading: CorpusReading) -> Counter[str]:
     """Utterances in all and by split, session and named label, keyed as `LabelSet.known_counts` is."""
     counts: Counter[str] = Counter()
     for split, utterances in reading.splits.items():

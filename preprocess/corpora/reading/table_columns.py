@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...schema import Problem, Utterance
+from ...labels.label_names import ABSENT_WORDS, holds_several_names, listed_label, looks_like_a_list
+from ...schema import Problem, Utterance, is_absent
 
 
 # The names under which tables and datasets give the three splits.
@@ -17,6 +19,9 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "eval"),
 }
+
+
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -37,21 +42,30 @@ class TableColumns:
     session: str = "session"
     numeric_labels: bool = False
 
-    def check(self, present: Iterable[str], table: str) -> None:
+    def missing(self, present: Sequence[str]) -> list[str]:
+        """The columns that a table must have and does not."""
+        missing = [column for column in self.labels() if column not in present]
+        if self.audio not in present and self.text not in present:
+            missing.append(f"{self.audio} or {self.text}")
+        return missing
+
+    def check(self, present: Sequence[str], table: str) -> None:
         """Checks a table's columns.
 
         Raises:
-            ValueError: a label column, or both audio and text, are not among those present (which are listed).
+            ValueError: a label column, or both audio and text, are not among those present (which are listed), or one
+                that is read is there twice.
         """
-        present = list(present)
-        missing = [column for column in self._labels() if column not in present]
-        if self.audio not in present and self.text not in present:
-            missing.append(f"{self.audio} or {self.text}")
+        missing = self.missing(present)
         if missing:
             raise ValueError(
                 f"{table} has no column {', '.join(missing)}; its columns are {', '.join(map(str, present))}. "
                 "Name yours with audio_column, text_column and label_column."
             )
+        read = [self.audio, self.text, self.id, self.speaker, self.session, *self.labels()]
+        twice = sorted({column for column in read if list(present).count(column) > 1})
+        if twice:
+            raise ValueError(f"{table} has several columns {', '.join(twice)}. Rename all but one.")
 
     def utterances(
         self,
@@ -74,37 +88,84 @@ class TableColumns:
         Raises:
             ValueError: as `check`, on the first row.
         """
+        one_name: list[tuple[str, str]] = []
         for index, (place, cells) in enumerate(rows):
             if index == 0:
-                self.check(cells, table)
+                self.check(list(cells), place)
             name = _text(cells.get(self.id)) or f"{table}-{index:06d}"
-            audio, text = cells.get(self.audio), _text(cells.get(self.text))
-            audio = None if isinstance(audio, str) and not audio.strip() else audio
-            if audio is None and (text is None or not text.strip()):
+            audio, text = _text(cells.get(self.audio)), _text(cells.get(self.text))
+            if audio is None and text is None:
                 problems.append(Problem(name, place, "The row has neither audio nor text.", split))
                 continue
-            labels = [cells.get(column) for column in self._labels()]
-            if self.numeric_labels:
-                try:
-                    labels = [_number(label) for label in labels]
-                except (TypeError, ValueError):
-                    problems.append(Problem(name, place, f"The label is not a number: {labels}.", split))
-                    continue
+            try:
+                label = self._label(cells, place)
+            except ValueError as error:
+                problems.append(Problem(name, place, str(error).removeprefix(f"{place}: "), split))
+                continue
+            if isinstance(label, str) and (holds_several_names(label) or looks_like_a_list(label)):
+                one_name.append((place, label))
             yield Utterance(
                 id=name,
-                audio=None if audio is None else str(audio_dir / str(audio)),
+                audio=None if audio is None else str(audio_dir / audio),
                 text=text,
-                label=labels[0] if isinstance(self.label, str) else labels,  # type: ignore[arg-type]
+                label=label,
                 speaker=_text(cells.get(self.speaker)),
                 session=_text(cells.get(self.session)),
             )
+        if one_name:
+            place, label = one_name[0]
+            reason = (
+                f"labels with separators or brackets: {len(one_name)} such as {label!r:.60} are one name each, and "
+                "several where the problem type takes several (multi_label_classification)"
+            )
+            problems.append(Problem(table, place, reason, split, kept=True))
 
-    def _labels(self) -> list[str]:
+    def labels(self) -> list[str]:
+        """The columns that labels are read from."""
         return [self.label] if isinstance(self.label, str) else list(self.label)
+
+    def _label(self, cells: Mapping[str, Any], place: str) -> Any:
+        """A row's label, None where it has none.
+
+        Raises:
+            ValueError: it cannot be read; names the place.
+        """
+        absent: Collection[str] = () if self.numeric_labels else ABSENT_WORDS
+        found = [_label_in(cells.get(column), absent, place) for column in self.labels()]
+        if all(label is None for label in found):
+            return None
+        if self.numeric_labels:
+            try:
+                found = [_number(label) for label in found]
+            except (TypeError, ValueError, OverflowError):
+                comma = any(isinstance(label, str) and _DECIMAL_COMMA.fullmatch(label) for label in found)
+                remedy = " Write decimals with a point." if comma else ""
+                raise ValueError(f"{place}: The label is not a number: {str(found):.80}.{remedy}") from None
+        return found[0] if isinstance(self.label, str) else found
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if is_absent(value) else str(value)
+
+
+def _label_in(value: Any, absent_words: Collection[str], place: str) -> Any:
+    """The label in one cell: None where it says nothing, a list where it is written as one."""
+    if is_absent(value):
+        return None
+    if isinstance(value, str):
+        value = listed_label(value, place)
+    elements = value if isinstance(value, list) else [value]
+    for element in elements:
+        if isinstance(element, str) and element.strip() in absent_words:
+            raise ValueError(
+                f"{place}: no label: the cell says {element.strip()!r}, which programs write where there is nothing. "
+                "Leave it empty, or give a class of that name another one."
+            )
+        if isinstance(element, int) and abs(element) >= 2**63:
+            raise ValueError(f"{place}: the label is a number of more than 64 bits: {str(element):.60}.")
+        if isinstance(element, (list, dict)):
+            raise ValueError(f"{place}: the label holds a list or a mapping: {str(value):.60}. Give names or numbers.")
+    return value
 
 
 def _number(value: Any) -> Any:

@@ -25,7 +25,7 @@ import soxr
 from tqdm import tqdm
 
 
-SAMPLING_RATE = 16_000
+VOICE_SAMPLING_RATE = 16_000
 FAILURES_FILE = "failures.json"
 
 # Constants of espeak-ng's speak_lib.h
@@ -207,8 +207,8 @@ def _write_all(requests: Sequence[SpeechRequest], output_dir: Path) -> dict[str,
             if not samples.size:
                 failures[request.id] = f"espeak-ng says nothing to the text {request.text!r}."
                 continue
-            samples = soxr.resample(samples, synthesizer.sampling_rate, SAMPLING_RATE)
-            soundfile.write(output_dir / f"{request.id}.wav", samples, SAMPLING_RATE, subtype="PCM_16")
+            samples = soxr.resample(samples, synthesizer.sampling_rate, VOICE_SAMPLING_RATE)
+            soundfile.write(output_dir / f"{request.id}.wav", samples, VOICE_SAMPLING_RATE, subtype="PCM_16")
     return failures
 
 

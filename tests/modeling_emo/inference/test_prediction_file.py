@@ -106,6 +106,22 @@ def test_a_table_without_a_timeline_has_no_times(recognise, tmp_path):
     assert len(row) == 5  # the one label that was asked for
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{torn", "line 1 cannot be read: not JSON"),
+        ("[" * 100_000, "line 1 cannot be read: it is nested too deeply"),
+        ("[1]", "line 1 is no prediction of ours"),
+        ('{"input": "a.wav"}', "line 1 is no prediction of ours"),
+    ],
+)
+def test_a_file_of_something_else_is_named(tmp_path, line, message):
+    (tmp_path / "a.jsonl").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=f"a.jsonl, {message}"):
+        PredictionFile(tmp_path / "a.jsonl", SETTINGS)
+    assert (tmp_path / "a.jsonl").read_text() == f"{line}\n"
+
+
 class TestTwoRuns:
     def test_a_second_run_is_refused_until_the_first_ends(self, recognise, utterances, tmp_path):
         first = PredictionFile(tmp_path / "a.jsonl", SETTINGS)

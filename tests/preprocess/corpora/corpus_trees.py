@@ -113,7 +113,7 @@ def meld_row(utterance: bytes, speaker: bytes, emotion: bytes, sentiment: bytes,
     """A row as MELD writes it; the text is quoted where it holds a comma."""
     quoted = b'"' + utterance + b'"' if b"," in utterance else utterance
     cells = [b"1", quoted, speaker, emotion, sentiment, b"%d" % dialogue, b"%d" % number, b"8", b"21"]
-    return b",".join([*cells, b'"00:16:16,059"', b'"0:16:21,731"'])
+    return b",".join([*cells, b'"00:16:16,059"', b'"0:16:16,309"'])
 
 
 def write_meld_table(path: Path, rows: list[bytes], header: bytes = MELD_HEADER) -> Path:

@@ -1,0 +1,131 @@
+"""Dataclasses of arguments from flags and from one section of a YAML or JSON file; flags win over the file."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from transformers import HfArgumentParser
+
+from .structured_text import parse_json, read_json, read_yaml
+
+
+CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def as_mapping(value: dict | str | None) -> dict[str, Any]:
+    """A mapping as it is, or read from JSON.
+
+    Raises:
+        ValueError: it is text but not a JSON object.
+    """
+    if value is None or isinstance(value, dict):
+        return dict(value or {})
+    try:
+        mapping = parse_json(value, "It")
+    except ValueError as error:
+        raise ValueError(f"Expected a JSON object, got {value!r:.200}. {error}") from error
+    if not isinstance(mapping, dict):
+        raise ValueError(f"Expected a JSON object, got {value!r}.")
+    return mapping
+
+
+def parse_arguments(section: str, *argument_classes: type, arguments: list[str] | None = None) -> tuple:
+    """One instance of each dataclass, from `sys.argv` or `arguments`.
+
+    Args:
+        section (`str`): section of the configuration file that this script reads.
+        argument_classes (`type`): dataclasses of arguments.
+        arguments (`list[str]`, *optional*): command line without the program's name.
+
+    Raises:
+        ValueError: the file cannot be read, or holds a name that no argument has.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = HfArgumentParser(argument_classes)  # type: ignore[arg-type]  # dataclasses all
+    if arguments and arguments[0].endswith(CONFIG_SUFFIXES):
+        path = Path(arguments.pop(0))
+        _set_defaults(parser, read_section(path, section), path)
+    return parser.parse_args_into_dataclasses(args=arguments)
+
+
+def read_section(path: Path, section: str) -> dict[str, Any]:
+    """The named section of a YAML or JSON file, or the whole file when it has none of that name."""
+    if not path.is_file():
+        raise ValueError(f"There is no configuration file {path}.")
+    content = read_json(path) if path.suffix == ".json" else read_yaml(path)
+    values = content.get(section, content) if isinstance(content, dict) else content
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a mapping of arguments in section {section!r}.")
+    return values
+
+
+def _set_defaults(parser: HfArgumentParser, values: dict[str, Any], path: Path) -> None:
+    actions = {action.dest: action for action in parser._actions if action.dest != "help"}
+    unknown = sorted(set(values) - set(actions))
+    if unknown:
+        raise ValueError(f"{path}: unknown argument {', '.join(unknown)}; valid are {', '.join(sorted(actions))}.")
+    # As they are written: the parser replaces the types of the dataclasses' fields.
+    types = {
+        option: _type_name(annotation)
+        for cls in parser.dataclass_types
+        for base in reversed(cls.__mro__)
+        for option, annotation in vars(base).get("__annotations__", {}).items()
+    }
+    for name in values:
+        actions[name].required = False
+    # Text is converted by argparse like a flag's value, so that `1e-5`, which YAML reads as text, becomes a number.
+    parser.set_defaults(
+        **{
+            name: _checked(actions[name], types.get(name, ""), value, f"{path}, argument {name}")
+            for name, value in values.items()
+        }
+    )
+
+
+def _type_name(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+
+
+def _checked(action: argparse.Action, type_name: str, value: Any, place: str) -> Any:
+    """A value of the file as the argument takes it.
+
+    Args:
+        action (`argparse.Action`): the flag of that name.
+        type_name (`str`): as the dataclass annotates it.
+        value: of the file.
+        place (`str`): for messages.
+
+    Raises:
+        ValueError: the flag would not take it.
+    """
+    if value is None and type_name and not {"None", "Optional"} & set(re.findall(r"\w+", type_name)):
+        raise ValueError(f"{place}: expected {type_name}, got nothing. Give a value or leave the line out.")
+    if value is None or (isinstance(value, dict) and "dict" in type_name):
+        return value
+    if isinstance(value, dict) or (isinstance(value, list) and action.nargs not in ("+", "*")):
+        raise ValueError(f"{place}: expected one value, got {value!r:.100}.")
+    if type_name.startswith("list") and not isinstance(value, list):
+        value = [value]
+    if isinstance(value, list):
+        return [_checked_one(action, type_name, one, place) for one in value]
+    return _checked_one(action, type_name, value, place)
+
+
+def _checked_one(action: argparse.Action, type_name: str, value: Any, place: str) -> Any:
+    if isinstance(value, str) and callable(action.type):
+        try:
+            action.type(value)
+        except (TypeError, ValueError, argparse.ArgumentTypeError) as error:
+            raise ValueError(f"{place}: expected {type_name}, got {value!r:.100}.") from error
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and action.type is str and not {"int", "float"} & set(re.findall(r"\w+", type_name)):
+        return str(value)
+    wrong_int = action.type is int and isinstance(value, float) and not value.is_integer()
+    wrong_bool = isinstance(value, bool) and action.type in (int, float, str) and "bool" not in type_name
+    if wrong_int or wrong_bool or isinstance(value, (list, dict)):
+        raise ValueError(f"{place}: expected {type_name}, got {value!r}. Put a text into quotation marks.")
+    return value

@@ -1,0 +1,80 @@
+"""Arguments from a file: what a flag would not take is refused with the file, the argument and the value."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from configuration_emo.argument_files import as_mapping, parse_arguments, read_section
+
+
+@dataclass
+class Arguments:
+    model: str
+    batch_size: int = 1
+    rate: float = 0.1
+    labels: list[str] | None = None
+    names: list[str] = field(default_factory=list)
+    options: dict | str | None = None
+    fast: bool = False
+    note: str | None = None
+
+
+def parse(tmp_path, content, *flags, name="config.yaml"):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    (arguments,) = parse_arguments("train", Arguments, arguments=[str(path), *flags])
+    return arguments
+
+
+def test_a_section_gives_defaults_and_flags_win(tmp_path):
+    content = (
+        "train: {model: m, batch_size: 4, rate: 1e-3, labels: [0, no way], names: one, options: {no: 1}, note: 3}"
+    )
+    arguments = parse(tmp_path, content, "--batch_size", "5")
+    assert arguments == Arguments("m", 5, 1e-3, ["0", "no way"], ["one"], {"no": 1}, note="3")
+    json = parse(tmp_path, '{"train": {\t"model": "m", "options": {"a": null}, "fast": true}}', name="config.json")
+    assert json == Arguments("m", options={"a": None}, fast=True)
+    assert read_section(tmp_path / "config.yaml", "other")["train"]["batch_size"] == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("model: [1, 2]", r"argument model: expected one value, got \[1, 2\]"),
+        ("model: {a: 1}", "argument model: expected one value, got {'a': 1}"),
+        ("model: no", "argument model: expected str, got False. Put a text into quotation marks"),
+        ("model: null", "argument model: expected str, got nothing"),
+        ("model: 2020-01-01", "line 1 cannot be read: '2020-01-01' is taken for timestamp"),
+        ("model: m, batch_size: 'x'", "argument batch_size: expected int, got 'x'"),
+        ("model: m, batch_size: 2.5", "argument batch_size: expected int, got 2.5"),
+        ("model: m, batch_size: true", "argument batch_size: expected int, got True"),
+        ("model: m, rate: [0.1]", r"argument rate: expected one value, got \[0.1\]"),
+        ("model: m, labels: [[a]]", r"argument labels: expected list.*got \['a'\]"),
+        ("model: m, fast: maybe", "argument fast: expected bool, got 'maybe'"),
+        ("modle: m", "unknown argument modle; valid are batch_size"),
+        ("1: m", "unknown argument 1; valid are"),
+    ],
+)
+def test_what_a_flag_would_not_take(tmp_path, values, message):
+    with pytest.raises(ValueError, match=f"config.yaml.*{message}") as error:
+        parse(tmp_path, f"train: {{{values}}}")
+    assert type(error.value) is ValueError
+
+
+@pytest.mark.parametrize("content", ["", "- 1", "train: 3", "text"])
+def test_a_file_without_arguments(tmp_path, content):
+    with pytest.raises(ValueError, match="config.yaml: expected a mapping of arguments in section 'train'"):
+        parse(tmp_path, content)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(ValueError, match="There is no configuration file .*gone.yaml"):
+        read_section(tmp_path / "gone.yaml", "train")
+
+
+def test_mappings_in_flags():
+    assert (as_mapping(None), as_mapping({"a": 1}), as_mapping('{"a": [1]}')) == ({}, {"a": 1}, {"a": [1]})
+    for wrong in ("[1]", "a=1", "[" * 100_000, '{"a": "\\ud800"}'):
+        with pytest.raises(ValueError, match="Expected a JSON object, got") as error:
+            as_mapping(wrong)
+        assert len(str(error.value)) < 500
