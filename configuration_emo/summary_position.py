@@ -71,7 +71,6 @@ def summary_position(config: PreTrainedConfig) -> Literal["first", "last"] | Non
 
     ```python
     >>> from transformers import BertConfig, GPT2Config, T5Config
-    >>> from configuration_emo.summary_position import summary_position
 
     >>> [summary_position(config) for config in (BertConfig(), GPT2Config(), T5Config())]
     ['first', 'last', None]

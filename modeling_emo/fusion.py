@@ -69,8 +69,8 @@ class Pooling(nn.Module):
         if self.kind == "cls":
             return hidden_states[:, 0]
         if self.kind == "last":
-            last = (mask.sum(-1) - 1)[:, None, None].expand(-1, 1, hidden_states.shape[-1])
-            return hidden_states.gather(1, last).squeeze(1)
+            last = (torch.arange(mask.shape[1], device=mask.device) * mask).amax(-1)
+            return hidden_states.gather(1, last[:, None, None].expand(-1, 1, hidden_states.shape[-1])).squeeze(1)
         if self.score is not None:
             scores = self.score(hidden_states).squeeze(-1).float().masked_fill(~mask, torch.finfo(torch.float32).min)
             weights = scores.softmax(-1)

@@ -55,7 +55,9 @@ def select_input(given: Mapping[str, torch.Tensor | None], accepted: set[str], m
     return given[present[0]] if present else None
 
 
-def check_mask(name: str, mask: torch.Tensor | None, inputs: torch.Tensor | None, time_axis: int = 1) -> None:
+def check_mask(
+    name: str, mask: torch.Tensor | None, inputs: torch.Tensor | None, time_axis: int = 1, *, encoded: bool = False
+) -> None:
     """Refuses a mask that does not belong to its input.
 
     Args:
@@ -63,6 +65,7 @@ def check_mask(name: str, mask: torch.Tensor | None, inputs: torch.Tensor | None
         mask (`torch.Tensor` of shape `(batch, length)`, *optional*): 1 where valid.
         inputs (`torch.Tensor`, *optional*): what it masks.
         time_axis (`int`, defaults to 1): where `inputs` has its length.
+        encoded (`bool`, defaults to `False`): an encoder has seen the input before: any position may be left out.
 
     Raises:
         ValueError: the shapes differ, or the padding is not on the right.
@@ -76,7 +79,7 @@ def check_mask(name: str, mask: torch.Tensor | None, inputs: torch.Tensor | None
             f"{tuple(inputs.shape)}: one entry for each position of the input, as the processor returns it."
         )
     # A trace has shapes but no values.
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or mask.is_meta:
+    if encoded or torch.compiler.is_compiling() or torch.jit.is_tracing() or mask.is_meta:
         return
     gaps = (mask[:, 1:].bool() & ~mask[:, :-1].bool()).any(-1)
     if gaps.any():

@@ -12,7 +12,6 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .encoders.families import family_of
 from .encoders.layers import drop_layers_above, switch_off_layer_drop
 from .encoders.loading import build_encoder
-from .encoders.over_pretrained import OverPretrainedEncoders
 from .encoders.speech import SPEECH_INPUTS, encode_speech, speech_input_name
 from .encoders.suitability import check_config, check_encoder
 from .encoders.text import encode_text
@@ -20,7 +19,7 @@ from .fusion import CoAttentionStack, Pooling, Standardization, StandIn, Weighte
 from .loss import emotion_loss
 from .modalities import check_mask, check_rows, hide_modalities, present_rows, refuse_unknown, select_input
 from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput, EncodedSequence
-from .pretrained_model import EmoBertPreTrainedModel
+from .pretrained_model import EmoBertPreTrainedModel, OverPretrainedEncoders
 from .speech_tokenizer_module import SpeechTokenizerModule
 
 
@@ -168,8 +167,9 @@ class EmoBertModel(EmoBertPreTrainedModel):
             )
         check_rows(text=text_inputs, speech=speech_inputs)
         bins_first = input_features is not None and family_of(self.config.speech_config).bins_first
-        check_mask("attention_mask", attention_mask, text_inputs)
-        check_mask("speech_attention_mask", speech_attention_mask, speech_inputs, 2 if bins_first else 1)
+        check_mask("attention_mask", attention_mask, text_inputs, encoded=encoded_text is not None)
+        time_axis, encoded = 2 if bins_first else 1, encoded_speech is not None
+        check_mask("speech_attention_mask", speech_attention_mask, speech_inputs, time_axis, encoded=encoded)
         reference: Any = text_inputs if text_inputs is not None else speech_inputs
         has_text, attention_mask = present_rows(text_inputs, attention_mask, reference)
         has_speech, speech_attention_mask = present_rows(speech_inputs, speech_attention_mask, reference)

@@ -169,8 +169,8 @@ def load_speech_tokenizer(
     A speech tokenizer from what a user has of it.
 
     Args:
-        speech_tokenizer (`str` or `PreTrainedModel`): a [`SpeechTokenizerModule`], a [`VqWav2VecModel`], both of which
-            are copied, or the folder or Hub id of a [`VqWav2VecModel`].
+        speech_tokenizer (`str` or `PreTrainedModel`): a [`SpeechTokenizerModule`], a [`VqWav2VecModel`], or the folder
+            or Hub id of a [`VqWav2VecModel`].
         speech_model (`str` or `PreTrainedModel`): the speech encoder, in whose folder its dictionary, `dict.txt`, is
             looked for; else it is in that of `speech_tokenizer`.
         speech_config (`PreTrainedConfig`): of the speech encoder.
@@ -182,7 +182,7 @@ def load_speech_tokenizer(
         ValueError: there is no dictionary, it does not fit the speech encoder's embedding, or the model is another.
     """
     if isinstance(speech_tokenizer, SpeechTokenizerModule):
-        return copy.deepcopy(speech_tokenizer)
+        return speech_tokenizer
     if isinstance(speech_tokenizer, str):
         vq_wav2vec = VqWav2VecModel.from_pretrained(speech_tokenizer)
     elif isinstance(speech_tokenizer, VqWav2VecModel):

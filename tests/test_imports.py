@@ -22,7 +22,16 @@ FORBIDDEN = {
 # Wings, and modules that stand beside them: each imports from the lines above its own only.
 LAYERS = {
     "configuration_emo": (
-        {"corpora", "hub_code", "lazy_names", "problem_types", "structured_text", "text_tables", "token_positions"},
+        {
+            "corpora",
+            "hub_code",
+            "lazy_names",
+            "problem_types",
+            "structured_text",
+            "summary_position",
+            "text_tables",
+            "token_positions",
+        },
         {"argument_files", "configuration_vq_wav2vec", "speech_dictionary"},
         {"configuration_emobert"},
     ),

@@ -230,7 +230,9 @@ class TestSpeechTokens:
         for span, mask in zip(
             explanation.spans, [[1, 0, 0, 1, 1, 1, 1], [1, 1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 0, 1]], strict=True
         ):
-            without = value_of(model, **text, speech_input_ids=speech, speech_attention_mask=torch.tensor([mask]))
+            hidden = torch.tensor([mask])
+            states = model.emobert.encode_speech(speech, hidden).hidden_states
+            without = value_of(model, **text, encoded_speech=states, speech_attention_mask=hidden)
             assert span.attribution == pytest.approx(whole - without, abs=1e-4)
         # What the text's attention gives to <s> and </s> is no moment.
         assert 0.1 < sum(span.attention for span in explanation.spans) < 0.99
