@@ -25,6 +25,7 @@ EXTRAS = {
         "captum>=0.9",
         "gradio>=6.31",
         "h5py>=3.10",
+        "hypothesis>=6.100",
         "onnx>=1.18",
         "onnxruntime>=1.23",
         "onnxscript>=0.7",

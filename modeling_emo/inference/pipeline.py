@@ -32,7 +32,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     or `bytes` is audio.
 
     - `audio`: a path, an address (http, https), bytes, a binary file, `(array, rate)`, a dict with `array` and
-      `sampling_rate`, or a mono waveform at the model's rate.
+      `sampling_rate`, or an array at the model's rate. A sound in which nothing can be heard is an error.
     - `text`: the transcript.
     - `words`, in the place of `text`: the transcript with times, a list of `{"text": "yes", "timestamp": (1.0, 1.3)}`
       in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted.
@@ -149,11 +149,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                     "error": None,
                     "is_last": segment.is_last,
                 }
-        except ValueError as error:
+        except Exception as error:  # of whatever class: one input must not end the others
             if on_error == "raise":
                 raise
             failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline"))
-            yield {**failed, "error": str(error), "is_last": True}
+            message = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            yield {**failed, "error": message, "is_last": True}
 
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
@@ -226,7 +227,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if isinstance(audio, torch.Tensor):
             audio = audio.detach().cpu().numpy()
         if isinstance(audio, np.ndarray):
-            audio = (audio, self.processor.feature_extractor.sampling_rate)
+            rate = self.processor.feature_extractor.sampling_rate
+            logger.warning_once(
+                f"A bare array does not state its rate: it is taken to have the model's {rate} Hz. Pass (array, rate) "
+                "to have it resampled."
+            )
+            audio = (audio, rate)
         return {**utterance, "audio": audio}
 
     def _transcribe(self, asr: Callable[[dict[str, Any]], Any], waveform: np.ndarray) -> str | None:

@@ -170,7 +170,7 @@ class UtterancePreparer:
             return ids, len(ids)
         if not _has_audio(row.get("audio")):
             return self.nothing[self.speech_column], 0
-        waveform = load_audio(row["audio"], self.rate)
+        waveform = load_audio(row["audio"], self.rate, allow_silence=False)
         if len(waveform) < self.options.min_audio_seconds * self.rate:
             raise ValueError(
                 f"The sound of {len(waveform) / self.rate:.3f} s is shorter than {self.options.min_audio_seconds:g} s."
