@@ -22,7 +22,8 @@ def write_skipped(path: str | Path, problems: Iterable[Problem]) -> int:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with path.open("w", encoding="utf-8") as file:
+    # A file name need not be UTF-8; what is not is written as JSON writes it, and comes back when it is read.
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for problem in problems:
             file.write(json.dumps(problem.to_row(), ensure_ascii=False) + "\n")
             count += 1

@@ -15,7 +15,7 @@ AUDIO_SUFFIXES = (
     *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist"),
     *(".flac", ".mp3", ".mp2", ".mpga", ".ogg", ".oga", ".opus", ".spx", ".gsm", ".amr", ".aac", ".ac3", ".eac3"),
     *(".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".webm", ".weba", ".mka", ".mkv", ".avi", ".flv"),
-    *(".wma", ".wmv", ".asf", ".mpg", ".mpeg", ".ts", ".mts", ".voc"),
+    *(".wma", ".wmv", ".asf", ".mpg", ".mpeg", ".mts", ".voc"),
 )
 
 
