@@ -236,6 +236,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         *,
         chunk_length_s: float | None = None,
         stride_length_s: float | tuple[float, float] | None = None,
+        allow_addresses: bool = True,
     ) -> Iterator[Segment]:
         """Divides a recording, whole or by sentences or windows, at this processor's rate; see `read_segments`."""
         return read_segments(
@@ -245,6 +246,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             sampling_rate=self.feature_extractor.sampling_rate,
             chunk_length_s=chunk_length_s,
             stride_length_s=stride_length_s,
+            allow_addresses=allow_addresses,
         )
 
     def extract_utterance(

@@ -31,6 +31,16 @@ def write_skipped(path: str | Path, problems: Iterable[Problem]) -> int:
 
 
 def read_skipped(path: str | Path) -> list[Problem]:
-    """The problems that `write_skipped` wrote."""
-    with Path(path).open(encoding="utf-8") as file:
-        return [Problem(**json.loads(line)) for line in file]
+    """The problems that `write_skipped` wrote.
+
+    Raises:
+        ValueError: the file is damaged; names it and the line.
+    """
+    problems = []
+    with Path(path).open(encoding="utf-8", errors="backslashreplace") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                problems.append(Problem(**json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{path}, line {number}: it is damaged ({error}). Make the file again.") from error
+    return problems

@@ -55,6 +55,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
         on_error (`"raise"` or `"return"`): what happens with an input that cannot be read: the call ends with the
             error, or this input's result is `{"error": message}`.
+        allow_addresses (`bool`, defaults to `True`): `False` refuses addresses, for servers whose clients might name
+            machines that only the server reaches.
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
@@ -100,10 +102,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         asr: Callable[[dict[str, Any]], Any] | None = None,
         return_text: bool | None = None,
         on_error: str | None = None,
+        allow_addresses: bool | None = None,
         **kwargs,
     ):
         if kwargs:
-            known = "top_k, labels, chunk_length_s, stride_length_s, asr, return_text, on_error"
+            known = "top_k, labels, chunk_length_s, stride_length_s, asr, return_text, on_error, allow_addresses"
             raise ValueError(f"Unknown option {', '.join(sorted(kwargs))} of the pipeline; it knows {known}.")
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {top_k}.")
@@ -116,6 +119,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             "stride_length_s": stride_length_s,
             "asr": asr,
             "on_error": on_error,
+            "allow_addresses": allow_addresses,
         }
         choice = None if labels is None else LabelChoice(self.model.config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
@@ -128,13 +132,17 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         stride_length_s: float | tuple[float, float] | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         on_error: str = "raise",
+        allow_addresses: bool = True,
     ) -> Iterator[dict[str, Any]]:
         """The segments of one input, one after the other, each with what the model needs of it."""
         try:
             utterance = self._checked_input(inputs)
             is_timeline = chunk_length_s is not None or utterance.get("words") is not None
             segments = self.processor.read_segments(
-                **utterance, chunk_length_s=chunk_length_s, stride_length_s=stride_length_s
+                **utterance,
+                chunk_length_s=chunk_length_s,
+                stride_length_s=stride_length_s,
+                allow_addresses=allow_addresses,
             )
             for segment in segments:
                 text = segment.text

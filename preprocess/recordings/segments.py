@@ -48,6 +48,7 @@ def read_segments(
     sampling_rate: int = 16_000,
     chunk_length_s: float | None = None,
     stride_length_s: float | tuple[float, float] | None = None,
+    allow_addresses: bool = True,
 ) -> Iterator[Segment]:
     """Divides a recording.
 
@@ -65,6 +66,7 @@ def read_segments(
             if left out).
         stride_length_s (`float` or `(left, right)`, *optional*): context on either side in seconds; a sixth of a
             window if left out, none around sentences.
+        allow_addresses (`bool`, defaults to True): False refuses addresses, see `local_copy`.
 
     Yields:
         [`Segment`]: one or more, the last of them marked.
@@ -83,7 +85,7 @@ def read_segments(
     if audio is None and text is None and words is None:
         raise ValueError("There is neither audio nor text. Give at least one of them.")
     left, right = _strides(chunk_length_s, stride_length_s, has_words=words is not None)
-    with local_copy(audio) as source:
+    with local_copy(audio, allow_addresses=allow_addresses) as source:
         if words is not None:
             sentences = split_sentences(words, max_seconds=chunk_length_s or MAX_SENTENCE_SECONDS)
             yield from _sentence_segments(source, sentences, sampling_rate, left, right)

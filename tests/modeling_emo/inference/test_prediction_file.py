@@ -143,12 +143,13 @@ def test_one_input_ends_no_list_whatever_it_raises(recognise):
         {"audio": "a transcript in the wrong column " * 20},
         {"audio": (sound.astype("int64"), 16_000)},
         {"audio": (0 * sound, 16_000)},
+        {"audio": "http://127.0.0.1:1/a.wav"},
         {"text": "half a character \ud800"},
         {"audio": sound, "words": 5},
         {"audio": sound, "words": [{"text": "a", "timestamp": (10**400, 1)}]},
         {"words": [{"text": "a", "timestamp": (0, 1)}], "audio": (sound, 2**40)},
     ]
-    results = recognise(inputs, on_error="return")
+    results = recognise(inputs, on_error="return", allow_addresses=False)
     assert results[1] == recognise({"audio": (sound, 16_000)})
     errors = [result["error"] if isinstance(result, dict) else None for result in results]
     assert errors[:2] == [None, None]
@@ -160,6 +161,7 @@ def test_one_input_ends_no_list_whatever_it_raises(recognise):
             "a transcript in the wrong column",
             "got int64, whose full scale no sound has",
             "audio in memory: the sound is silent throughout",
+            "http://127.0.0.1:1/a.wav: addresses are not read here",
             "The text 'half a character",
             "`words` must be a list",
             "Word 0 must be like",
