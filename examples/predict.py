@@ -8,11 +8,13 @@ Recordings and transcripts belong together by their order; either may be left ou
 goes on where it was; what cannot be read is listed in `predictions_skipped.jsonl`.
 """
 
+import sys
+
 from arguments import PredictionArguments, parse_arguments
 from transformers import pipeline
 
 from modeling_emo import predict_to_file  # this package registers the model and the pipeline
-from preprocess import find_recordings  # and this one the processor
+from preprocess import find_recordings, left_out_files  # and this one the processor
 
 
 def find_utterances(arguments: PredictionArguments) -> list[dict]:
@@ -51,7 +53,11 @@ def explain(recognise, utterance: dict, path: str) -> None:
 
 def main():
     (arguments,) = parse_arguments("predict", PredictionArguments)
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     utterances = find_utterances(arguments)
+    left_out = left_out_files(arguments.audio)
+    if left_out:
+        print(f"{len(left_out)} files are neither recordings nor transcripts and left out, such as {left_out[0]}")
     if not utterances:
         raise ValueError("There is nothing to predict: give recordings (--audio), texts (--text) or both.")
     if arguments.explain is not None and len(utterances) != 1:
@@ -70,7 +76,9 @@ def main():
         for utterance in utterances:
             print_result(utterance, recognise(utterance, return_text=True, **options))
     else:
-        counts = predict_to_file(recognise, utterances, arguments.output, settings=arguments.settings(), **options)
+        counts = predict_to_file(
+            recognise, utterances, arguments.output, settings=arguments.settings(), left_out=left_out, **options
+        )
         print(f"{arguments.output}: {counts.predicted} predicted ({counts.resumed} before), {counts.skipped} skipped")
     if arguments.explain is not None:
         explain(recognise, utterances[0], arguments.explain)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .preparation.row_stream import RowStream
     from .processing_emobert import EmoBertProcessor
     from .protocols.folds import PROTOCOLS, Fold, make_folds, pooled
-    from .recordings.find_recordings import find_recordings
+    from .recordings.find_recordings import find_recordings, left_out_files
     from .recordings.segments import MAX_SENTENCE_SECONDS, Segment, read_segments
     from .schema import CorpusReading, Problem, Utterance
     from .speech_tokens.launched_processes import launched_processes
@@ -73,6 +73,7 @@ __all__ = [
     "format_report",
     "is_text",
     "launched_processes",
+    "left_out_files",
     "load_audio",
     "load_bounded_audio",
     "load_corpus",

@@ -179,8 +179,8 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
 
     @property
     def max_text_length(self) -> int:
-        """Most token ids of a text that `__call__` keeps unless told otherwise: what the tokenizer states, or 512
-        where it states nothing (see `limit_text`)."""
+        """Most token ids of a text that `__call__` keeps unless told otherwise: the tokenizer's limit, or 512 if there
+        is none (see `limit_text`)."""
         limit = self._stated_text_length
         if limit is not None:
             return limit
@@ -239,6 +239,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         *,
         chunk_length_s: float | None = None,
         stride_length_s: float | tuple[float, float] | None = None,
+        allow_addresses: bool = True,
     ) -> Iterator[Segment]:
         """Divides a recording, whole or by sentences or windows, at this processor's rate; see `read_segments`."""
         return read_segments(
@@ -248,6 +249,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             sampling_rate=self.feature_extractor.sampling_rate,
             chunk_length_s=chunk_length_s,
             stride_length_s=stride_length_s,
+            allow_addresses=allow_addresses,
         )
 
     def extract_utterance(
@@ -393,11 +395,12 @@ def _waveform_or_source(sound: Any) -> Any:
 
 
 def _is_array_with_rate(audio: Any) -> bool:
-    return (
-        isinstance(audio, tuple)
-        and len(audio) == 2
-        and isinstance(audio[1], (int, np.integer))
-        and np.ndim(audio[0]) >= 1
+    """True for `(array, rate)`, and for `(rate, array)` as scipy and Gradio have it."""
+    if not isinstance(audio, tuple) or len(audio) != 2:
+        return False
+    return any(
+        isinstance(rate, (int, np.integer)) and not isinstance(array, str) and np.ndim(array) >= 1
+        for array, rate in (audio, audio[::-1])
     )
 
 

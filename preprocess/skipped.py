@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from configuration_emo.structured_text import read_json_lines
-
 from .schema import Problem
 
 
@@ -24,7 +22,8 @@ def write_skipped(path: str | Path, problems: Iterable[Problem]) -> int:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with path.open("w", encoding="utf-8") as file:
+    # A file name need not be UTF-8; what is not is written as JSON writes it, and comes back when it is read.
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for problem in problems:
             file.write(json.dumps(problem.to_row(), ensure_ascii=False) + "\n")
             count += 1
@@ -35,12 +34,13 @@ def read_skipped(path: str | Path) -> list[Problem]:
     """The problems that `write_skipped` wrote.
 
     Raises:
-        ValueError: the file cannot be read, or a line is not such a problem.
+        ValueError: the file is damaged; names it and the line.
     """
     problems = []
-    for place, row in read_json_lines(path):
-        try:
-            problems.append(Problem(**row))
-        except TypeError as error:
-            raise ValueError(f"{place} does not say what was skipped: {error}. Prepare the corpus again.") from error
+    with Path(path).open(encoding="utf-8", errors="backslashreplace") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                problems.append(Problem(**json.loads(line)))
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{path}, line {number}: it is damaged ({error}). Make the file again.") from error
     return problems

@@ -36,7 +36,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     or `bytes` is audio.
 
     - `audio`: a path, an address (http, https), bytes, a binary file, `(array, rate)`, a dict with `array` and
-      `sampling_rate`, or a mono waveform at the model's rate.
+      `sampling_rate`, or an array at the model's rate. A sound in which nothing can be heard is an error.
     - `text`: the transcript.
     - `words`, in the place of `text`: the transcript with times, a list of `{"text": "yes", "timestamp": (1.0, 1.3)}`
       in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted.
@@ -59,6 +59,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
         on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
             call ends with a ValueError, or this input's result is `{"error": message}`.
+        allow_addresses (`bool`, defaults to `True`): `False` refuses addresses, for servers whose clients might name
+            machines that only the server reaches.
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
@@ -108,10 +110,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         asr: Callable[[dict[str, Any]], Any] | None = None,
         return_text: bool | None = None,
         on_error: str | None = None,
+        allow_addresses: bool | None = None,
         **kwargs,
     ):
         if kwargs:
-            known = "top_k, labels, chunk_length_s, stride_length_s, asr, return_text, on_error"
+            known = "top_k, labels, chunk_length_s, stride_length_s, asr, return_text, on_error, allow_addresses"
             raise ValueError(f"Unknown option {', '.join(sorted(kwargs))} of the pipeline; it knows {known}.")
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {top_k}.")
@@ -124,6 +127,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             "stride_length_s": stride_length_s,
             "asr": asr,
             "on_error": on_error,
+            "allow_addresses": allow_addresses,
         }
         choice = None if labels is None else LabelChoice(self._config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
@@ -140,13 +144,17 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         stride_length_s: float | tuple[float, float] | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         on_error: str = "raise",
+        allow_addresses: bool = True,
     ) -> Iterator[dict[str, Any]]:
         """The segments of one input, one after the other, each with what the model needs of it."""
         try:
             utterance = self._checked_input(inputs)
             is_timeline = chunk_length_s is not None or utterance.get("words") is not None
             segments = self.processor.read_segments(
-                **utterance, chunk_length_s=chunk_length_s, stride_length_s=stride_length_s
+                **utterance,
+                chunk_length_s=chunk_length_s,
+                stride_length_s=stride_length_s,
+                allow_addresses=allow_addresses,
             )
             for segment in segments:
                 text = segment.text
@@ -241,7 +249,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if isinstance(audio, torch.Tensor):
             audio = audio.detach().cpu().numpy()
         if isinstance(audio, np.ndarray):
-            audio = (audio, self.processor.feature_extractor.sampling_rate)
+            rate = self.processor.feature_extractor.sampling_rate
+            logger.warning_once(
+                f"A bare array does not state its rate: it is taken to have the model's {rate} Hz. Pass (array, rate) "
+                "to have it resampled."
+            )
+            audio = (audio, rate)
         return {**utterance, "audio": audio}
 
     def _transcribe(self, asr: Callable[[dict[str, Any]], Any], waveform: np.ndarray) -> str | None:

@@ -96,7 +96,8 @@ class PredictionFile:
                     f"{self.path} has predictions with another {', '.join(changed)}. Remove it, or write to another "
                     "file."
                 )
-        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        content = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+        path.write_text(content, encoding="utf-8", errors="backslashreplace")
 
     def _remove_outdated_lines(self) -> set[tuple[Any, Any]]:
         """Takes out a line that was not finished and those of recordings that have changed; the keys of the rest."""
@@ -130,11 +131,14 @@ class PredictionFile:
             audio_state (`list[int]`, *optional*): [`recording_state`] of the recording before it was read.
         """
         if "error" in result:
-            name = str(utterance.get("audio") or utterance.get("text"))
-            _append(self.skipped_path, {"id": name, "place": name, "reason": result["error"]})
+            self.leave_out(str(utterance.get("audio") or utterance.get("text")), result["error"])
             return
         _append(self.rows_path, {"input": dict(utterance), "audio_state": audio_state, **result})
         self.finished.add(utterance_key(utterance))
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Lists something that is not predicted among what could not be read."""
+        _append(self.skipped_path, {"id": name, "place": name, "reason": reason})
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows, in the order in which they were predicted."""
@@ -148,7 +152,7 @@ class PredictionFile:
             return
         names = list(dict.fromkeys(entry["label"] for row in self for entry in row["predictions"]))
         columns = ["audio", "start", "end", "text", *(f"score_{name}" for name in sorted(names))]
-        with self.path.open("w", newline="", encoding="utf-8") as file:
+        with self.path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.DictWriter(file, fieldnames=columns)
             writer.writeheader()
             writer.writerows(line for row in self for line in _table_rows(row))
@@ -161,6 +165,7 @@ def predict_to_file(
     *,
     settings: Mapping[str, Any],
     batch_size: int = 1,
+    left_out: Sequence[str] = (),
     **options: Any,
 ) -> PredictionCounts:
     """Predicts utterances one after the other with a progress bar; what an earlier run has finished is left out.
@@ -171,6 +176,7 @@ def predict_to_file(
         path (`str` or `Path`): see [`PredictionFile`].
         settings (`dict`): what the predictions depend on, see [`PredictionFile`]; the model's weights are added.
         batch_size (`int`, defaults to 1): utterances, or segments of them, that are predicted together.
+        left_out (sequence of `str`): files that are not predicted and shall be listed as well.
         **options: of the pipeline.
 
     Returns:
@@ -185,6 +191,8 @@ def predict_to_file(
         settings["asr_fingerprint"] = model_fingerprint(asr.model)
     utterances = list({utterance_key(utterance): utterance for utterance in utterances}.values())
     with PredictionFile(path, settings) as file:
+        for name in left_out:
+            file.leave_out(name, "not predicted: neither a recording, by its suffix, nor a transcript of one")
         pending = [utterance for utterance in utterances if utterance_key(utterance) not in file.finished]
         resumed, skipped = len(utterances) - len(pending), 0
         if pending:
@@ -212,7 +220,10 @@ def utterance_key(utterance: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _row(line: bytes, place: str) -> dict[str, Any]:
-    row = parse_json(line.decode("utf-8", errors="replace"), place)
+    try:
+        row = json.loads(line)  # names of files that are not UTF-8 are in it as they were written
+    except (ValueError, RecursionError):
+        row = parse_json(line.decode("utf-8", errors="replace"), place)
     if not isinstance(row, dict) or not isinstance(row.get("input"), dict):
         raise ValueError(f"{place} is no prediction of ours. Remove the file, or write to another one.")
     return row
@@ -226,7 +237,8 @@ def _is_current(row: Mapping[str, Any]) -> bool:
 
 def _append(path: Path, row: Mapping[str, Any]) -> None:
     with path.open("ab") as file:
-        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+        # A file name need not be UTF-8; what is not is written as JSON writes it, and comes back when it is read.
+        file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _table_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -66,6 +66,7 @@ class UtteranceProcessor(Protocol):
         *,
         chunk_length_s: float | None = None,
         stride_length_s: float | tuple[float, float] | None = None,
+        allow_addresses: bool = True,
     ) -> Iterator[RecordingSegment]:
         """Divides a recording: whole, by sentences, or by windows."""
 

@@ -1,121 +1,40 @@
 """Checkpoints that are whole or recognised as torn: a seal, written last, lists what belongs to the folder.
 
-A process may be killed while it writes. `seal` is called when all files are there: it forces them onto the disk and
-then writes `seal.json` with every file's size and SHA-256, under another name first, so that the seal itself is never
-torn. A folder without a seal, or with files that differ from it, is torn: `last_whole_checkpoint` passes it over.
+A folder without a seal, or with files that differ from it, is torn: `last_whole_checkpoint` passes it over.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import os
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 from safetensors import SafetensorError
 from transformers.utils import CONFIG_NAME, logging
 
+from configuration_emo.sealing import SEAL_FILE, find_damage, read_seal, seal, seal_number
+
+
+__all__ = [
+    "check_whole",
+    "discard",
+    "find_damage",
+    "last_whole_checkpoint",
+    "read_seal",
+    "remove_old_checkpoints",
+    "require_writable",
+    "seal",
+    "writing_checkpoint",
+]
 
 logger = logging.get_logger(__name__)
 
-SEAL_FILE = "seal.json"
 _CHECKPOINT = re.compile(r"checkpoint[-_](\d+)")
-_CHUNK = 1 << 22
-
-
-def seal(folder: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
-    """Declares a checkpoint whole; of several processes one calls it, after all of them have written.
-
-    Args:
-        folder (`str` or `Path`): the checkpoint; its files stay as they are.
-        facts (mapping, *optional*): what is worth knowing before the checkpoint is used, in types that JSON has.
-
-    Returns:
-        `Path`: the seal, `folder/seal.json`: its `number` (one more than the highest beside it), `sealed_at` (seconds
-        since 1970), `facts`, and `files` with the `size` (bytes) and `sha256` of each.
-
-    Raises:
-        OSError: the folder is not there, or the disk is full.
-
-    Example:
-
-    ```python
-    >>> from pathlib import Path
-    >>> from tempfile import mkdtemp
-    >>> from modeling_emo import last_whole_checkpoint, seal
-    >>> folder = Path(mkdtemp()) / "checkpoint-10"
-    >>> folder.mkdir()
-    >>> (folder / "weights").write_text("0.5")
-    3
-    >>> last_whole_checkpoint(folder.parent) is None
-    True
-    >>> seal(folder).name
-    'seal.json'
-    >>> last_whole_checkpoint(folder.parent).name
-    'checkpoint-10'
-
-    ```
-    """
-    folder = Path(folder)
-    (folder / SEAL_FILE).unlink(missing_ok=True)
-    number = 1 + max((_seal_number(other) for other in _checkpoints(folder.parent)), default=0)
-    files = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _sha256(path)}
-    for directory in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
-        _sync_directory(directory)
-    unfinished = folder / f"{SEAL_FILE}.unfinished"
-    with unfinished.open("w", encoding="utf-8") as file:
-        content = {"number": number, "sealed_at": time.time(), "facts": dict(facts or {}), "files": files}
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(folder / SEAL_FILE)
-    for directory in (folder, folder.parent):
-        _sync_directory(directory)
-    return folder / SEAL_FILE
-
-
-def read_seal(folder: str | Path) -> dict[str, Any] | None:
-    """What `seal` wrote into the folder; None where there is no seal."""
-    with suppress(OSError, json.JSONDecodeError):
-        content = json.loads((Path(folder) / SEAL_FILE).read_text(encoding="utf-8"))
-        if isinstance(content, dict) and isinstance(content.get("files"), dict):
-            return content
-    return None
-
-
-def find_damage(folder: str | Path) -> str | None:
-    """What is wrong with a checkpoint, in words that name the file; None if it is whole.
-
-    Reads every file, about 1 GB a second. Files that the seal does not list are no damage.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        return f"{folder} is not a folder"
-    content = read_seal(folder)
-    if content is None:
-        return f"{folder / SEAL_FILE} is missing: the checkpoint was not written to its end"
-    for check_content in (False, True):  # sizes tell at once; contents take a while
-        for name, expected in content["files"].items():
-            path = folder / name
-            if not path.is_file():
-                return f"{path} is missing"
-            if path.stat().st_size != expected["size"]:
-                return f"{path} has {path.stat().st_size} bytes instead of {expected['size']}"
-            if check_content and _sha256(path) != expected["sha256"]:
-                return f"{path} has another content than when it was sealed"
-    return None
 
 
 def check_whole(folder: str | Path) -> None:
@@ -310,13 +229,8 @@ def _checkpoints(output_dir: str | Path) -> list[Path]:
         match = _CHECKPOINT.fullmatch(folder.name)
         if match and folder.is_dir():
             is_torn = read_seal(folder) is None
-            found.append((is_torn, _seal_number(folder), int(match[1]), folder))
+            found.append((is_torn, seal_number(folder), int(match[1]), folder))
     return [folder for *_, folder in sorted(found)]
-
-
-def _seal_number(folder: Path) -> int:
-    """The how-manieth seal beside others this is; 0 without one, or if it was not counted."""
-    return int((read_seal(folder) or {}).get("number", 0))
 
 
 def _write_failure(error: BaseException) -> str | None:
@@ -334,21 +248,3 @@ def _free_space(folder: Path) -> str:
         return f"{shutil.disk_usage(folder).free / 1e6:.1f} MB are free there"
     except OSError:
         return f"{folder} cannot be read"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _sync_directory(folder: Path) -> None:
-    # Not every file system lets a folder be opened or synced; there the files' own syncs have to do.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
 from .load_audio import audio_duration, load_audio
+from .names import is_utf8, printable
 
 
 AUDIO_CHECKS = ("exists", "header", "decode")
-AUDIO_SUFFIXES = (".wav", ".mp4", ".flac", ".mp3", ".m4a", ".ogg", ".webm", ".avi", ".mkv")
-
-# Sizes from here on are placeholders of writers that could not seek back to the header.
-_STREAMED_WAV_BYTES = 0x7FFF0000
+# What is taken for a recording in a folder: what `load_audio` reads under its usual names.
+AUDIO_SUFFIXES = (
+    *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist"),
+    *(".flac", ".mp3", ".mp2", ".mpga", ".ogg", ".oga", ".opus", ".spx", ".gsm", ".amr", ".aac", ".ac3", ".eac3"),
+    *(".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".webm", ".weba", ".mka", ".mkv", ".avi", ".flv"),
+    *(".wma", ".wmv", ".asf", ".mpg", ".mpeg", ".mts", ".voc"),
+)
 
 
 def check_audio_file(path: str | Path, level: str = "header") -> tuple[float | None, str | None]:
@@ -22,8 +25,8 @@ def check_audio_file(path: str | Path, level: str = "header") -> tuple[float | N
     Args:
         path (`str` or `Path`): the sound or video file.
         level (`str`, defaults to `"header"`): `"exists"` (there is a file with bytes in it), `"header"` (and it opens,
-            has an audio stream and, for wav, as many bytes as its header states) or `"decode"` (and all of it decodes,
-            which takes as long as loading the corpus).
+            has an audio stream and as many bytes as its header states) or `"decode"` (and all of it decodes and is not
+            silent, which takes as long as loading the corpus).
 
     Returns:
         `tuple[float | None, str | None]`: seconds (None where unknown, as always with `"exists"`), and the reason why
@@ -34,16 +37,21 @@ def check_audio_file(path: str | Path, level: str = "header") -> tuple[float | N
         (None, 'no recording: there is no file no_such.wav')
     """
     path = Path(path)
-    if not path.is_file():
-        return None, f"no recording: there is no file {path}"
-    if path.stat().st_size == 0:
-        return None, f"empty recording: {path} has 0 bytes"
+    try:
+        if not path.is_file():
+            return None, f"no recording: there is no file {path}"
+        if path.stat().st_size == 0:
+            return None, f"empty recording: {path} has 0 bytes"
+    except OSError as error:  # a name that no file can have, or a folder that may not be read
+        return None, f"no recording: {path} cannot be opened ({error.strerror})"
+    if not is_utf8(path):
+        return None, f"broken recording: the name of {printable(path)} is not UTF-8, which tables hold. Rename it."
     if level == "exists":
         return None, None
     try:
         seconds = audio_seconds(path)
         if level == "decode":
-            load_audio(path)
+            load_audio(path, allow_silence=False)
     except ValueError as error:
         return None, f"broken recording: {error}"
     return seconds, None
@@ -53,12 +61,9 @@ def audio_seconds(path: str | Path) -> float:
     """Length of a recording by its header; nothing is decoded where the header states it.
 
     Raises:
-        ValueError: the header cannot be read, shows that a wav was cut short, there is no audio stream, or no sample.
+        ValueError: the header cannot be read or shows that the file was cut short, there is no audio stream or sample.
     """
     seconds = audio_duration(path)
-    stated = _stated_wav_seconds(Path(path))
-    if stated is not None and stated > seconds:
-        raise ValueError(f"{path}: cut short: its header states {stated:.2f} s, it holds {seconds:.2f} s.")
     if seconds == 0:
         raise ValueError(f"{path}: the sound has 0 samples.")
     return seconds
@@ -82,13 +87,3 @@ def recordings_by_name(folder: str | Path) -> dict[str, Path]:
         if name not in found or path.suffix.lower() == ".wav":
             found[name] = path
     return found
-
-
-def _stated_wav_seconds(path: Path) -> float | None:
-    """The length that a PCM wav's header announces, or None where the file is of another kind or does not state it."""
-    try:
-        with wave.open(str(path)) as file:
-            frames, frame_bytes = file.getnframes(), file.getnchannels() * file.getsampwidth()
-            return frames / file.getframerate() if frames * frame_bytes < _STREAMED_WAV_BYTES else None
-    except (wave.Error, EOFError):
-        return None

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import soxr
 
-from .decoding import decode_audio, decode_blocks, header_duration, stated_duration
+from .decoding import decode_blocks, header_duration, stated_duration
+from .names import printable
+from .samples import MAX_RATE, SilenceWatch, check_finite, checked_array, resample, resampled_length, to_mono
 
 
 AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Mapping[str, Any]
 
 
-def load_audio(source: AudioSource, sampling_rate: int = 16_000) -> np.ndarray:
+def load_audio(source: AudioSource, sampling_rate: int = 16_000, *, allow_silence: bool = True) -> np.ndarray:
     """Reads a sound, mixes it to mono and resamples it (soxr, high quality).
 
     wav, flac, mp3, ogg and what else libsndfile knows are read by it; mp4, m4a, webm, aac and other video and sound
@@ -26,18 +29,21 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000) -> np.ndarray:
 
     Args:
         source (path, `bytes`, binary file object, `tuple` or `dict`):
-            Where the sound is. A tuple is `(array, rate in Hz)`, with an array of shape `(samples,)`,
-            `(samples, channels)` or `(channels, samples)` (the shorter axis is the channels); integers are scaled to
-            [-1, 1). `(rate, array)`, as scipy and Gradio have it, is read as well. A dict has `array` and
-            `sampling_rate`, or `bytes` or `path`, as a dataset's audio column gives.
+            Where the sound is. A tuple is `(array, rate in Hz)`, or the other way round as scipy and Gradio have it,
+            with an array of shape `(samples,)`, `(samples, channels)` or `(channels, samples)` (the shorter axis is
+            the channels); int8, int16, int32 and uint8 are scaled to [-1, 1). A dict has `array` and `sampling_rate`,
+            or `bytes` or `path`, as a dataset's audio column gives.
         sampling_rate (`int`, defaults to 16,000): the rate of the result in Hz.
+        allow_silence (`bool`, defaults to True): False refuses a sound in which nothing can be heard.
 
     Returns:
         `np.ndarray`: float32, shape `(samples,)`.
 
     Raises:
-        ValueError: the file is missing, empty, not a sound, without an audio stream, cut short (see `decoding`
-            for what shows this), has no samples, or NaN or infinite ones. The message names the file and the remedy.
+        ValueError: whatever keeps it from being read: it is missing, empty, not a sound, without an audio stream, cut
+            short or longer than it states (see `decoding` for what shows this), has a rate outside of 1,000 to
+            768,000 Hz, more than 64 channels, no samples, or NaN or infinite ones. The message names the file and the
+            remedy.
 
     Example:
         >>> import numpy as np
@@ -45,18 +51,29 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000) -> np.ndarray:
         >>> load_audio((stereo_at_8k, 8000)).shape
         (8000,)
     """
-    if sampling_rate <= 0:
-        raise ValueError(f"sampling_rate must be a positive number of Hz, got {sampling_rate}.")
+    _check_target(sampling_rate)
     name = _name_of(source)
-    samples, rate = _read(source, name)
-    if samples.size == 0:
-        raise _no_samples(name)
-    _check_finite(samples, name)
-    return _resample(_to_mono(samples), rate, sampling_rate)
+    with _naming(name):
+        blocks, rates = zip(*_read_blocks(source, name), strict=True)
+        samples, rate = blocks[0] if len(blocks) == 1 else np.concatenate(blocks), rates[0]
+        if samples.size == 0:
+            raise _no_samples(name)
+        check_finite(samples, name)
+        mono = to_mono(samples)
+        if mono is not samples:
+            check_finite(mono, name)
+        if not allow_silence:
+            watch = SilenceWatch()
+            watch.hear(samples, mono)
+            watch.check(name)
+        resampled = resample(mono, rate, sampling_rate)
+        if rate != sampling_rate:
+            check_finite(resampled, name)
+        return resampled
 
 
 def stream_audio(
-    source: AudioSource, sampling_rate: int = 16_000, block_seconds: float = 10.0
+    source: AudioSource, sampling_rate: int = 16_000, block_seconds: float = 10.0, *, allow_silence: bool = True
 ) -> Iterator[np.ndarray]:
     """Reads a sound piece by piece, as `load_audio` would in one: memory does not grow with its length.
 
@@ -64,6 +81,7 @@ def stream_audio(
         source: as for `load_audio`.
         sampling_rate (`int`, defaults to 16,000): the rate of the result in Hz.
         block_seconds (`float`, defaults to 10): about how long a piece is, in seconds.
+        allow_silence (`bool`, defaults to True): False refuses, at its end, a sound in which nothing can be heard.
 
     Yields:
         `np.ndarray`: float32, shape `(samples,)`. Joined, the pieces are what `load_audio` returns (but for
@@ -78,26 +96,36 @@ def stream_audio(
         >>> [len(piece) for piece in stream_audio((sound, 16_000), block_seconds=1.0)]
         [16000, 16000, 8000]
     """
-    if sampling_rate <= 0 or block_seconds <= 0:
-        raise ValueError(f"sampling_rate and block_seconds must be positive, got {sampling_rate} and {block_seconds}.")
+    _check_target(sampling_rate)
+    if not block_seconds > 0:
+        raise ValueError(f"block_seconds must be positive, got {block_seconds}.")
     name = _name_of(source)
-    resampler, rate, read, written = None, sampling_rate, 0, 0
-    for samples, rate in _read_blocks(source, name, block_seconds):
-        _check_finite(samples, name)
-        read += len(samples)
-        if rate != sampling_rate:
-            resampler = resampler or soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32", quality="HQ")
-            samples = resampler.resample_chunk(_to_mono(samples))
-        piece = np.ascontiguousarray(_to_mono(samples))
-        written += len(piece)
-        if len(piece):
-            yield piece
-    if read == 0:
-        raise _no_samples(name)
-    if resampler is not None:
-        rest = resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
-        missing = _resampled_length(read, rate, sampling_rate) - written
-        yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
+    with _naming(name):
+        resampler, rate, read, written, watch = None, sampling_rate, 0, 0, SilenceWatch()
+        for samples, rate in _read_blocks(source, name, block_seconds):
+            check_finite(samples, name)
+            mono = to_mono(samples)
+            if mono is not samples:
+                check_finite(mono, name)
+            read += len(samples)
+            if len(samples) and not allow_silence:
+                watch.hear(samples, mono)
+            if rate != sampling_rate:
+                resampler = resampler or soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32", quality="HQ")
+                mono = resampler.resample_chunk(mono)
+                check_finite(mono, name)
+            piece = np.ascontiguousarray(mono)
+            written += len(piece)
+            if len(piece):
+                yield piece
+        if read == 0:
+            raise _no_samples(name)
+        if not allow_silence:
+            watch.check(name)
+        if resampler is not None:
+            rest = resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+            missing = resampled_length(read, rate, sampling_rate) - written
+            yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
 
 
 def audio_duration(source: AudioSource) -> float:
@@ -115,11 +143,12 @@ def audio_duration(source: AudioSource) -> float:
         0.5
     """
     name = _name_of(source)
-    opened = _open(source, name)
-    if isinstance(opened, tuple):
-        samples, rate = _checked_array(*opened, name)
-        return len(samples) / rate
-    return stated_duration(opened, name)
+    with _naming(name):
+        opened = _open(source, name)
+        if isinstance(opened, tuple):
+            samples, rate = checked_array(*opened, name)
+            return len(samples) / rate
+        return stated_duration(opened, name)
 
 
 def header_seconds(source: AudioSource) -> float | None:
@@ -132,27 +161,41 @@ def header_seconds(source: AudioSource) -> float | None:
         ValueError: as for `load_audio`, as far as the header shows it.
     """
     name = _name_of(source)
-    opened = _open(source, name)
-    return audio_duration(source) if isinstance(opened, tuple) else header_duration(opened, name)
+    with _naming(name):
+        opened = _open(source, name)
+        return audio_duration(source) if isinstance(opened, tuple) else header_duration(opened, name)
 
 
-def _read(source: AudioSource, name: str) -> tuple[np.ndarray, int]:
-    """Samples `(samples,)` or `(samples, channels)` as float32, and their rate."""
-    opened = _open(source, name)
-    if isinstance(opened, tuple):
-        return _checked_array(*opened, name)
-    return decode_audio(opened, name)
+def _check_target(sampling_rate: int) -> None:
+    if not 0 < sampling_rate <= MAX_RATE:
+        raise ValueError(f"sampling_rate must be a positive number of Hz, at most {MAX_RATE:,}, got {sampling_rate}.")
 
 
-def _read_blocks(source: AudioSource, name: str, block_seconds: float) -> Iterator[tuple[np.ndarray, int]]:
-    """The samples piece by piece, and their rate."""
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Whatever goes wrong in here is a ValueError that names the sound: one bad sound must not end a whole run."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ValueError) and name in str(error):
+            raise
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ValueError(
+            f"{name}: the sound cannot be read ({kind}{error}). Give it another way, or leave it out."
+        ) from error
+
+
+def _read_blocks(
+    source: AudioSource, name: str, block_seconds: float | None = None
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The samples piece by piece, or as they come, and their rate."""
     opened = _open(source, name)
     if not isinstance(opened, tuple):
         yield from decode_blocks(opened, name, block_seconds)
         return
-    samples, rate = _checked_array(*opened, name)
-    length = max(1, round(block_seconds * rate))
-    for start in range(0, len(samples), length):
+    samples, rate = checked_array(*opened, name)
+    length = max(1, len(samples) if block_seconds is None else round(block_seconds * rate))
+    for start in range(0, max(1, len(samples)), length):
         yield samples[start : start + length], rate
 
 
@@ -202,61 +245,16 @@ def _checked_file(path: Path, name: str) -> Path:
     return path
 
 
-def _checked_array(array: Any, rate: Any, name: str) -> tuple[np.ndarray, int]:
-    is_number = isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool)
-    if not is_number or not float(rate).is_integer() or rate <= 0:
-        raise ValueError(f"{name}: the sampling rate must be a positive whole number of Hz, got {rate!r}.")
-    array = np.asarray(array)
-    if array.ndim == 2 and array.shape[0] < array.shape[1]:
-        array = array.T
-    if array.ndim not in (1, 2):
-        raise ValueError(f"{name}: samples must have 1 axis, or 2 with channels, got shape {array.shape}.")
-    if np.issubdtype(array.dtype, np.floating):
-        return array.astype(np.float32, copy=False), int(rate)
-    if array.dtype == np.uint8:  # 8-bit sound is unsigned, with its zero in the middle
-        return (array.astype(np.float32) - 128.0) / 128.0, int(rate)
-    if np.issubdtype(array.dtype, np.signedinteger):
-        return (array / -float(np.iinfo(array.dtype).min)).astype(np.float32), int(rate)
-    raise ValueError(f"{name}: samples must be floats or integers, got {array.dtype}.")
-
-
-def _check_finite(samples: np.ndarray, name: str) -> None:
-    if not np.isfinite(samples).all():
-        count = int(np.count_nonzero(~np.isfinite(samples)))
-        raise ValueError(f"{name}: {count} of its samples are NaN or infinite. Write the file again or leave it out.")
-
-
 def _no_samples(name: str) -> ValueError:
     return ValueError(f"{name}: the sound has 0 samples. Leave the audio of this utterance out (None) or replace it.")
-
-
-def _to_mono(samples: np.ndarray) -> np.ndarray:
-    """Mean over channels. `(samples, channels)` -> `(samples,)`"""
-    if samples.ndim == 1:
-        return samples
-    if samples.shape[1] == 2:  # the same values as the mean, and several times faster than a mean along short rows
-        return (samples[:, 0] + samples[:, 1]) * np.float32(0.5)
-    return samples.mean(axis=1)
-
-
-def _resample(samples: np.ndarray, rate: int, sampling_rate: int) -> np.ndarray:
-    """`(samples,)` at `rate` -> `(ceil(samples * sampling_rate / rate),)`, the length that librosa gives too."""
-    if rate == sampling_rate:
-        return np.ascontiguousarray(samples)
-    length = _resampled_length(len(samples), rate, sampling_rate)
-    resampled = soxr.resample(samples, rate, sampling_rate, quality="HQ")[:length]
-    return np.pad(resampled, (0, length - len(resampled)))
-
-
-def _resampled_length(samples: int, rate: int, sampling_rate: int) -> int:
-    return int(np.ceil(samples * (float(sampling_rate) / rate)))
 
 
 def _name_of(source: AudioSource) -> str:
     """What error messages call the source."""
     if isinstance(source, Mapping):
-        return str(source.get("path") or "audio in memory")
-    if isinstance(source, (str, os.PathLike)):
-        return str(source)
-    file_name = getattr(source, "name", None)
-    return file_name if isinstance(file_name, str) else "audio in memory"
+        name = source.get("path")
+    else:
+        name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
+    if not isinstance(name, (str, os.PathLike)) or not str(name):
+        return "audio in memory"
+    return printable(name)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 
 MAX_DOWNLOAD_BYTES = 2 * 1024**3
 TIMEOUT_SECONDS = 30.0
+MAX_TOTAL_SECONDS = 600.0
+MAX_REDIRECTS = 5
 
 
 def is_url(source: Any) -> bool:
@@ -22,47 +25,102 @@ def is_url(source: Any) -> bool:
 
 @contextmanager
 def local_copy(
-    source: Any, *, max_bytes: int = MAX_DOWNLOAD_BYTES, timeout_seconds: float = TIMEOUT_SECONDS
+    source: Any,
+    *,
+    allow_addresses: bool = True,
+    max_bytes: int = MAX_DOWNLOAD_BYTES,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    max_total_seconds: float = MAX_TOTAL_SECONDS,
 ) -> Iterator[Any]:
     """The source as it is, or what an address holds as a temporary file, which is removed at the end.
 
+    At most five redirects are followed, to http and https only. Where addresses come from people who are not known,
+    do not allow them: they may name machines that only this one reaches.
+
     Args:
         source: an address (`http://`, `https://`), or anything else.
+        allow_addresses (`bool`, defaults to True): False refuses addresses.
         max_bytes (`int`, defaults to 2 GiB): more is refused, whatever the server states.
         timeout_seconds (`float`, defaults to 30): how long to wait for the server's next bytes.
+        max_total_seconds (`float`, defaults to 600): how long all of it may take.
 
     Yields:
         `source`, or the `Path` of the copy.
 
     Raises:
-        ValueError: the address cannot be fetched, or holds more than `max_bytes`.
+        ValueError: the address is not allowed, cannot be fetched, or holds more than `max_bytes`.
     """
     if not is_url(source):
         yield source
         return
-    # The suffix is all of the address's name that is used: it tells decoders of raw formats what to expect.
-    suffix = PurePosixPath(urlsplit(source).path).suffix
-    suffix = suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""
-    handle, path = tempfile.mkstemp(prefix="emobert-", suffix=suffix)
+    if not allow_addresses:
+        raise ValueError(f"{source}: addresses are not read here. Send the sound itself.")
+    handle, path = tempfile.mkstemp(prefix="emobert-")
     try:
         with os.fdopen(handle, "wb") as file:
-            _fetch(source, file, max_bytes, timeout_seconds)
+            _fetch(source, file, max_bytes, timeout_seconds, max_total_seconds)
         yield Path(path)
     finally:
         Path(path).unlink(missing_ok=True)
 
 
-def _fetch(url: str, file: Any, max_bytes: int, timeout_seconds: float) -> None:
+def _fetch(url: str, file: Any, max_bytes: int, timeout_seconds: float, max_total_seconds: float) -> None:
     try:
         import httpx
     except ImportError as error:
         raise ValueError(f"{url}: addresses need HTTPX: pip install 'httpx>=0.28', or give a file.") from error
-    try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=timeout_seconds) as response:
+
+    async def download() -> None:
+        async with (
+            httpx.AsyncClient(
+                follow_redirects=True,
+                max_redirects=MAX_REDIRECTS,
+                timeout=timeout_seconds,
+                headers={"Accept-Encoding": "identity"},
+            ) as client,
+            client.stream("GET", url) as response,
+        ):
             response.raise_for_status()
-            for block in response.iter_bytes():
+            async for block in response.aiter_bytes():
                 file.write(block)
                 if file.tell() > max_bytes:
-                    raise ValueError(f"{url}: more than {max_bytes:,} bytes. Download the file and give its path.")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ValueError(f"{url}: cannot be fetched ({error}). Check the address, or give a file.") from error
+                    raise _TooLarge
+
+    try:
+        # Timeouts of a client count from byte to byte: only a task can be ended whatever a server does.
+        _run(asyncio.wait_for(download(), max_total_seconds))
+    except _TooLarge:
+        raise ValueError(f"{url}: more than {max_bytes:,} bytes. Download the file and give its path.") from None
+    except asyncio.TimeoutError as error:
+        raise ValueError(
+            f"{url}: not fetched within {max_total_seconds:g} s. Download it and give its path."
+        ) from error
+    except Exception as error:
+        kind = "" if isinstance(error, httpx.HTTPError) and str(error) else f"{type(error).__name__}: "
+        raise ValueError(f"{url}: cannot be fetched ({kind}{error}). Check the address, or give a file.") from error
+
+
+class _TooLarge(Exception):
+    """More bytes than are allowed."""
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine to its end, in a thread of its own where this one is busy with others (servers, notebooks)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(coroutine)
+        return
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(coroutine)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]

@@ -23,9 +23,18 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, text: str, **kwargs: Any) -> li
         tokenizer: the text tokenizer.
         text (`str`): a text.
         **kwargs: arguments of the tokenizer.
+
+    Raises:
+        ValueError: the text cannot be tokenised, such as one with half a character.
     """
     with _tokenizing:
-        return tokenizer(text, **kwargs)["input_ids"]
+        try:
+            return tokenizer(text, **kwargs)["input_ids"]
+        except (TypeError, UnicodeError, OverflowError) as error:
+            raise ValueError(
+                f"The text {text[:60]!r} cannot be tokenised ({type(error).__name__}: {error}). Correct it, or leave "
+                "it out."
+            ) from error
 
 
 def is_text(text: Any) -> bool:

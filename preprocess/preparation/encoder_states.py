@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Array2D, Array3D, Dataset, Features
-from filelock import FileLock
 from transformers import PreTrainedModel
 
 from ..collator import ENCODED_COLUMNS, SPEECH_COLUMNS, TEXT_COLUMNS, EmoBertDataCollator
+from .sealed_cache import sealed_cache
 
 
 # To be raised whenever the same rows would be encoded differently.
@@ -36,9 +36,10 @@ def cache_encoder_states(
 ) -> Dataset:
     """Runs encoders over a prepared split and keeps what they return, in float32, on disk.
 
-    A row's states do not depend on its batch. The cache is found again by rows, weights and the configured layers; of
-    several processes the first computes and the others wait. The model's evaluation mode is used, as it is for frozen
-    encoders in training too, so training on cached states is training on the raw rows, but faster.
+    A row's states do not depend on its batch. The cache is found again by rows, weights and the configured layers, and
+    made again where it is damaged; of several processes the first computes and the others wait. The model's evaluation
+    mode is used, as it is for frozen encoders in training too, so training on cached states is training on the raw
+    rows, but faster.
 
     Args:
         dataset (`Dataset`): a split of a prepared dataset.
@@ -70,14 +71,14 @@ def cache_encoder_states(
         encoder = _RowEncoder(model.base_model, dataclasses.replace(collator, modalities=(modality,)), modality)
         fingerprint = encoder.fingerprint(dataset)
         raw = [column for column in _RAW_COLUMNS[modality] if column in dataset.column_names]
-        with FileLock(cache_dir / f"{fingerprint}.lock"):
+        with sealed_cache(cache_dir / fingerprint):
             dataset = dataset.map(
                 encoder,
                 batched=True,
                 batch_size=batch_size,
                 features=encoder.features(dataset, raw),
                 remove_columns=raw,
-                cache_file_name=str(cache_dir / f"{fingerprint}.arrow"),
+                cache_file_name=str(cache_dir / fingerprint / "states.arrow"),
                 writer_batch_size=_WRITER_BATCH_SIZE,
                 new_fingerprint=fingerprint,
                 desc=f"Encoding {modality}",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 from transformers.utils import logging
 
+from configuration_emo.sealing import SEAL_FILE, find_damage, read_seal, seal
+
 from .prepared import PREPARATION_FILE, PROCESSOR_FOLDER, load_prepared
+from .work_folder import work_folder
 
 
 logger = logging.get_logger(__name__)
@@ -26,8 +28,8 @@ def write_parquet_shards(
 ) -> dict[str, list[Path]]:
     """Writes `<split>-00000-of-00012.parquet` files beside the processor and `preparation.json`.
 
-    Shards of a split differ by one row at most. A shard that is there whole is not written again, so a run that was
-    stopped goes on where it was.
+    Shards of a split differ by one row at most. A shard that is there is not written again, so a run that was stopped
+    goes on where it was; when all are there the folder is sealed, and written again where it is damaged later.
 
     Args:
         data_dir (`str` or `Path`): a folder that `prepare_dataset` wrote.
@@ -52,10 +54,13 @@ def write_parquet_shards(
         if len(dataset) < min_shards:
             raise ValueError(f"The split {split!r} has {len(dataset)} rows, fewer than {min_shards} shards.")
     _open_folder(output_dir, Path(data_dir), prepared.info)
-    return {
+    shards = {
         split: _write_split(dataset, split, output_dir, max(min_shards, -(-len(dataset) // rows_per_shard)))
         for split, dataset in prepared.datasets.items()
     }
+    if read_seal(output_dir) is None:
+        seal(output_dir)
+    return shards
 
 
 def shard_files(shard_dir: str | Path, split: str) -> list[Path]:
@@ -66,7 +71,7 @@ def shard_files(shard_dir: str | Path, split: str) -> list[Path]:
         split (`str`): for example `train`.
 
     Raises:
-        ValueError: there is none, or one is missing.
+        ValueError: there is none, one is missing, or not of the size that it was sealed with.
     """
     files = sorted(Path(shard_dir).glob(f"{split}-*-of-*.parquet"))
     if not files:
@@ -74,6 +79,9 @@ def shard_files(shard_dir: str | Path, split: str) -> list[Path]:
     expected = int(files[0].stem.rpartition("-")[2])
     if len(files) != expected:
         raise ValueError(f"{shard_dir}: {len(files)} of {expected} shards of {split!r} are there; copy the others.")
+    damage = find_damage(shard_dir, contents=False) if read_seal(shard_dir) is not None else None
+    if damage is not None:
+        raise ValueError(f"{shard_dir} is damaged: {damage}. Copy it again, or run write_parquet_shards again.")
     return files
 
 
@@ -85,6 +93,11 @@ def _open_folder(output_dir: Path, data_dir: Path, info: dict[str, Any]) -> None
             raise ValueError(
                 f"{output_dir} holds shards of another preparation. Give another output_dir or remove it."
             )
+        damage = find_damage(output_dir) if read_seal(output_dir) is not None else None
+        if damage is not None:
+            logger.warning(f"The shards in {output_dir} are damaged ({damage}): they are written again.")
+            for path in (output_dir / SEAL_FILE, *output_dir.glob("*-*-of-*.parquet")):
+                path.unlink()
         return
     output_dir.mkdir(parents=True, exist_ok=True)
     shutil.copytree(data_dir / PROCESSOR_FOLDER, output_dir / PROCESSOR_FOLDER, dirs_exist_ok=True)
@@ -96,8 +109,8 @@ def _write_split(dataset: Dataset, split: str, output_dir: Path, count: int) -> 
     for index, path in enumerate(files):
         if path.exists():
             continue
-        with tempfile.TemporaryDirectory(prefix=".shard-", dir=output_dir) as folder:
-            written = Path(folder) / path.name
+        with work_folder(path) as folder:
+            written = folder / path.name
             dataset.shard(count, index, contiguous=True).to_parquet(str(written))
             os.replace(written, path)
         logger.info(f"{path.name}: shard {index + 1} of {count}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,13 +14,17 @@ import pyarrow.compute as pc
 from datasets import Audio, Dataset, DatasetDict
 from transformers.utils import logging
 
+from configuration_emo.sealing import find_damage, seal
+
 from ..labels.label_encoder import LabelEncoder
 from ..processing_emobert import EmoBertProcessor
 from ..schema import Problem
 from ..skipped import SKIPPED_FILE, write_skipped
 from .preparation_fingerprint import preparation_fingerprint
 from .prepared import PREPARATION_FILE, PROCESSOR_FOLDER, load_prepared
+from .sealed_cache import sealed_cache
 from .utterance_preparation import PreparationOptions, UtterancePreparer
+from .work_folder import work_folder
 
 
 logger = logging.get_logger(__name__)
@@ -47,8 +50,8 @@ def prepare_dataset(
 ) -> DatasetDict:
     """Tokenises, decodes and encodes every utterance, in one pass over the corpus.
 
-    Each row is prepared alone, so the result does not depend on `num_proc` or on other rows. A row that raises a
-    ValueError (missing or damaged file, unknown label, neither text nor audio, ...) is left out and listed in
+    Each row is prepared alone, so the result does not depend on `num_proc` or on other rows. A row that cannot
+    be used (missing, damaged or silent file, unknown label, neither text nor audio, ...) is left out and listed in
     `skipped.jsonl`; an utterance that was cut is listed there as kept. Memory does not grow with the corpus.
 
     Args:
@@ -59,8 +62,8 @@ def prepare_dataset(
         label_encoder (`LabelEncoder`): labels.
         output_dir (`str` or `Path`, *optional*): where the prepared dataset goes, with `preparation.json`,
             `skipped.jsonl` and `processor/`. A folder prepared from the same rows, files, processor, labels and
-            options is used as it is; another prepared folder is replaced, and only when the new one is complete.
-            Without it the rows are kept in the datasets cache.
+            options is used as it is if it is whole (see `load_prepared`); another prepared folder is replaced, and
+            only when the new one is complete. Without it the rows are kept in the datasets cache.
         num_proc (`int`, *optional*): processes.
         max_audio_seconds, min_audio_seconds, max_text_length, max_speech_ids, too_long: limits, see
             `PreparationOptions`. Texts are cut to the processor's `max_text_length` in any case; where the tokenizer
@@ -100,18 +103,17 @@ def prepare_dataset(
 
     if output_dir is None:
         cache_dir = Path(datasets.config.HF_DATASETS_CACHE) / f"emobert-{fingerprint}"
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        prepared, _, _ = _prepare_splits(splits, preparer, cache_dir, num_proc, fingerprint)
-        return prepared
+        with sealed_cache(cache_dir):
+            return _prepare_splits(splits, preparer, cache_dir, num_proc, fingerprint)[0]
 
     output_dir = Path(output_dir)
     if _is_up_to_date(output_dir, fingerprint):
         logger.info(f"{output_dir} was prepared from the same corpus, processor and options: it is used as it is.")
-        return load_prepared(output_dir).datasets
+        return load_prepared(output_dir, check=False).datasets
     output_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output_dir.name}-", dir=output_dir.parent) as work:
-        finished = Path(work) / "prepared"
-        prepared, skipped, counts = _prepare_splits(splits, preparer, Path(work), num_proc, fingerprint)
+    with work_folder(output_dir) as work:
+        finished = work / "prepared"
+        prepared, skipped, counts = _prepare_splits(splits, preparer, work, num_proc, fingerprint)
         prepared.save_to_disk(finished)
         preparer.processor.save_pretrained(finished / PROCESSOR_FOLDER)
         write_skipped(finished / SKIPPED_FILE, [*problems, *skipped])
@@ -125,10 +127,11 @@ def prepare_dataset(
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         (finished / PREPARATION_FILE).write_text(text, encoding="utf-8")
+        seal(finished)
         if output_dir.exists():
-            output_dir.rename(Path(work) / "replaced")
+            output_dir.rename(work / "replaced")
         finished.rename(output_dir)
-    return load_prepared(output_dir).datasets
+    return load_prepared(output_dir, check=False).datasets
 
 
 def _prepare_splits(
@@ -196,7 +199,7 @@ def _check_columns(splits: DatasetDict, processor: EmoBertProcessor) -> str:
 
 
 def _is_up_to_date(output_dir: Path, fingerprint: str) -> bool:
-    """Whether the folder holds this very preparation.
+    """Whether the folder holds this very preparation, undamaged.
 
     Raises:
         ValueError: the folder holds something else, which must not be replaced.
@@ -205,7 +208,15 @@ def _is_up_to_date(output_dir: Path, fingerprint: str) -> bool:
         return False
     record = output_dir / PREPARATION_FILE
     if record.is_file():
-        return json.loads(record.read_text(encoding="utf-8")).get("fingerprint") == fingerprint
+        try:
+            if json.loads(record.read_text(encoding="utf-8"))["fingerprint"] != fingerprint:
+                return False
+        except (ValueError, KeyError, TypeError):  # damaged
+            return False
+        damage = find_damage(output_dir)
+        if damage is not None:
+            logger.warning(f"{output_dir} was prepared before and is damaged ({damage}): it is prepared again.")
+        return damage is None
     if output_dir.is_dir() and not any(output_dir.iterdir()):
         output_dir.rmdir()
         return False

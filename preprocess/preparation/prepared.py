@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
 
+from configuration_emo.sealing import find_damage
 from configuration_emo.structured_text import read_json
 
 from ..labels.label_encoder import LabelEncoder
@@ -41,14 +42,16 @@ class PreparedDataset:
     problems: list[Problem]
 
 
-def load_prepared(output_dir: str | Path) -> PreparedDataset:
+def load_prepared(output_dir: str | Path, *, check: bool = True) -> PreparedDataset:
     """Opens a folder that `prepare_dataset` wrote; the rows stay on disk.
 
     Args:
         output_dir (`str` or `Path`): the folder.
+        check (`bool`, defaults to True): compares every file with the seal that it was given when it was complete,
+            about 1 GB a second.
 
     Raises:
-        ValueError: it is not a prepared dataset.
+        ValueError: it is not a prepared dataset, or damaged.
 
     Example:
         >>> prepared = load_prepared("prepared/spoken_sentiment")  # doctest: +SKIP
@@ -61,6 +64,9 @@ def load_prepared(output_dir: str | Path) -> PreparedDataset:
         raise ValueError(
             f"{output_dir} is not a prepared dataset: there is no {PREPARATION_FILE}. Run prepare_dataset."
         )
+    damage = find_damage(output_dir) if check else None
+    if damage is not None:
+        raise ValueError(f"{output_dir} is damaged: {damage}. Run prepare_dataset again.")
     info = read_json(record)
     return PreparedDataset(
         datasets=DatasetDict.load_from_disk(str(output_dir)),

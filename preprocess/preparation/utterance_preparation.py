@@ -115,7 +115,7 @@ class UtterancePreparer:
         )
 
     def __call__(self, row: Mapping[str, Any], index: int) -> dict[str, Any]:
-        """A prepared row; with `problem` set and all else empty where a ValueError says that it cannot be used."""
+        """A prepared row; with `problem` set and all else empty where it cannot be used."""
         _use_one_thread_in_workers()
         place = f"row {index}"
         empty: dict[str, Any] = {**dict.fromkeys(self.features), **self.nothing, "text_length": 0, "speech_length": 0}
@@ -124,8 +124,9 @@ class UtterancePreparer:
             return {**empty, "problem": row["problem"]}
         try:
             return {**empty, **self._prepare(row)}
-        except ValueError as error:
-            return {**empty, "problem": str(error)}
+        except Exception as error:  # of whatever class: one row must not end the preparation
+            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            return {**empty, "problem": reason}
 
     def _prepare(self, row: Mapping[str, Any]) -> dict[str, Any]:
         notes: list[str] = []
@@ -170,7 +171,7 @@ class UtterancePreparer:
             return ids, len(ids)
         if not _has_audio(row.get("audio")):
             return self.nothing[self.speech_column], 0
-        waveform = load_audio(row["audio"], self.rate)
+        waveform = load_audio(row["audio"], self.rate, allow_silence=False)
         if len(waveform) < self.options.min_audio_seconds * self.rate:
             raise ValueError(
                 f"The sound of {len(waveform) / self.rate:.3f} s is shorter than {self.options.min_audio_seconds:g} s."

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from transformers.utils import logging
 
 from ..audio.load_audio import AudioSource, load_audio, stream_audio
 from ..audio.url import local_copy
 from ..features.text_features import is_text
 from .sentences import TimedText, split_sentences
 
+
+logger = logging.get_logger(__name__)
 
 # What is heard of a shorter sentence is widened to this, so that every encoder gets a frame.
 MIN_WINDOW_SECONDS = 0.25
@@ -45,6 +48,7 @@ def read_segments(
     sampling_rate: int = 16_000,
     chunk_length_s: float | None = None,
     stride_length_s: float | tuple[float, float] | None = None,
+    allow_addresses: bool = True,
 ) -> Iterator[Segment]:
     """Divides a recording.
 
@@ -62,14 +66,16 @@ def read_segments(
             if left out).
         stride_length_s (`float` or `(left, right)`, *optional*): context on either side in seconds; a sixth of a
             window if left out, none around sentences.
+        allow_addresses (`bool`, defaults to True): False refuses addresses, see `local_copy`.
 
     Yields:
         [`Segment`]: one or more, the last of them marked.
 
     Raises:
         ValueError: nothing is given, `text` together with `words`, a text without times for a recording of several
-            windows, strides that leave nothing of a window, words after the end of the sound, or the sound cannot be
-            read.
+            windows, strides that leave nothing of a window, most words after the end of the sound, or the sound cannot
+            be read, or nothing can be heard in it. (A few sentences that begin after the end of the sound, as
+            recognisers invent them, are left out with a warning.)
     """
     if text is not None and not isinstance(text, str):
         raise ValueError(f"The text must be a string, got {text!r} ({type(text).__name__}).")
@@ -79,14 +85,14 @@ def read_segments(
     if audio is None and text is None and words is None:
         raise ValueError("There is neither audio nor text. Give at least one of them.")
     left, right = _strides(chunk_length_s, stride_length_s, has_words=words is not None)
-    with local_copy(audio) as source:
+    with local_copy(audio, allow_addresses=allow_addresses) as source:
         if words is not None:
             sentences = split_sentences(words, max_seconds=chunk_length_s or MAX_SENTENCE_SECONDS)
             yield from _sentence_segments(source, sentences, sampling_rate, left, right)
         elif source is None:
             yield Segment(None, None, None, text, is_last=True)
         elif chunk_length_s is None:
-            waveform = load_audio(source, sampling_rate)
+            waveform = load_audio(source, sampling_rate, allow_silence=False)
             yield Segment(waveform, 0.0, len(waveform) / sampling_rate, text, is_last=True)
         else:
             yield from _window_segments(source, text, sampling_rate, chunk_length_s, left, right)
@@ -117,7 +123,7 @@ def _window_segments(
 ) -> Iterator[Segment]:
     length, left, right = (round(seconds * rate) for seconds in (chunk_length_s, left_s, right_s))
     step = length - left - right
-    sound = _ForwardReader(stream_audio(source, rate))
+    sound = _ForwardReader(stream_audio(source, rate, allow_silence=False))
     begin, is_last = 0, False
     while not is_last:
         window = sound.read(begin, begin + length + 1)  # one sample more shows whether the sound goes on
@@ -139,25 +145,48 @@ def _window_segments(
 def _sentence_segments(
     source: Any, sentences: list[TimedText], rate: int, left_s: float, right_s: float
 ) -> Iterator[Segment]:
-    sound = None if source is None else _ForwardReader(stream_audio(source, rate))
-    begin = 0
+    if source is None:
+        for index, sentence in enumerate(sentences):
+            yield Segment(None, sentence.start, sentence.end, sentence.text, index == len(sentences) - 1)
+        return
+    sound = _ForwardReader(stream_audio(source, rate, allow_silence=False))
+    begin, shortest = 0, round(MIN_WINDOW_SECONDS * rate)
+    waiting: Segment | None = None  # whether it is the last shows only when the next has been looked for
     for index, sentence in enumerate(sentences):
-        is_last = index == len(sentences) - 1
-        if sound is None:
-            yield Segment(None, sentence.start, sentence.end, sentence.text, is_last)
-            continue
         widening = max(0.0, MIN_WINDOW_SECONDS - (sentence.end - sentence.start)) / 2
         begin = max(begin, round((sentence.start - max(left_s, widening)) * rate))
-        end = max(begin + round(MIN_WINDOW_SECONDS * rate), round((sentence.end + max(right_s, widening)) * rate))
-        sound.forget_before(begin)
+        end = max(begin + shortest, round((sentence.end + max(right_s, widening)) * rate))
+        sound.forget_before(max(0, begin - shortest))
         waveform = sound.read(begin, end)
         if sentence.start * rate >= sound.end:
-            raise ValueError(
-                f"The sentence {sentence.text!r} starts at {sentence.start:g} s, after the end of the sound at "
-                f"{sound.end / rate:g} s: sound and words do not belong together."
-            )
-        heard_until = (begin + len(waveform)) / rate
-        yield Segment(waveform, sentence.start, min(sentence.end, heard_until), sentence.text, is_last)
+            _check_rest(sentences, index, sound.end / rate)
+            break
+        if waiting is not None:
+            yield waiting
+        if len(waveform) < shortest:  # the sound ends here: what is heard reaches back instead
+            waveform = sound.read(max(0, sound.end - shortest), sound.end)
+        waiting = Segment(waveform, sentence.start, min(sentence.end, sound.end / rate), sentence.text, False)
+    assert waiting is not None
+    sound.read_to_the_end()  # damage that shows only there is an error too
+    yield replace(waiting, is_last=True)
+
+
+def _check_rest(sentences: list[TimedText], first: int, seconds: float) -> None:
+    """Passes over the last sentences where they begin after the end of the sound: recognisers invent words there.
+
+    Raises:
+        ValueError: these are too many to be that.
+    """
+    rest = sentences[first:]
+    if len(rest) >= max(2, first) or first == 0:
+        raise ValueError(
+            f"The sentence {rest[0].text!r} starts at {rest[0].start:g} s, after the end of the sound at {seconds:g} "
+            f"s, and so do {len(rest)} of {len(sentences)} sentences: sound and words do not belong together."
+        )
+    logger.warning(
+        f"{len(rest)} of {len(sentences)} sentences begin after the end of the sound at {seconds:g} s and are left "
+        f"out: {' '.join(sentence.text for sentence in rest)!r}."
+    )
 
 
 class _ForwardReader:
@@ -186,6 +215,12 @@ class _ForwardReader:
             self._kept = np.concatenate([self._kept, piece])
             self._drop_what_is_not_needed()
         return self._kept[max(0, begin - self._begin) : max(0, end - self._begin)]
+
+    def read_to_the_end(self) -> None:
+        """Reads what is left without keeping it."""
+        for piece in self._pieces:
+            self._begin = self.end + len(piece)
+            self._kept = self._kept[:0]
 
     def forget_before(self, begin: int) -> None:
         """Says that nothing before `begin` is asked for again, be it read or still to come."""

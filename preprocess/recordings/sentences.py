@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from transformers.utils import logging
+
+
+logger = logging.get_logger(__name__)
 
 # After these a full stop ends no sentence.
 _TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e."})
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _UNKNOWN = float("inf")
+# By so much the times of a speech recogniser's words may be out of order.
+_INACCURACY_SECONDS = 0.5
 _CLOSING_QUOTES = "\"'”’»)]"
 
 
@@ -40,7 +46,8 @@ def split_sentences(
             no punctuation.
 
     Raises:
-        ValueError: there are no words, or one of them lacks its text or time or starts before the one before it.
+        ValueError: there are no words, or one of them lacks its text or time or starts more than 0.5 s before the one
+            before it. Less than that is a recogniser's inaccuracy: the word is moved, with a warning.
 
     Example:
         >>> split_sentences([
@@ -78,30 +85,41 @@ def _ends_sentence(word: str) -> bool:
 
 
 def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
-    """The words with both times; one without an end lasts until the next."""
-    if isinstance(words, str) or not isinstance(words, Sequence) or not len(words):
+    """The words with both times, in order; one without an end lasts until the next."""
+    if isinstance(words, (str, bytes, Mapping)) or not isinstance(words, Sequence) or not len(words):
         raise ValueError(
             f"`words` must be a list of one word or more, each with `text` and `timestamp`, got {words!r}."
         )
     timed: list[TimedText] = []
+    moved = 0
     for index, word in enumerate(words):
         try:
             text, (start, end) = word["text"], word["timestamp"]
             start, end = float(start), _UNKNOWN if end is None else float(end)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise ValueError(
                 f"Word {index} must be like {{'text': 'yes', 'timestamp': (1.0, 1.3)}}, got {word!r}."
             ) from error
-        if not isinstance(text, str) or not 0 <= start < _UNKNOWN or not end >= start:  # NaN and infinite, too
+        earliest = timed[-1].start if timed else 0.0
+        # NaN is not within either.
+        in_time = -_INACCURACY_SECONDS <= start < _UNKNOWN and end >= start - _INACCURACY_SECONDS
+        if not isinstance(text, str) or not in_time:
             raise ValueError(
                 f"Word {index} needs a text, and a time that starts at 0 or later and ends after: {word!r}."
             )
-        if timed and start < timed[-1].start:
+        if timed and start < earliest - _INACCURACY_SECONDS:
             raise ValueError(
                 f"Word {index}, {text!r}, starts at {start:g} s, before the word in front of it "
-                f"({timed[-1].start:g} s). Sort the words by their times."
+                f"({earliest:g} s). Sort the words by their times."
             )
+        moved += start < earliest or end < start
+        start = max(start, earliest)
         if timed and timed[-1].end == _UNKNOWN:
             timed[-1] = timed[-1]._replace(end=start)
-        timed.append(TimedText(text, start, end))
+        timed.append(TimedText(text, start, max(start, end)))
+    if moved:
+        logger.warning(
+            f"{moved} of {len(timed)} words overlap by some hundredths of a second the wrong way round: they were "
+            "moved into order."
+        )
     return timed

@@ -53,7 +53,7 @@ class SpeechRowEncoder:
             return None
         rate, minimum = self.model.config.sampling_rate, self.model.config.receptive_field
         try:
-            waveform = load_audio(sound, rate)
+            waveform = load_audio(sound, rate, allow_silence=False)
         except ValueError as error:
             return str(error)
         if len(waveform) < minimum:

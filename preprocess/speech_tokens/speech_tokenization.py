@@ -12,6 +12,9 @@ from typing import Any
 
 from datasets import Audio, Dataset, DatasetDict, Features, List, Value, load_from_disk
 from transformers import PreTrainedModel
+from transformers.utils import logging
+
+from configuration_emo.sealing import find_damage, seal
 
 from ..schema import Problem
 from ..skipped import SKIPPED_FILE, read_skipped, write_skipped
@@ -22,6 +25,8 @@ from .tokenization_fingerprint import tokenization_fingerprint
 from .tokenization_journal import TokenizationJournal, TokenizedRow
 from .tokenization_lock import only_run
 
+
+logger = logging.get_logger(__name__)
 
 TOKENIZATION_FILE = "tokenization.json"
 DATASET_FOLDER = "dataset"
@@ -86,7 +91,7 @@ def tokenize_speech(
         model (`PreTrainedModel`): a `VqWav2VecModel`; it is moved to the process's device.
         tokenizer ([`SpeechTokenizer`]): the dictionary.
         output_dir (`str` or `Path`): where the tokenised corpus goes. A folder tokenised from the same sounds, with
-            the same model, dictionary and options is used as it is.
+            the same model, dictionary and options is used as it is if it is whole, and made again if it is damaged.
         long_audio (`str`, defaults to `"truncate"`): what happens to more than `tokenizer.max_length` ids:
             `"truncate"` cuts as the original does, `"split"` makes several rows `id#0`, `id#1`, ... with the same text
             and label.
@@ -179,6 +184,11 @@ def _open_folder(output_dir: Path, record: dict[str, str]) -> None:
         _check_record(output_dir, record)
     for leftover in output_dir.glob("merge-*"):
         shutil.rmtree(leftover)
+    dataset = output_dir / DATASET_FOLDER
+    damage = find_damage(dataset) if dataset.exists() else None
+    if damage is not None:
+        logger.warning(f"{output_dir} was tokenised before and is damaged ({damage}): it is tokenised again.")
+        shutil.rmtree(dataset)
     if not (output_dir / DATASET_FOLDER).exists():
         (output_dir / JOURNAL_FOLDER).mkdir(exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
@@ -187,8 +197,12 @@ def _open_folder(output_dir: Path, record: dict[str, str]) -> None:
 
 
 def _check_record(output_dir: Path, record: dict[str, str]) -> None:
-    """Refuses a folder of another tokenisation."""
-    if json.loads((output_dir / TOKENIZATION_FILE).read_text(encoding="utf-8")) != record:
+    """Refuses a folder of another tokenisation, or with a damaged record."""
+    try:
+        found = json.loads((output_dir / TOKENIZATION_FILE).read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if found != record:
         raise ValueError(
             f"{output_dir} holds tokens of other sounds, or made with another model, dictionary or options. Give "
             "another output_dir, or remove it."
@@ -230,6 +244,7 @@ def _merge(splits: DatasetDict, shards: list[Shard], output_dir: Path) -> None:
             )
             problems.extend(_problems_of(split, own))
         merged.save_to_disk(Path(work) / DATASET_FOLDER)
+        seal(Path(work) / DATASET_FOLDER)
         write_skipped(output_dir / SKIPPED_FILE, problems)
         (Path(work) / DATASET_FOLDER).rename(output_dir / DATASET_FOLDER)
     shutil.rmtree(output_dir / JOURNAL_FOLDER)

@@ -15,7 +15,7 @@ from .speech_tokenizer import SpeechTokenizer
 
 
 # To be raised whenever the same input would be tokenised differently.
-_TOKENIZATION_VERSION = 1
+_TOKENIZATION_VERSION = 2
 # What a configuration says about the files that it came from, not about the model.
 _CONFIG_KEYS_OF_FILES = frozenset({"_name_or_path", "architectures", "dtype", "transformers_version"})
 

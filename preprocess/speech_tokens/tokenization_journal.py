@@ -38,7 +38,7 @@ class TokenizationJournal:
 
     def resume(self) -> int:
         """
-        Removes a line that was not finished.
+        Removes a line that was not finished, or is damaged, and those after it.
 
         Returns:
             `int`: the number of rows that are.
@@ -48,9 +48,10 @@ class TokenizationJournal:
         num_rows, end = 0, 0
         with self.path.open("rb+") as file:
             for line in file:
-                if line.endswith(b"\n"):
-                    num_rows += 1
-                    end += len(line)
+                if not _is_whole(line):
+                    break
+                num_rows += 1
+                end += len(line)
             file.truncate(end)
         return num_rows
 
@@ -63,3 +64,12 @@ class TokenizationJournal:
         with self.path.open("rb") as file:
             for line in file:
                 yield TokenizedRow(**json.loads(line))
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line is one that `append` wrote."""
+    try:
+        TokenizedRow(**json.loads(line))
+    except (ValueError, TypeError):
+        return False
+    return line.endswith(b"\n")

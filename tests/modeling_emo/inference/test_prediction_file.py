@@ -8,7 +8,7 @@ import pytest
 
 from modeling_emo import EmotionRecognitionPipeline
 from modeling_emo.inference.prediction_file import PredictionCounts, PredictionFile, predict_to_file
-from tests.tiny import tiny_processor, write_tone
+from tests.tiny import tiny_processor, tone, write_tone
 from tests.tiny_models import emobert
 
 
@@ -185,3 +185,73 @@ class TestOldAnswers:
             retrained = EmotionRecognitionPipeline(model=model, processor=tiny_processor(), device=-1)
             with pytest.raises(ValueError, match="predictions with another model_fingerprint"):
                 predict_to_file(retrained, utterances[:1], tmp_path / "a.jsonl", settings=SETTINGS)
+
+
+def test_what_is_not_predicted_is_listed_too(recognise, utterances, tmp_path):
+    counts = predict_to_file(
+        recognise, utterances[:1], tmp_path / "a.jsonl", settings=SETTINGS, left_out=["calls/notes.dat"]
+    )
+    assert counts == PredictionCounts(predicted=1, resumed=0, skipped=0)
+    (listed,) = lines(tmp_path / "a_skipped.jsonl")
+    assert listed["id"] == "calls/notes.dat" and listed["reason"].startswith("not predicted: neither a recording")
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_file_names_that_are_not_utf8_end_no_run(recognise, utterances, tmp_path, suffix):
+    odd = [os.fsdecode(os.fsencode(tmp_path) + name) for name in (b"/caf\xe9.wav", b"/na\xefve.wav")]
+    os.rename(utterances[0]["audio"], odd[0])
+    os.rename(utterances[1]["audio"], odd[1])  # not a sound
+    given = [{"audio": path, "text": None} for path in odd]
+    for resumed in (0, 1):
+        counts = predict_to_file(recognise, given, tmp_path / f"a.{suffix}", settings=SETTINGS)
+        assert counts == PredictionCounts(predicted=1, resumed=resumed, skipped=1)
+    assert [row["input"]["audio"] for row in lines(tmp_path / "a.jsonl")] == odd[:1]
+    assert lines(tmp_path / "a_skipped.jsonl")[0]["id"] == odd[1]
+    if suffix == "csv":
+        assert r"caf\udce9.wav" in (tmp_path / "a.csv").read_text(encoding="utf-8")
+
+
+def test_one_input_ends_no_list_whatever_it_raises(recognise):
+    class Failing:
+        def read(self, *_):
+            raise OSError("gone")
+
+        def seekable(self):
+            raise KeyError("no")
+
+    sound = tone(0.3)
+    inputs = [
+        {"text": "how nice"},
+        {"audio": (16_000, sound)},
+        {"audio": {"array": sound, "sampling_rate": "16000"}},
+        {"audio": Failing()},
+        {"audio": "a transcript in the wrong column " * 20},
+        {"audio": (sound.astype("int64"), 16_000)},
+        {"audio": (0 * sound, 16_000)},
+        {"audio": "http://127.0.0.1:1/a.wav"},
+        {"text": "half a character \ud800"},
+        {"audio": sound, "words": 5},
+        {"audio": sound, "words": [{"text": "a", "timestamp": (10**400, 1)}]},
+        {"words": [{"text": "a", "timestamp": (0, 1)}], "audio": (sound, 2**40)},
+    ]
+    results = recognise(inputs, on_error="return", allow_addresses=False)
+    assert results[1] == recognise({"audio": (sound, 16_000)})
+    errors = [result["error"] if isinstance(result, dict) else None for result in results]
+    assert errors[:2] == [None, None]
+    for error, message in zip(
+        errors[2:],
+        [
+            "audio in memory: the sampling rate must be a positive whole number of Hz, got '16000'",
+            "audio in memory: the sound cannot be read (KeyError: 'no')",
+            "a transcript in the wrong column",
+            "got int64, whose full scale no sound has",
+            "audio in memory: the sound is silent throughout",
+            "http://127.0.0.1:1/a.wav: addresses are not read here",
+            "The text 'half a character",
+            "`words` must be a list",
+            "Word 0 must be like",
+            "audio in memory: a sampling rate of 1,099,511,627,776 Hz is none of a sound",
+        ],
+        strict=True,
+    ):
+        assert message in error

@@ -23,7 +23,7 @@ def test_good_recordings_state_their_length(tmp_path):
     [
         (lambda folder: folder / "a.wav", "no recording: there is no file"),
         (lambda folder: make_empty(folder / "a.wav"), "empty recording: .* 0 bytes"),
-        (lambda folder: cut_short(write_tone(folder / "a.wav")), "broken recording: .* states 0.25 s, it holds 0.1"),
+        (lambda folder: cut_short(write_tone(folder / "a.wav")), "broken recording: .* states 0.250 s, it holds 0.12"),
         (
             lambda folder: cut_short(write_tone(folder / "a.wav"), 0.002),
             "broken recording: .*(not a sound|cannot be read|damaged)",

@@ -1,8 +1,10 @@
 """Addresses, read from a real server on 127.0.0.1."""
 
+import asyncio
 import contextlib
 import tempfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,7 +24,25 @@ def server(tmp_path, monkeypatch):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            if self.path.startswith("/moved"):
+            if self.path == "/round":
+                self.send_response(302)
+                self.send_header("Location", "/round")
+                self.end_headers()
+            elif self.path == "/elsewhere":
+                self.send_response(302)
+                self.send_header("Location", "file:///etc/passwd")
+                self.end_headers()
+            elif self.path == "/slow-head":  # a byte now and then, and so never a timeout
+                for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1000:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.05)
+            elif self.path == "/slow-body":
+                self.send_response(200)
+                self.end_headers()
+                for _ in range(1000):
+                    self.wfile.write(b"x")
+                    time.sleep(0.05)
+            elif self.path.startswith("/moved"):
                 self.send_response(302)
                 self.send_header("Location", "/tone.wav")
                 self.end_headers()
@@ -57,7 +77,6 @@ def test_an_address_is_a_temporary_file(server, tmp_path, name):
     with local_copy(server + name) as path:
         assert path.read_bytes() == (tmp_path / "tone.wav").read_bytes()
         assert path.parent == tmp_path / "temporary"
-        assert path.suffix == ("" if name == "/moved" else ".wav")
     assert not path.exists()
 
 
@@ -89,3 +108,45 @@ def test_the_copy_is_removed_when_its_use_fails(server):
     with pytest.raises(RuntimeError), local_copy(server + "/tone.wav") as path:
         raise RuntimeError("used wrongly")
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["/slow-head", "/slow-body"])
+def test_a_server_that_is_slow_on_purpose_holds_nobody(server, tmp_path, name):
+    with (
+        pytest.raises(ValueError, match=f"{name}: not fetched within 0.5 s"),
+        local_copy(server + name, max_total_seconds=0.5),
+    ):
+        pass
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize("name", ["/round", "/elsewhere"])
+def test_redirects_are_few_and_stay_on_the_web(server, name):
+    with pytest.raises(ValueError, match=f"{name}: cannot be fetched"), local_copy(server + name):
+        pass
+
+
+@pytest.mark.parametrize(
+    "address", ["http://", "http://[", "https://\u2028.example", "http://a" + "a" * 300 + ".example"]
+)
+def test_addresses_that_are_none(address):
+    with pytest.raises(ValueError, match="cannot be fetched"), local_copy(address):
+        pass
+
+
+def test_addresses_may_be_refused(server):
+    with (
+        pytest.raises(ValueError, match="/tone.wav: addresses are not read here"),
+        local_copy(server + "/tone.wav", allow_addresses=False),
+    ):
+        pass
+    with local_copy("a.wav", allow_addresses=False) as source:
+        assert source == "a.wav"
+
+
+def test_inside_a_running_event_loop(server, tmp_path):
+    async def handler():
+        with local_copy(server + "/tone.wav") as path:
+            return path.read_bytes()
+
+    assert asyncio.run(handler()) == (tmp_path / "tone.wav").read_bytes()

@@ -78,7 +78,7 @@ def test_a_cache_is_used_again_and_not_for_other_weights_or_layers(prepared, tmp
 
     def files(model):
         cache_encoder_states(prepared, model, collator, modalities=("speech",), cache_dir=tmp_path)
-        return {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.arrow")}
+        return {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.arrow")}
 
     first = files(frozen(speech_layer=1))
     assert len(first) == 1

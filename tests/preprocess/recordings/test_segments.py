@@ -100,9 +100,47 @@ class TestSentences:
         assert [heard(segment) for segment in segments] == [(1_000, 1_999), (95_000, 95_999)]
         assert segments[1].waveform.base.size <= 20 * RATE
 
-    def test_words_after_the_end_of_the_sound_belong_to_another(self):
-        with pytest.raises(ValueError, match="'Go away.' starts at 2 s, after the end of the sound at 1.9 s"):
-            read(ramp(1.9), words=self.WORDS)
+    def test_a_sentence_that_a_recogniser_invented_after_the_end_is_left_out(self, caplog):
+        segments = read(ramp(1.9), words=self.WORDS)
+        assert [(segment.text, segment.start, segment.is_last) for segment in segments] == [("No!", 1.0, True)]
+        assert "1 of 2 sentences begin after the end of the sound at 1.9 s and are left out: 'Go away.'" in caplog.text
+
+    def test_many_words_after_the_end_of_the_sound_belong_to_another(self):
+        later = [{"text": f"{index}.", "timestamp": (index, index + 0.5)} for index in range(2, 5)]
+        with pytest.raises(
+            ValueError, match="'2.' starts at 2 s, after the end of the sound at 1.9 s.*3 of 4 sentences"
+        ):
+            read(ramp(1.9), words=[self.WORDS[0], *later])
+        with pytest.raises(ValueError, match="'Go away.' starts at 2 s, after the end .* do not belong together"):
+            read(ramp(1.9), words=self.WORDS[1:])
+
+    @pytest.mark.parametrize("seconds", [0.1, 0.15, 0.2])
+    def test_a_clip_that_is_shorter_than_a_window(self, seconds):
+        (segment,) = read(ramp(seconds), words=[{"text": "Yes.", "timestamp": (0.02, 0.4)}])
+        assert len(segment.waveform) == round(seconds * RATE) and (segment.end, segment.is_last) == (seconds, True)
+        last = read(ramp(seconds + 5), words=[self.WORDS[0], {"text": "Yes.", "timestamp": (4.99 + seconds, 9)}])[-1]
+        assert heard(last) == (round((4.75 + seconds) * RATE), round((5 + seconds) * RATE) - 1)
+        assert (last.start, last.end) == (4.99 + seconds, 5 + seconds)
+        (segment,) = read(ramp(seconds), chunk_length_s=1)
+        assert len(segment.waveform) == round(seconds * RATE) and segment.end == seconds
+
+    def test_damage_after_the_last_word_is_found(self, tmp_path):
+        write_tone(tmp_path / "a.flac", 30.0)
+        content = (tmp_path / "a.flac").read_bytes()
+        (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+        with pytest.raises(ValueError, match="a.flac: the sound is damaged or cut short"):
+            list(read_segments(tmp_path / "a.flac", words=self.WORDS))
+
+
+class TestSilence:
+    @pytest.mark.parametrize(
+        "options", [{}, {"chunk_length_s": 5}, {"words": [{"text": "Yes.", "timestamp": (1.0, 2.0)}]}]
+    )
+    def test_a_silent_recording_is_named(self, options):
+        with pytest.raises(ValueError, match="audio in memory: the sound is silent throughout"):
+            read((np.zeros(25 * RATE, dtype=np.float32), RATE), **options)
+        half = np.concatenate([np.zeros(12 * RATE, dtype=np.float32), ramp(13.0)[0]])
+        assert read((half, RATE), **options)[-1].is_last
 
 
 class TestWhole:

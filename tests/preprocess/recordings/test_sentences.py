@@ -55,6 +55,12 @@ def test_an_unknown_end_is_the_next_start():
         (words(("a", 2, 1)), "Word 0 needs a text, and a time"),
         (words(("a", -1, 1)), "Word 0 needs a text, and a time"),
         (words(("a", 3, 4), ("b", 1, 2)), "Word 1, 'b', starts at 1 s, before"),
+        (words(("a", float("nan"), 1)), "Word 0 needs a text, and a time"),
+        (words(("a", 1, float("nan"))), "Word 0 needs a text, and a time"),
+        (words(("a", float("inf"), None)), "Word 0 needs a text, and a time"),
+        (words(("a", 10**400, None)), "Word 0 must be like"),
+        (5, "must be a list of"),
+        (["a"], "Word 0 must be like"),
         ([{"text": "a", "timestamp": (None, 1)}], "Word 0 must be like"),
         (5, "must be a list of"),
         (words(("a", float("inf"), None)), "Word 0 needs a text, and a time"),
@@ -65,3 +71,12 @@ def test_an_unknown_end_is_the_next_start():
 def test_wrong_words_are_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         split_sentences(wrong)
+
+
+def test_times_that_are_some_hundredths_out_of_order_are_moved(caplog):
+    given = words(("So", -0.02, 0.2), ("it", 0.5, 0.6), ("is.", 0.46, 0.7), ("No.", 0.9, 0.88))
+    assert split_sentences(given) == [("So it is.", 0.0, 0.7), ("No.", 0.9, 0.9)]
+    assert "3 of 4 words overlap by some hundredths of a second" in caplog.text
+    caplog.clear()
+    assert split_sentences(words(("So", 0.0, 0.3), ("it", 0.2, 0.6)))[0].end == 0.6
+    assert not caplog.text
