@@ -4,12 +4,8 @@
 
 Each input is made from its kind and its number alone, so that one that went wrong can be made again
 (`--only sound:123`). Worker processes read them, with a limit of memory and of time for each. Counted are
-
-- `ok`: it was read, or its bad rows were listed,
-- `clear`: a ValueError that names the file, the row or the value,
-- `unclear`: any other error,
-- `crash`: the process ended (a decoder's fault, or no memory left),
-- `hang`: it took longer than it may.
+`ok` (it was read, or its bad rows were listed), `clear` (a ValueError that names the file, the row or the value),
+`unclear` (any other error), `crash` (the process ended) and `hang` (it took longer than it may).
 
 Sounds are whole files of many formats with bytes changed, cut out, cut off, doubled and joined; objects are what a
 program may give in the place of a sound; words are a recogniser's, with wrong times; tables are CSV, TSV and JSON
