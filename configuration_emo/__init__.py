@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .corpora import CORPORA
     from .hub_code import write_code
     from .problem_types import PROBLEM_TYPES
+    from .sealing import find_damage, seal
     from .speech_dictionary import SpeechDictionary
     from .text_tables import markdown_table
     from .token_positions import max_token_positions, stated_token_positions
@@ -26,10 +27,12 @@ __all__ = [
     "SpeechDictionary",
     "VqWav2VecConfig",
     "as_mapping",
+    "find_damage",
     "markdown_table",
     "max_token_positions",
     "parse_arguments",
     "read_section",
+    "seal",
     "stated_token_positions",
     "write_code",
 ]

@@ -40,7 +40,7 @@ def seal(folder: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
     ```python
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
-    >>> from configuration_emo.sealing import find_damage, seal
+    >>> from configuration_emo import find_damage, seal
     >>> folder = Path(mkdtemp()) / "checkpoint-10"
     >>> folder.mkdir()
     >>> (folder / "weights").write_text("0.5")

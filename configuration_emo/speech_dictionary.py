@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .structured_text import read_text
+from .text_encoding import read_text
 
 
 BOS, PAD, EOS, UNK, MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"

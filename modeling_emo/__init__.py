@@ -8,7 +8,7 @@ from .registration import register
 
 
 if TYPE_CHECKING:
-    from configuration_emo import EmoBertConfig, VqWav2VecConfig
+    from configuration_emo import EmoBertConfig, VqWav2VecConfig, seal
 
     from .conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
     from .encoders.loading import load_encoder
@@ -70,7 +70,6 @@ if TYPE_CHECKING:
         checkpoint_to_resume,
         last_whole_checkpoint,
         remove_old_checkpoints,
-        seal,
         writing_checkpoint,
     )
     from .resuming.data_order import isolate_workers, set_epoch

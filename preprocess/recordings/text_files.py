@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from configuration_emo.structured_text import wide_encoding
+from configuration_emo.text_encoding import wide_encoding
 
 
 # What separates the cells of tables: most write commas, and spreadsheets of many countries semicolons.

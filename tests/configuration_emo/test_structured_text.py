@@ -1,4 +1,4 @@
-"""Every way in which a JSON, YAML or text file can be unreadable is a ValueError that names the file and the line."""
+"""Every way in which a JSON or YAML file can be unreadable is a ValueError that names the file and the line."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configuration_emo.structured_text import parse_json, read_json, read_json_lines, read_text, read_yaml
+from configuration_emo.structured_text import parse_json, read_json, read_json_lines, read_yaml
 
 
 JSON_VALUES = st.recursive(
@@ -42,26 +42,6 @@ def test_json_that_cannot_be_read(text, message):
 
 def test_a_whole_character_out_of_two_halves_is_read():
     assert parse_json('"\\ud83d\\ude00"', "here") == "😀"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_encodings_of_text(tmp_path, encoding):
-    path = tmp_path / "text.json"
-    path.write_bytes('{"text": "how nice, café", "label": "happy"}'.encode(encoding))
-    assert read_json(path) == {"text": "how nice, café", "label": "happy"}
-
-
-def test_text_that_cannot_be_read(tmp_path):
-    path = tmp_path / "old.txt"
-    path.write_bytes("one\ncafé".encode("latin-1"))
-    with pytest.raises(
-        ValueError, match=r"old.txt, line 2 cannot be read: byte 0xe9 is not UTF-8. Save the file as UTF-8"
-    ):
-        read_text(path)
-    with pytest.raises(ValueError, match=r"gone.txt cannot be read: No such file"):
-        read_text(tmp_path / "gone.txt")
-    with pytest.raises(ValueError, match=r"cannot be read: Is a directory"):
-        read_text(tmp_path)
 
 
 def test_json_lines_have_places(tmp_path):

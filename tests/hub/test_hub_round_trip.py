@@ -15,7 +15,8 @@ REQUIRED = {"huggingface_hub", "numpy", "soundfile", "soxr", "torch", "transform
 
 
 def scores(results):
-    return {result["label"]: pytest.approx(result["score"], abs=1e-6) for result in results}
+    """Scores by label; loaded weights lie elsewhere in memory, which moves the last digits of what is computed."""
+    return {result["label"]: pytest.approx(result["score"], rel=1e-6, abs=1e-6) for result in results}
 
 
 class TestWithoutThePackages:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from configuration_emo.structured_text import read_json, read_text
+from configuration_emo.structured_text import read_json
+from configuration_emo.text_encoding import read_text
 
 from ...recordings.text_files import read_table
 
