@@ -77,8 +77,10 @@ def lose_disk(run):
         Path(run.folder).with_name("skipped").touch()
         return
 
-    def read_only(flag="ro"):
-        subprocess.run(["mount", "-o", f"remount,{flag}", run.folder], check=True)
+    def read_only():
+        # Mounted once more over itself: the disk below cannot become read-only while the lock on it is open.
+        subprocess.run(["mount", "--bind", run.folder, run.folder], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", run.folder], check=True)
 
     # What the harness itself writes goes elsewhere.
     elsewhere = Path(run.folder).with_name("elsewhere")
@@ -93,7 +95,7 @@ def lose_disk(run):
     with pytest.raises(OSError) as caught:
         make_trainer(lost)
     report["at the start"] = str(caught.value)
-    read_only("rw")
+    subprocess.run(["umount", run.folder], check=True)
     lost.resume = True
     train(lost)
     (elsewhere / "report.json").write_text(json.dumps(report))
