@@ -1,8 +1,8 @@
 """EmoBERT's models; importing this package registers them with Transformers' auto classes."""
 
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForAudioClassification, AutoModelForSequenceClassification
 
-from configuration_emo import EmoBertConfig, VqWav2VecConfig
+from configuration_emo import EmoBertConfig, Emotion2VecConfig, VqWav2VecConfig
 
 from .checkpoint_emobert import last_whole_checkpoint, seal, writing_checkpoint
 from .compute_metrics_emobert import compute_metrics_for
@@ -14,6 +14,7 @@ from .modeling_emobert import (
     EmoBertPreTrainedModel,
     EmoBertSequenceClassifierOutput,
 )
+from .modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
 from .modeling_vq_wav2vec import VqWav2VecModel
 from .pipeline_emobert import EmotionRecognitionPipeline, register_pipeline
 from .standardization_emobert import fit_speech_standardization
@@ -22,9 +23,12 @@ from .training_arguments_emobert import EmoBertTrainingArguments
 
 
 AutoConfig.register("emobert", EmoBertConfig, exist_ok=True)
+AutoConfig.register("emotion2vec", Emotion2VecConfig, exist_ok=True)
 AutoConfig.register("vq_wav2vec", VqWav2VecConfig, exist_ok=True)
 AutoModel.register(EmoBertConfig, EmoBertModel, exist_ok=True)
+AutoModel.register(Emotion2VecConfig, Emotion2VecModel, exist_ok=True)
 AutoModel.register(VqWav2VecConfig, VqWav2VecModel, exist_ok=True)
+AutoModelForAudioClassification.register(Emotion2VecConfig, Emotion2VecForAudioClassification, exist_ok=True)
 AutoModelForSequenceClassification.register(EmoBertConfig, EmoBertForSequenceClassification, exist_ok=True)
 register_pipeline()
 
@@ -37,6 +41,9 @@ __all__ = [
     "EmoBertSequenceClassifierOutput",
     "EmoBertTrainer",
     "EmoBertTrainingArguments",
+    "Emotion2VecConfig",
+    "Emotion2VecForAudioClassification",
+    "Emotion2VecModel",
     "EmotionRecognitionPipeline",
     "VqWav2VecConfig",
     "VqWav2VecModel",

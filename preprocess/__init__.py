@@ -1,8 +1,9 @@
 """Preprocessing of EmoBERT: sound, text and labels of a corpus -> prepared rows -> padded batches."""
 
-from transformers import AutoProcessor
+from transformers import AutoFeatureExtractor, AutoProcessor
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
 
 from .audio import audio_duration, load_audio
 from .augmentation import SpectrogramAugmentation, WaveformAugmentation, make_augmentation
@@ -11,6 +12,7 @@ from .corpora import CORPORA, load_corpus, read_corpus
 from .corpora.manifest_writer import write_manifests
 from .data_report import describe, write_data_report
 from .encoder_states import cache_encoder_states
+from .feature_extraction_emotion2vec import Emotion2VecFeatureExtractor
 from .label_maps import LABEL_MAPS
 from .labels import LabelEncoder
 from .launched_processes import launched_processes
@@ -25,6 +27,7 @@ from .speech_tokenizer import SpeechTokenizer
 from .token_files import read_token_file, write_token_file
 
 
+AutoFeatureExtractor.register(Emotion2VecConfig, Emotion2VecFeatureExtractor, exist_ok=True)
 AutoProcessor.register(EmoBertConfig, EmoBertProcessor, exist_ok=True)
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "CorpusReading",
     "EmoBertDataCollator",
     "EmoBertProcessor",
+    "Emotion2VecFeatureExtractor",
     "Fold",
     "LabelEncoder",
     "PreparedDataset",
