@@ -175,6 +175,9 @@ class Emotion2VecAttention(nn.Module):
             scaling=self.scaling,
             **kwargs,
         )
+        if torch.compiler.is_compiling():
+            # A trace notes no copy that its own kernel can do without. The scales' gradients may call for another one.
+            attended = attended.clone(memory_format=torch.contiguous_format)
         return self.out_proj(attended.reshape(hidden_states.shape)), weights
 
 
