@@ -45,7 +45,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=["configuration_emo", "modeling_emo", "preprocess", "preprocess.corpora"],
+    packages=["configuration_emo", "modeling_emo", "modeling_emo.conversion", "preprocess", "preprocess.corpora"],
     package_data={"configuration_emo": ["py.typed"], "modeling_emo": ["py.typed"], "preprocess": ["py.typed"]},
     install_requires=[
         "accelerate>=1.15",
@@ -56,6 +56,7 @@ setup(
         "librosa>=0.11",
         "matplotlib>=3.9",
         "numpy>=2.0",
+        "pyyaml>=6.0",
         "safetensors>=0.4.3",
         "scikit-learn>=1.5",
         "scipy>=1.15",
