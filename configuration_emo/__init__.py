@@ -8,6 +8,7 @@ from .lazy_names import lazy_names
 if TYPE_CHECKING:
     from .argument_files import CONFIG_SUFFIXES, as_mapping, parse_arguments, read_section
     from .configuration_emobert import EmoBertConfig
+    from .configuration_emotion2vec import Emotion2VecConfig
     from .configuration_vq_wav2vec import VqWav2VecConfig
     from .corpora import CORPORA
     from .hub_code import write_code
@@ -24,6 +25,7 @@ __all__ = [
     "CORPORA",
     "PROBLEM_TYPES",
     "EmoBertConfig",
+    "Emotion2VecConfig",
     "SpeechDictionary",
     "VqWav2VecConfig",
     "as_mapping",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .convolution_frames import ConvolutionFrames
 from .hub_code import SelfContained
 
 
@@ -16,7 +15,7 @@ HIDDEN_ACTIVATIONS = ("gelu", "relu")
 
 
 @strict
-class VqWav2VecConfig(SelfContained, PreTrainedConfig):
+class VqWav2VecConfig(ConvolutionFrames, SelfContained, PreTrainedConfig):
     r"""
     The architecture of a vq-wav2vec model (Baevski et al., "vq-wav2vec: Self-Supervised Learning of Discrete Speech
     Representations", ICLR 2020). The defaults are the published k-means model: 8 convolutions of 512 channels, and for
@@ -123,9 +122,9 @@ class VqWav2VecConfig(SelfContained, PreTrainedConfig):
         self._check_choice("hidden_act", HIDDEN_ACTIVATIONS)
         self._check_choice("quantizer_type", QUANTIZER_TYPES)
         self._check_choice("aggregator_type", AGGREGATOR_TYPES)
-        self._check_layers("conv_dim", "conv_kernel", "conv_stride")
+        self._check_convolutions("conv_dim", "conv_kernel", "conv_stride")
         if self.aggregator_type == "cnn":
-            self._check_layers("agg_dim", "agg_kernel", "agg_stride")
+            self._check_convolutions("agg_dim", "agg_kernel", "agg_stride")
             if self.skip_connections_agg and any(stride != 1 for stride in self.agg_stride):
                 raise ValueError(f"skip_connections_agg needs a stride of 1 in agg_stride, got {self.agg_stride}.")
         groups, dim = self.num_codevector_groups, self.codevector_dim
@@ -146,52 +145,10 @@ class VqWav2VecConfig(SelfContained, PreTrainedConfig):
         if getattr(self, name) not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
 
-    def _check_layers(self, dims: str, kernels: str, strides: str) -> None:
-        lengths = {name: len(getattr(self, name)) for name in (dims, kernels, strides)}
-        if len(set(lengths.values())) != 1 or 0 in lengths.values():
-            raise ValueError(f"{dims}, {kernels} and {strides} must have the same number of layers, got {lengths}.")
-        for name in lengths:
-            if min(getattr(self, name)) < 1:
-                raise ValueError(f"{name} must hold positive numbers, got {getattr(self, name)}.")
-
-    @property
-    def hop_length(self) -> int:
-        """Samples between the starts of two frames."""
-        return math.prod(self.conv_stride)
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames per second."""
-        return self.sampling_rate / self.hop_length
-
-    @property
-    def receptive_field(self) -> int:
-        """Samples that one frame sees, which is the fewest that a waveform may have."""
-        samples, jump = 1, 1
-        for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
-            samples += (kernel - 1) * jump
-            jump *= stride
-        return samples
-
     @property
     def num_codebooks(self) -> int:
         """Codebooks stored: one when the groups share it."""
         return 1 if self.share_codebook else self.num_codevector_groups
-
-    def num_frames(self, num_samples: int) -> int:
-        """
-        Frames of a waveform of `num_samples` samples; 0 when it is shorter than the receptive field.
-
-        Args:
-            num_samples (`int`): length of the waveform.
-
-        Returns:
-            `int`: the number of frames.
-        """
-        length = num_samples
-        for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
-            length = max(0, (length - kernel) // stride + 1)
-        return length
 
 
 __all__ = ["VqWav2VecConfig"]

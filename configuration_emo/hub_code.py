@@ -111,7 +111,7 @@ def write_code(folder: str | Path, *classes: type) -> list[Path]:
     >>> from configuration_emo import write_code
 
     >>> [path.name for path in write_code(mkdtemp(), VqWav2VecConfig)]
-    ['configuration_vq_wav2vec.py', 'hub_code.py']
+    ['configuration_vq_wav2vec.py', 'convolution_frames.py', 'hub_code.py']
 
     ```
     """

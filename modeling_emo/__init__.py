@@ -8,9 +8,10 @@ from .registration import register
 
 
 if TYPE_CHECKING:
-    from configuration_emo import EmoBertConfig, VqWav2VecConfig, seal
+    from configuration_emo import EmoBertConfig, Emotion2VecConfig, VqWav2VecConfig, seal
 
     from .conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
+    from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
     from .encoders.loading import load_encoder
     from .evaluation.cross_validation import read_fold_predictions, summarize_runs
     from .evaluation.cross_validation_report import write_cross_validation
@@ -108,6 +109,9 @@ __all__ = [
     "EmoBertSequenceClassifierOutput",
     "EmoBertTrainer",
     "EmoBertTrainingArguments",
+    "Emotion2VecConfig",
+    "Emotion2VecForAudioClassification",
+    "Emotion2VecModel",
     "EmotionRecognitionPipeline",
     "EvaluationSetting",
     "Explanation",

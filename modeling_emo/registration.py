@@ -1,10 +1,11 @@
 """What importing this package tells Transformers: which classes its auto classes and `pipeline()` load."""
 
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForAudioClassification, AutoModelForSequenceClassification
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from configuration_emo import EmoBertConfig, VqWav2VecConfig
+from configuration_emo import EmoBertConfig, Emotion2VecConfig, VqWav2VecConfig
 
+from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
 from .inference.pipeline import TASK, EmotionRecognitionPipeline
 from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
 from .modeling_vq_wav2vec import VqWav2VecModel
@@ -13,9 +14,12 @@ from .modeling_vq_wav2vec import VqWav2VecModel
 def register() -> None:
     """Registers models and pipeline; done at import, and without effect when it is done again."""
     AutoConfig.register("emobert", EmoBertConfig, exist_ok=True)
+    AutoConfig.register("emotion2vec", Emotion2VecConfig, exist_ok=True)
     AutoConfig.register("vq_wav2vec", VqWav2VecConfig, exist_ok=True)
     AutoModel.register(EmoBertConfig, EmoBertModel, exist_ok=True)
+    AutoModel.register(Emotion2VecConfig, Emotion2VecModel, exist_ok=True)
     AutoModel.register(VqWav2VecConfig, VqWav2VecModel, exist_ok=True)
+    AutoModelForAudioClassification.register(Emotion2VecConfig, Emotion2VecForAudioClassification, exist_ok=True)
     AutoModelForSequenceClassification.register(EmoBertConfig, EmoBertForSequenceClassification, exist_ok=True)
     if TASK not in PIPELINE_REGISTRY.supported_tasks:
         PIPELINE_REGISTRY.register_pipeline(

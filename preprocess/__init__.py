@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .corpora.token_files import read_token_file, write_token_file
     from .data_report.data_report_text import format_report
     from .data_report.report import describe, write_data_report
+    from .feature_extraction_emotion2vec import Emotion2VecFeatureExtractor
     from .features.augmentation import SpectrogramAugmentation, WaveformAugmentation, make_augmentation
     from .features.text_features import is_text
     from .labels.label_encoder import LabelEncoder
@@ -53,6 +54,7 @@ __all__ = [
     "CorpusReading",
     "EmoBertDataCollator",
     "EmoBertProcessor",
+    "Emotion2VecFeatureExtractor",
     "Fold",
     "LabelEncoder",
     "PreparedDataset",

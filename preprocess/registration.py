@@ -1,12 +1,15 @@
-"""What importing this package tells Transformers: which processor its auto class loads."""
+"""What importing this package tells Transformers: which processor and feature extractor its auto classes load."""
 
-from transformers import AutoProcessor
+from transformers import AutoFeatureExtractor, AutoProcessor
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
 
+from .feature_extraction_emotion2vec import Emotion2VecFeatureExtractor
 from .processing_emobert import EmoBertProcessor
 
 
 def register() -> None:
-    """Registers the processor; done at import, and without effect when it is done again."""
+    """Registers both; done at import, and without effect when it is done again."""
+    AutoFeatureExtractor.register(Emotion2VecConfig, Emotion2VecFeatureExtractor, exist_ok=True)
     AutoProcessor.register(EmoBertConfig, EmoBertProcessor, exist_ok=True)

@@ -23,6 +23,7 @@ FORBIDDEN = {
 LAYERS = {
     "configuration_emo": (
         {
+            "convolution_frames",
             "corpora",
             "hub_code",
             "lazy_names",
@@ -33,13 +34,13 @@ LAYERS = {
             "text_tables",
             "token_positions",
         },
-        {"configuration_vq_wav2vec", "speech_dictionary", "structured_text"},
+        {"configuration_emotion2vec", "configuration_vq_wav2vec", "speech_dictionary", "structured_text"},
         {"argument_files"},
         {"configuration_emobert"},
     ),
     "modeling_emo": (
         {"fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
-        {"inference", "modeling_vq_wav2vec"},
+        {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
         {"encoders"},
         {"pretrained_model"},
@@ -52,7 +53,7 @@ LAYERS = {
     "preprocess": (
         {"audio", "features", "schema"},
         {"labels", "protocols", "recordings", "skipped"},
-        {"data_report", "processing_emobert"},
+        {"data_report", "feature_extraction_emotion2vec", "processing_emobert"},
         {"collator", "corpora", "registration"},
         {"preparation"},
         {"speech_tokens"},

@@ -20,7 +20,7 @@ from transformers import (
     WhisperConfig,
 )
 
-from configuration_emo import EmoBertConfig
+from configuration_emo import EmoBertConfig, Emotion2VecConfig
 from modeling_emo import EmoBertForSequenceClassification
 from modeling_emo.encoders.families import family_of
 
@@ -34,6 +34,15 @@ CONVOLUTIONS = {
     "num_conv_pos_embeddings": 16,
     "num_conv_pos_embedding_groups": 2,
     "mask_time_prob": 0.0,
+}
+EMOTION2VEC = {
+    "num_extra_tokens": 3,
+    "conv_dim": [16, 16],
+    "conv_kernel": [10, 3],
+    "conv_stride": [5, 2],
+    "num_conv_pos_embeddings": 2,
+    "conv_pos_kernel_size": 5,
+    "num_conv_pos_embedding_groups": 4,
 }
 ADAPTER = {"add_adapter": True, "num_adapter_layers": 2, "output_hidden_size": 24}
 SEQUENCE_TO_SEQUENCE = {"pad_token_id": 1, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 3}
@@ -63,6 +72,7 @@ SPEECH_FAMILIES = {
             **kwargs,
         }
     ),
+    "emotion2vec": lambda **kwargs: Emotion2VecConfig(**{**TRANSFORMER, **EMOTION2VEC, **kwargs}),
     "hubert": lambda **kwargs: HubertConfig(**{**TRANSFORMER, **CONVOLUTIONS, **kwargs}),
     "wavlm": lambda **kwargs: WavLMConfig(**{**TRANSFORMER, **CONVOLUTIONS, **kwargs}),
     "moonshine": lambda **kwargs: MoonshineConfig(

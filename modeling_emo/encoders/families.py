@@ -205,6 +205,8 @@ FAMILIES: dict[str, Family] = {
     "yoso": replace(_BERT, row_by_row=True, refusal=_refuse_random_hashes),
     # Waveforms.
     "data2vec-audio": replace(_WAV2VEC2, prepare=prepare_data2vec),
+    # Sees to its padding itself, by the mask over samples.
+    "emotion2vec": replace(_WAV2VEC2, prepare=_nothing),
     "hubert": replace(_WAV2VEC2, packing="states"),
     "moonshine": Family(
         ("speech",),

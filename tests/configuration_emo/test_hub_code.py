@@ -8,15 +8,29 @@ from pathlib import Path
 import pytest
 from transformers.dynamic_module_utils import get_relative_import_files, get_relative_imports
 
-from configuration_emo import EmoBertConfig, VqWav2VecConfig, hub_code
+from configuration_emo import EmoBertConfig, Emotion2VecConfig, VqWav2VecConfig, hub_code
 from configuration_emo.hub_code import PACKAGES, flat_sources, write_code
-from modeling_emo import EmoBertForSequenceClassification, EmotionRecognitionPipeline, VqWav2VecModel
-from preprocess import EmoBertProcessor
+from modeling_emo import (
+    EmoBertForSequenceClassification,
+    Emotion2VecForAudioClassification,
+    EmotionRecognitionPipeline,
+    VqWav2VecModel,
+)
+from preprocess import EmoBertProcessor, Emotion2VecFeatureExtractor
 from tests.tiny import tiny_processor
 
 
 ROOT = Path(__file__).resolve().parents[2]
-SAVED = (EmoBertConfig, VqWav2VecConfig, EmoBertForSequenceClassification, VqWav2VecModel, EmoBertProcessor)
+SAVED = (
+    EmoBertConfig,
+    Emotion2VecConfig,
+    VqWav2VecConfig,
+    EmoBertForSequenceClassification,
+    Emotion2VecForAudioClassification,
+    VqWav2VecModel,
+    EmoBertProcessor,
+    Emotion2VecFeatureExtractor,
+)
 
 
 @pytest.fixture
@@ -72,7 +86,10 @@ class TestOurPackages:
 
     def test_a_class_brings_no_more_than_it_needs(self, tmp_path):
         names = {file.stem for file in write_code(tmp_path, VqWav2VecModel)}
-        assert names == {*("configuration_vq_wav2vec", "hub_code", "hub", "modeling_vq_wav2vec", "vector_quantizer")}
+        assert names == {
+            *("configuration_vq_wav2vec", "convolution_frames", "hub_code", "hub"),
+            *("modeling_vq_wav2vec", "vector_quantizer"),
+        }
 
     def test_what_was_written_is_written_again_the_same(self, tmp_path):
         first = {file.name: file.read_text() for file in write_code(tmp_path, EmoBertForSequenceClassification)}
@@ -156,7 +173,7 @@ class TestSaving:
             "AutoConfig": "configuration_vq_wav2vec.VqWav2VecConfig"
         }
         assert {path.name for path in tmp_path.iterdir()} == {
-            *("config.json", "configuration_vq_wav2vec.py", "hub_code.py")
+            *("config.json", "configuration_vq_wav2vec.py", "convolution_frames.py", "hub_code.py")
         }
 
     def test_a_processor_names_and_writes_its_own_code(self, tmp_path):

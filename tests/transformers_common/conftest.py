@@ -24,7 +24,11 @@ def listed_among_transformers_models(monkeypatch):
     """The suites recognise a class by its name in these tables, which registering does not change: without this they
     would never pass labels."""
     monkeypatch.setitem(modeling_auto.MODEL_MAPPING_NAMES, "emobert", "EmoBertModel")
+    monkeypatch.setitem(modeling_auto.MODEL_MAPPING_NAMES, "emotion2vec", "Emotion2VecModel")
     monkeypatch.setitem(modeling_auto.MODEL_MAPPING_NAMES, "vq_wav2vec", "VqWav2VecModel")
+    monkeypatch.setitem(
+        modeling_auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES, "emotion2vec", "Emotion2VecForAudioClassification"
+    )
     monkeypatch.setitem(
         modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES, "emobert", "EmoBertForSequenceClassification"
     )
