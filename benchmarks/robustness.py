@@ -131,8 +131,7 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
 
 def read_sound(rng: np.random.Generator, folder: Path) -> str:
     """A damaged file, read in one of the ways there are. Returns its name."""
-    from preprocess.audio.check import check_audio_file
-    from preprocess.audio.load_audio import audio_duration, header_seconds, load_audio, stream_audio
+    from preprocess import audio_duration, check_audio_file, header_seconds, load_audio, stream_audio
 
     content, suffix = sound_bytes(rng)
     path = folder / f"input.{suffix if rng.random() < 0.8 else rng.choice(['wav', 'gsm', 'mp3', 'raw', 'txt'])}"
@@ -186,7 +185,7 @@ def read_object(rng: np.random.Generator, folder: Path) -> str:
 
 def read_words(rng: np.random.Generator, folder: Path) -> str:
     """A recogniser's words with some of them odd. Returns what names them."""
-    from preprocess.recordings.segments import read_segments
+    from preprocess import read_segments
 
     sound = (0.1 * rng.standard_normal(int(16_000 * rng.uniform(0.05, 3)))).astype(np.float32)
     words: list[Any] = []

@@ -20,9 +20,9 @@ from configuration_emo import hub_code
 from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
 
 from ..emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
-from ..fairseq_checkpoint import describe_ignored
 from .emotion2vec_checkpoint import Emotion2VecCheckpoint, key_table, load_checkpoint
 from .emotion2vec_reference import emotion2vec_outputs
+from .fairseq_checkpoint import describe_ignored
 from .funasr_config import FunAsrConfig, read_funasr_config, read_labels
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
 
-from ..fairseq_checkpoint import parse_layers
+from .fairseq_checkpoint import parse_layers
 
 
 EXTRACTOR_MODES = {"layer_norm": "layer", "default": "group"}

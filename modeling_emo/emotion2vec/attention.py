@@ -25,7 +25,7 @@ def alibi_slopes(num_heads: int, device: torch.device | None = None) -> torch.Te
     Example:
 
     ```python
-    >>> from modeling_emo.emotion2vec_attention import alibi_slopes
+    >>> from attention import alibi_slopes
 
     >>> alibi_slopes(3).tolist()
     [0.0625, 0.00390625, 0.25]
