@@ -5,7 +5,7 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments
-from modeling_emo.loss import concordance_correlation
+from modeling_emo.loss import batch_concordance
 from tests.distributed.trainer_worker import model_without_dropout
 from tests.modeling_emo.training.training_rows import Rows
 
@@ -103,7 +103,7 @@ def test_the_evaluation_loss_is_that_of_the_whole_split(tmp_path, given):
 
     scores = {"problem_type": "regression", "num_labels": 1, "regression_loss": "ccc"}
     trainer = make_trainer(tmp_path, options=scores, **given)
-    expected = 1 - concordance_correlation(logits_of(trainer)[:, 0], SCORES).item()
+    expected = 1 - batch_concordance(logits_of(trainer)[:, 0], SCORES).item()
     assert trainer.evaluate()["eval_loss"] == pytest.approx(expected, rel=1e-5)
 
 
