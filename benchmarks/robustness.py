@@ -299,7 +299,7 @@ KINDS: dict[str, tuple[float, Callable[[np.random.Generator, Path], str]]] = {
     "prepared": (0.05, read_prepared),
 }
 # What stands for an input's name in messages; where it is None, the reader returns or the message holds "input".
-NAMES = {"object": ("audio", "Audio", "sampling"), "words": ("ord", "audio"), "config": None}
+NAMES = {"object": ("audio", "Audio", "sampling", "xxx", "16000"), "words": ("ord", "audio"), "config": None}
 
 
 def read_one(kind: str, number: int) -> Result:

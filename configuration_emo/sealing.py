@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -106,19 +106,27 @@ def find_damage(folder: str | Path, *, contents: bool = True) -> str | None:
     folder = Path(folder)
     if not folder.is_dir():
         return f"{folder} is not a folder"
-    content = read_seal(folder)
-    if content is None:
+    if read_seal(folder) is None:
         return f"{folder / SEAL_FILE} is missing or damaged: the folder was not written to its end"
-    for check_content in (False, True)[: 1 + contents]:  # sizes tell at once; contents take a while
-        for name, expected in content["files"].items():
-            path = folder / name
-            if not path.is_file():
-                return f"{path} is missing"
-            if path.stat().st_size != expected["size"]:
-                return f"{path} has {path.stat().st_size} bytes instead of {expected['size']}"
-            if check_content and _sha256(path) != expected["sha256"]:
-                return f"{path} has another content than when it was sealed"
-    return None
+    checks = (False, True) if contents else (False,)  # sizes tell at once; contents take a while
+    return next((damage for check in checks for _, damage in damaged_files(folder, contents=check)), None)
+
+
+def damaged_files(folder: str | Path, *, contents: bool = True) -> Iterator[tuple[Path, str]]:
+    """The files of a sealed folder that are missing or not what they were, each with what is wrong, in words.
+
+    Args:
+        folder (`str` or `Path`): what was sealed; without a seal no file is known to be damaged.
+        contents (`bool`, defaults to True): as for `find_damage`.
+    """
+    for name, expected in (read_seal(folder) or {"files": {}})["files"].items():
+        path = Path(folder) / name
+        if not path.is_file():
+            yield path, f"{path} is missing"
+        elif path.stat().st_size != expected["size"]:
+            yield path, f"{path} has {path.stat().st_size} bytes instead of {expected['size']}"
+        elif contents and _sha256(path) != expected["sha256"]:
+            yield path, f"{path} has another content than when it was sealed"
 
 
 def _sha256(path: Path) -> str:

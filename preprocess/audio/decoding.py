@@ -65,7 +65,7 @@ def decode_blocks(
             try:
                 file = open_with_libsndfile(data)
             except sf.LibsndfileError as error:
-                reason = str(error)
+                reason = error.error_string  # without the number of the open file
             else:
                 with file:
                     if states_length(file, data.size):
@@ -104,7 +104,7 @@ def header_duration(source: Path | BinaryIO, name: str) -> float | None:
                     check_stated_size(stated, file.frames / file.samplerate, name)
                     return file.frames / file.samplerate
             except sf.LibsndfileError as error:
-                return ffmpeg_duration(data, name, str(error))
+                return ffmpeg_duration(data, name, error.error_string)
         finally:
             data.rewind()
 

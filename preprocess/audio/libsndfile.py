@@ -76,7 +76,9 @@ def libsndfile_blocks(
         try:
             samples = file.read(block_frames, dtype="float32")
         except sf.LibsndfileError as error:
-            raise ValueError(f"{name}: the sound is damaged or cut short ({error}). Get the file again.") from error
+            raise ValueError(
+                f"{name}: the sound is damaged or cut short ({error.error_string}). Get the file again."
+            ) from error
         if len(samples) or count == 0:
             count += len(samples)
             yield samples

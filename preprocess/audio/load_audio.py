@@ -19,6 +19,9 @@ from .samples import MAX_RATE, SilenceWatch, check_finite, checked_array, resamp
 
 AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Mapping[str, Any]
 
+# A text that stands in the place of a path may be of any length.
+_LONGEST_NAME = 300
+
 
 def load_audio(source: AudioSource, sampling_rate: int = 16_000, *, allow_silence: bool = True) -> np.ndarray:
     """Reads a sound, mixes it to mono and resamples it (soxr, high quality).
@@ -233,7 +236,9 @@ def _checked_file(path: Path, name: str) -> Path:
     try:
         is_there = path.exists()
     except (OSError, ValueError) as error:
-        raise ValueError(f"{name[:120]}: this cannot be a path ({error}). Give that of a sound file.") from error
+        if isinstance(error, PermissionError):
+            raise
+        raise ValueError(f"{name}: this cannot be a path ({error}). Give that of a sound file.") from error
     if not is_there:
         raise ValueError(f"{name}: there is no such file. Check the path, or leave audio out (None).")
     if not path.is_file():
@@ -257,4 +262,5 @@ def _name_of(source: AudioSource) -> str:
         name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
     if not isinstance(name, (str, os.PathLike)) or not str(name):
         return "audio in memory"
-    return printable(name)
+    name = printable(name)
+    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"

@@ -46,14 +46,12 @@ def checked_array(array: Any, rate: Any, name: str) -> tuple[np.ndarray, int]:
     Args:
         array (`np.ndarray` or what becomes one): floats, or integers of the kinds that sound has: signed of 8, 16 and
             32 bits, which are divided by their full scale, and uint8, whose zero is 128.
-        rate (`int`): in Hz. Array and rate may come the other way round, as scipy and Gradio give them.
+        rate (`int`): in Hz.
         name (`str`): what error messages call the sound.
 
     Raises:
         ValueError: another type or shape, or a rate that no sound has.
     """
-    if np.ndim(array) == 0 and np.ndim(rate) >= 1:
-        array, rate = rate, array
     is_number = isinstance(rate, (int, float, np.integer, np.floating)) and not isinstance(rate, bool)
     if not is_number or not np.isfinite(rate) or int(rate) != rate or rate <= 0:
         raise ValueError(f"{name}: the sampling rate must be a positive whole number of Hz, got {rate!r}.")

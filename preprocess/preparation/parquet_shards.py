@@ -11,7 +11,7 @@ from typing import Any
 from datasets import Dataset
 from transformers.utils import logging
 
-from configuration_emo.sealing import SEAL_FILE, find_damage, read_seal, seal
+from configuration_emo.sealing import SEAL_FILE, damaged_files, find_damage, read_seal, seal
 
 from .prepared import PREPARATION_FILE, PROCESSOR_FOLDER, load_prepared
 from .work_folder import work_folder
@@ -88,17 +88,23 @@ def shard_files(shard_dir: str | Path, split: str) -> list[Path]:
 def _open_folder(output_dir: Path, data_dir: Path, info: dict[str, Any]) -> None:
     """Copies what belongs to the shards, or finds it there for the same preparation."""
     record = output_dir / PREPARATION_FILE
+    damaged = dict(damaged_files(output_dir))
     if record.is_file():
-        if json.loads(record.read_text(encoding="utf-8")).get("fingerprint") != info["fingerprint"]:
-            raise ValueError(
-                f"{output_dir} holds shards of another preparation. Give another output_dir or remove it."
-            )
-        damage = find_damage(output_dir) if read_seal(output_dir) is not None else None
-        if damage is not None:
-            logger.warning(f"The shards in {output_dir} are damaged ({damage}): they are written again.")
-            for path in (output_dir / SEAL_FILE, *output_dir.glob("*-*-of-*.parquet")):
-                path.unlink()
-        return
+        try:
+            fingerprint = json.loads(record.read_text(encoding="utf-8"))["fingerprint"]
+        except (ValueError, KeyError, TypeError):  # then nobody knows what the shards are of
+            damaged |= dict.fromkeys([record, *output_dir.glob("*-*-of-*.parquet")], f"{record} is damaged")
+        else:
+            if fingerprint != info["fingerprint"]:
+                raise ValueError(
+                    f"{output_dir} holds shards of another preparation. Give another output_dir or remove it."
+                )
+            if not damaged:
+                return
+    for path, damage in damaged.items():
+        logger.warning(f"{damage}: {path.name} is written again.")
+        path.unlink(missing_ok=True)
+    (output_dir / SEAL_FILE).unlink(missing_ok=True)
     output_dir.mkdir(parents=True, exist_ok=True)
     shutil.copytree(data_dir / PROCESSOR_FOLDER, output_dir / PROCESSOR_FOLDER, dirs_exist_ok=True)
     shutil.copyfile(data_dir / PREPARATION_FILE, record)

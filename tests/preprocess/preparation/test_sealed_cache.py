@@ -111,3 +111,7 @@ def test_shards(rows, tmp_path):
     zero_half(files[1])
     write_parquet_shards(tmp_path / "data", tmp_path / "shards", rows_per_shard=2)
     assert files[1].read_bytes() == content and not list((tmp_path / "shards").glob(".*"))
+    zero_half(tmp_path / "shards" / "preparation.json")
+    write_parquet_shards(tmp_path / "data", tmp_path / "shards", rows_per_shard=2)
+    assert [file.read_bytes() for file in shard_files(tmp_path / "shards", "train")][1] == content
+    assert load_prepared(tmp_path / "data").info["fingerprint"] in (tmp_path / "shards/preparation.json").read_text()

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -247,3 +248,27 @@ def test_a_journal_drops_the_line_that_was_being_written(tmp_path):
     assert journal.resume() == 2
     journal.append(TokenizedRow())
     assert list(journal) == [*rows, TokenizedRow()]
+
+
+def test_damaged_tokens_are_found_and_made_again(wav_folder, reference_run, tmp_path, caplog):
+    shutil.copytree(reference_run[1], tmp_path / "corpus")
+    expected = rows_of(tmp_path / "corpus")
+    arrow = sorted((tmp_path / "corpus" / "dataset").rglob("*.arrow"))[0]
+    content = bytearray(arrow.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    arrow.write_bytes(content)
+    model, tokenizer = reference_model()
+    tokenize_speech(corpus_of(wav_folder), model, tokenizer, tmp_path / "corpus")
+    assert f"{arrow} has another content than when it was sealed" in caplog.text
+    assert rows_of(tmp_path / "corpus") == expected
+
+
+def test_a_damaged_line_of_a_journal_is_tokenised_again(tmp_path):
+    journal = TokenizationJournal(tmp_path / "a.jsonl")
+    for number in range(4):
+        journal.append(TokenizedRow([[0, number, 2]], 3))
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    for damaged in (bytes(len(lines[2])), b'{"pieces": 1\n', b'{"other": 1}\n'):
+        journal.path.write_bytes(b"".join([*lines[:2], damaged, lines[3]]))
+        assert journal.resume() == 2
+        assert [row.pieces for row in journal] == [[[0, 0, 2]], [[0, 1, 2]]]
