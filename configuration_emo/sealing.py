@@ -79,11 +79,13 @@ def seal(folder: str | Path, facts: Mapping[str, Any] | None = None) -> Path:
 
 
 def read_seal(folder: str | Path) -> dict[str, Any] | None:
-    """What `seal` wrote into the folder; None where there is no seal."""
-    with suppress(OSError, json.JSONDecodeError):
+    """What `seal` wrote into the folder; None where there is no seal, or one that is damaged."""
+    with suppress(OSError, ValueError, RecursionError):
         content = json.loads((Path(folder) / SEAL_FILE).read_text(encoding="utf-8"))
         if isinstance(content, dict) and isinstance(content.get("files"), dict):
-            return content
+            entries = content["files"].values()
+            if all(isinstance(entry, dict) and {"size", "sha256"} <= set(entry) for entry in entries):
+                return content
     return None
 
 
@@ -106,7 +108,7 @@ def find_damage(folder: str | Path, *, contents: bool = True) -> str | None:
         return f"{folder} is not a folder"
     content = read_seal(folder)
     if content is None:
-        return f"{folder / SEAL_FILE} is missing: the folder was not written to its end"
+        return f"{folder / SEAL_FILE} is missing or damaged: the folder was not written to its end"
     for check_content in (False, True)[: 1 + contents]:  # sizes tell at once; contents take a while
         for name, expected in content["files"].items():
             path = folder / name

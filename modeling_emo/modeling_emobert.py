@@ -162,13 +162,11 @@ class EmoBertModel(EmoBertPreTrainedModel):
             "speech",
         )
         if text_inputs is None and speech_inputs is None:
-            raise ValueError(
-                f"There is neither text nor speech: pass `input_ids`, `{self.speech_input_name}` or both."
-            )
+            raise ValueError(f"There is no text and no speech: pass `input_ids`, `{self.speech_input_name}` or both.")
         check_rows(text=text_inputs, speech=speech_inputs)
-        bins_first = input_features is not None and family_of(self.config.speech_config).bins_first
         check_mask("attention_mask", attention_mask, text_inputs, encoded=encoded_text is not None)
-        time_axis, encoded = 2 if bins_first else 1, encoded_speech is not None
+        time_axis = 2 if input_features is not None and family_of(self.config.speech_config).bins_first else 1
+        encoded = encoded_speech is not None
         check_mask("speech_attention_mask", speech_attention_mask, speech_inputs, time_axis, encoded=encoded)
         reference: Any = text_inputs if text_inputs is not None else speech_inputs
         has_text, attention_mask = present_rows(text_inputs, attention_mask, reference)

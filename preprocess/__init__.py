@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from configuration_emo.corpora import CORPORA
 
     from .audio.bounded import load_bounded_audio
-    from .audio.load_audio import audio_duration, load_audio, stream_audio
+    from .audio.check import check_audio_file
+    from .audio.load_audio import audio_duration, header_seconds, load_audio, stream_audio
     from .collator import EmoBertDataCollator
     from .corpora.loading import load_corpus, read_corpus
     from .corpora.manifest_writer import write_manifests
@@ -66,11 +67,13 @@ __all__ = [
     "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",
+    "check_audio_file",
     "check_encoders",
     "check_processor",
     "describe",
     "find_recordings",
     "format_report",
+    "header_seconds",
     "is_text",
     "launched_processes",
     "left_out_files",

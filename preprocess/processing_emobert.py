@@ -181,8 +181,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
     def max_text_length(self) -> int:
         """Most token ids of a text that `__call__` keeps unless told otherwise: the tokenizer's limit, or 512 if there
         is none (see `limit_text`)."""
-        limit = self._stated_text_length
-        if limit is not None:
+        if (limit := self._stated_text_length) is not None:
             return limit
         logger.warning_once(
             f"{type(self.tokenizer).__name__} does not state how many token ids its encoder takes: texts are cut to "

@@ -13,69 +13,19 @@ import json
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import uuid4
 
 import yaml
 
+from tests.hub_repositories import Blob, Refusal, Repository, file_entry, is_large, reference
+
 
 TOKEN = "hf_test"
 USER = "tester"
 ORGANIZATIONS = ("lab",)
-LARGE_SUFFIXES = (".safetensors", ".bin", ".pt", ".parquet", ".arrow", ".png", ".wav")
-LARGEST_REGULAR_FILE = 10 * 1024 * 1024
 WHEN = "2025-01-01T00:00:00.000Z"
-
-
-class Refusal(Exception):
-    """An answer that is no success: status, message and the Hub's code for it."""
-
-    def __init__(self, status: int, message: str, code: str | None = None):
-        super().__init__(message)
-        self.status, self.message, self.code = status, message, code
-
-
-@dataclass
-class Blob:
-    """A file's content and whether it is stored as a large file."""
-
-    content: bytes
-    large: bool
-
-    @property
-    def oid(self) -> str:
-        """Git's name of the content."""
-        return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-
-@dataclass
-class Repository:
-    """Commits by their ids, and branches and tags that point at them."""
-
-    name: str
-    private: bool
-    commits: dict[str, dict[str, Blob]] = field(default_factory=dict)
-    branches: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def commit(self, branch: str, files: dict[str, Blob], message: str) -> str:
-        content = [message, self.branches.get(branch, ""), *(f"{path} {blob.oid}" for path, blob in files.items())]
-        commit = hashlib.sha1("\n".join([*content, str(len(self.commits))]).encode()).hexdigest()
-        self.commits[commit] = files
-        self.branches[branch] = commit
-        return commit
-
-    def resolve(self, revision: str) -> str:
-        commit = self.branches.get(revision) or self.tags.get(revision) or revision
-        if commit not in self.commits:
-            raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-        return commit
 
 
 class HubServer:
@@ -250,8 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self._repository(kind, name)
         self._send_json(
             {
-                "branches": [_reference(f"refs/heads/{key}", key, sha) for key, sha in repository.branches.items()],
-                "tags": [_reference(f"refs/tags/{key}", key, sha) for key, sha in repository.tags.items()],
+                "branches": [reference(f"refs/heads/{key}", key, sha) for key, sha in repository.branches.items()],
+                "tags": [reference(f"refs/tags/{key}", key, sha) for key, sha in repository.tags.items()],
                 "converts": [],
             }
         )
@@ -282,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
         modes = [
             {
                 "path": file["path"],
-                "uploadMode": "lfs" if _is_large(file["path"], file["size"]) else "regular",
+                "uploadMode": "lfs" if is_large(file["path"], file["size"]) else "regular",
                 "shouldIgnore": False,
             }
             for file in json.loads(self.body)["files"]
@@ -347,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refusal(400, f"Invalid path: {path}")
         if key == "file":
             content = base64.b64decode(value["content"], validate=True)
-            if _is_large(path, len(content)):
+            if is_large(path, len(content)):
                 raise Refusal(400, f"{path} has to be uploaded as a large file.")
             files[path] = Blob(content, large=False)
         elif key == "lfsFile":
@@ -380,7 +330,7 @@ class _Handler(BaseHTTPRequestHandler):
                 folder = prefix + "/".join(parents[:depth])
                 entries[folder] = {"type": "directory", "path": folder, "size": 0, "oid": "0" * 40}
             if recursive or not parents:
-                entries[file] = _file_entry(file, blob)
+                entries[file] = file_entry(file, blob)
         self._send_json(list(entries.values()))
 
     def paths(self, kind: str, name: str, revision: str) -> None:
@@ -391,7 +341,7 @@ class _Handler(BaseHTTPRequestHandler):
         entries = []
         for path in wanted:
             if path in files:
-                entries.append(_file_entry(path, files[path]))
+                entries.append(file_entry(path, files[path]))
             elif any(file.startswith(f"{path}/") for file in files):
                 entries.append({"type": "directory", "path": path, "size": 0, "oid": "0" * 40})
         self._send_json(entries)
@@ -418,21 +368,6 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(b"", 416, {**headers, "Content-Range": f"bytes */{len(content)}"})
         headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
         return self._send(content[start : end + 1], 206, headers)
-
-
-def _is_large(path: str, size: int) -> bool:
-    return path.endswith(LARGE_SUFFIXES) or size > LARGEST_REGULAR_FILE
-
-
-def _reference(ref: str, name: str, commit: str) -> dict[str, str]:
-    return {"ref": ref, "name": name, "targetCommit": commit}
-
-
-def _file_entry(path: str, blob: Blob) -> dict:
-    entry = {"type": "file", "path": path, "size": len(blob.content), "oid": blob.oid}
-    if blob.large:
-        entry["lfs"] = {"oid": blob.sha256, "size": len(blob.content), "pointerSize": 134}
-    return entry
 
 
 _API = r"/api/(?P<kind>models|datasets)/(?P<name>[^/]+/[^/]+)"

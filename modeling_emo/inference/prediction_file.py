@@ -144,7 +144,7 @@ class PredictionFile:
         """The rows, in the order in which they were predicted."""
         with self.rows_path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
-                yield parse_json(line, f"{self.rows_path}, line {number}")
+                yield _row(line, f"{self.rows_path}, line {number}")
 
     def write_table(self) -> None:
         """Writes `path` as CSV if it is one: a row for each recording, or for each segment of a timeline."""
@@ -219,11 +219,12 @@ def utterance_key(utterance: Mapping[str, Any]) -> tuple[Any, Any]:
     return utterance.get("audio"), utterance.get("text")
 
 
-def _row(line: bytes, place: str) -> dict[str, Any]:
+def _row(line: str | bytes, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line)  # names of files that are not UTF-8 are in it as they were written
     except (ValueError, RecursionError):
-        row = parse_json(line.decode("utf-8", errors="replace"), place)
+        text = line if isinstance(line, str) else line.decode("utf-8", errors="replace")
+        row = parse_json(text, place)
     if not isinstance(row, dict) or not isinstance(row.get("input"), dict):
         raise ValueError(f"{place} is no prediction of ours. Remove the file, or write to another one.")
     return row

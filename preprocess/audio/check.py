@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from .file_names import is_utf8, printable
 from .load_audio import audio_duration, load_audio
-from .names import is_utf8, printable
 
 
 AUDIO_CHECKS = ("exists", "header", "decode")
@@ -87,3 +89,12 @@ def recordings_by_name(folder: str | Path) -> dict[str, Path]:
         if name not in found or path.suffix.lower() == ".wav":
             found[name] = path
     return found
+
+
+def file_state(audio: Any) -> list[int] | None:
+    """Size in bytes and time of change in ns of a sound file; None where there is none."""
+    path = audio.get("path") if isinstance(audio, Mapping) else audio
+    if not isinstance(path, (str, os.PathLike)) or not os.path.exists(path):
+        return None
+    state = os.stat(path)
+    return [state.st_size, state.st_mtime_ns]

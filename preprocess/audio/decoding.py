@@ -68,7 +68,7 @@ def decode_blocks(
                 reason = str(error)
             else:
                 with file:
-                    if states_length(file):
+                    if states_length(file, data.size):
                         for samples in libsndfile_blocks(file, data, stated, name, block_seconds):
                             yield samples, file.samplerate
                         return
@@ -99,7 +99,7 @@ def header_duration(source: Path | BinaryIO, name: str) -> float | None:
             try:
                 with open_with_libsndfile(data) as file:
                     check_format(file.samplerate, file.channels, name)
-                    if not states_length(file):
+                    if not states_length(file, data.size):
                         return None
                     check_stated_size(stated, file.frames / file.samplerate, name)
                     return file.frames / file.samplerate

@@ -26,6 +26,8 @@ _UNKNOWN_FRAMES = 0x7FFFFFFFFFFFFFFF
 _BELIEVED_BYTES = 64 * 1024**2
 _MOST_BYTES_FROM_ONE = 512
 _BLOCK_FRAMES = 1 << 20
+# Silence in flac: 65,535 samples in 14 bytes.
+_MOST_FRAMES_FROM_ONE_BYTE = 8192
 
 
 def open_with_libsndfile(data: SoundBytes) -> sf.SoundFile:
@@ -41,9 +43,9 @@ def open_with_libsndfile(data: SoundBytes) -> sf.SoundFile:
     return sf.SoundFile(data.for_libsndfile, closefd=False)
 
 
-def states_length(file: sf.SoundFile) -> bool:
-    """Whether the number of samples is known; libsndfile does not read files of an unknown one."""
-    return 0 <= file.frames != _UNKNOWN_FRAMES
+def states_length(file: sf.SoundFile, size: int) -> bool:
+    """Whether the number of samples is known, and possible for a file of `size` bytes."""
+    return 0 <= file.frames != _UNKNOWN_FRAMES and file.frames <= _MOST_FRAMES_FROM_ONE_BYTE * size
 
 
 def libsndfile_blocks(

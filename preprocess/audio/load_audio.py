@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 
 from .decoding import decode_blocks, header_duration, stated_duration
-from .names import printable
+from .file_names import printable
 from .samples import MAX_RATE, SilenceWatch, check_finite, checked_array, resample, resampled_length, to_mono
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from datasets import DatasetDict
 
+from ..audio.check import file_state
 from ..labels.label_encoder import LabelEncoder
 from ..processing_emobert import EmoBertProcessor
 from ..schema import COLUMNS, Problem
@@ -89,12 +89,3 @@ def _describe(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _describe(inner) for key, inner in value.items()}
     return value
-
-
-def file_state(audio: Any) -> list[int] | None:
-    """Size in bytes and time of change in ns of a sound file; None where there is none."""
-    path = audio.get("path") if isinstance(audio, Mapping) else audio
-    if not isinstance(path, (str, os.PathLike)) or not os.path.exists(path):
-        return None
-    state = os.stat(path)
-    return [state.st_size, state.st_mtime_ns]

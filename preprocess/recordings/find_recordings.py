@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..audio.check import AUDIO_SUFFIXES
-from ..audio.names import printable
+from ..audio.file_names import printable
 from ..audio.url import is_url
 from .text_files import clean_text, read_lines
 

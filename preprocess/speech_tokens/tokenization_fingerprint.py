@@ -10,7 +10,7 @@ from typing import Any
 from datasets import DatasetDict
 from transformers import PreTrainedModel
 
-from ..preparation.preparation_fingerprint import file_state
+from ..audio.check import file_state
 from .speech_tokenizer import SpeechTokenizer
 
 

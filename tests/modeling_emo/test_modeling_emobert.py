@@ -102,7 +102,7 @@ def test_modality_dropout_is_for_training_only():
 
 
 def test_neither_modality_is_refused():
-    with pytest.raises(ValueError, match="neither text nor speech"):
+    with pytest.raises(ValueError, match="no text and no speech"):
         emobert()()
 
 

@@ -410,17 +410,3 @@ def test_frames_are_where_they_were_heard(family):
     scale = frame_scale(model.emobert, timed, num_frames)
     middle = scale.seconds(int(change.argmax()) + 0.5)
     assert middle == pytest.approx(click_s, abs=1.5 / scale.rate)
-
-
-def test_a_frame_s_time_is_the_middle_of_what_it_sees():
-    sound = {"audio": tone(0.2)}
-    cases = [
-        # samples from one frame to the next, samples that one sees, frames before the first sound
-        (model_with_speech_tokenizer(), 20, 45, 1),
-        (model_and_processor("moonshine")[0], 384, 127 + 6 * 64 + 2 * 192, 0),
-        (model_and_processor("wav2vec2-layer-norm")[0], 10, 10 + 2 * 5, 0),
-    ]
-    for model, hop, field, leading in cases:
-        scale = frame_scale(model.emobert, read_speech(model, tiny_processor(), sound, 100.0), num_frames=9)
-        middles = scale.seconds(np.array([leading, leading + 1]) + 0.5) * RATE
-        assert middles.tolist() == pytest.approx([field / 2, field / 2 + hop])

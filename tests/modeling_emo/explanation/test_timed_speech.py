@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from modeling_emo.explanation.timed_speech import TimeScale, share_among_spans, span_edges
+from modeling_emo.explanation.timed_speech import TimeScale, frame_scale, read_speech, share_among_spans, span_edges
+from tests.modeling_emo.explanation.test_explain import RATE, model_and_processor, model_with_speech_tokenizer
+from tests.tiny import tiny_processor, tone
 
 
 def test_positions_and_seconds_are_each_other_s_inverse():
@@ -42,3 +44,17 @@ def test_special_frames_are_left_out_and_late_ones_go_to_the_last_span():
     special = np.array([True, False, False, False])
     shared = share_among_spans(weights, TimeScale(10.0, offset=1.0), np.array([0, 0.1, 0.2]), special)
     assert shared.tolist() == [[1.0, 5.0]]
+
+
+def test_a_frame_s_time_is_the_middle_of_what_it_sees():
+    sound = {"audio": tone(0.2)}
+    cases = [
+        # samples from one frame to the next, samples that one sees, frames before the first sound
+        (model_with_speech_tokenizer(), 20, 45, 1),
+        (model_and_processor("moonshine")[0], 384, 127 + 6 * 64 + 2 * 192, 0),
+        (model_and_processor("wav2vec2-layer-norm")[0], 10, 10 + 2 * 5, 0),
+    ]
+    for model, hop, field, leading in cases:
+        scale = frame_scale(model.emobert, read_speech(model, tiny_processor(), sound, 100.0), num_frames=9)
+        middles = scale.seconds(np.array([leading, leading + 1]) + 0.5) * RATE
+        assert middles.tolist() == pytest.approx([field / 2, field / 2 + hop])

@@ -92,11 +92,13 @@ SCALARS = st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=5), 
     )
 )
 def test_any_object(source):
+    path = source.get("path") if isinstance(source, dict) else None
+    name = path if isinstance(path, str) and path else "audio in memory"
     for reader in READERS.values():
         try:
             reader(source)
         except ValueError as error:
-            assert "audio in memory" in str(error) or "Audio must be" in str(error) or "no such file" in str(error)
+            assert name in str(error) or "Audio must be" in str(error)
 
 
 @pytest.mark.parametrize("name", ["a" * 300 + ".wav", "a\0b.wav", "a transcript in the wrong column " * 200, "", "."])

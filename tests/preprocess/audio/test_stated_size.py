@@ -132,6 +132,10 @@ class TestDeclaredSizes:
     @pytest.mark.parametrize("samples", [2**31, 2**36 - 1])
     def test_no_memory_is_asked_for_on_a_headers_word(self, tmp_path, samples, peak_memory):
         path = written(tmp_path, "a.flac", self.flac(samples))
+        with peak_memory(64 * 1024**2):
+            np.testing.assert_array_equal(load_audio(path), load_audio(self.flac(16_000)))
+        assert check_audio_file(path) == (1.0, None)
+        (tmp_path / "a.flac").write_bytes(self.flac(1_000_000))  # possible, as flac of silence is small
         with peak_memory(64 * 1024**2), pytest.raises(ValueError, match="a.flac: .*damaged or cut short"):
             load_audio(path)
 
