@@ -174,7 +174,7 @@ class Emotion2VecModel(Emotion2VecPreTrainedModel):
             ValueError: a clip is shorter than one frame, padding is not behind the samples, or shapes do not fit.
         """
         self._check_inputs(input_values, attention_mask)
-        lengths = None if attention_mask is None else attention_mask.sum(-1)
+        lengths = None if attention_mask is None else attention_mask.bool().sum(-1)
         features = self.feature_extractor(input_values, lengths)
         mask = None
         if lengths is not None:
