@@ -103,7 +103,7 @@ def label_weight(labels: torch.Tensor, config: EmoBertConfig) -> torch.Tensor:
 
 def has_weighted_mean(config: EmoBertConfig) -> bool:
     """Whether labels weigh differently, as in torch's weighted cross-entropy."""
-    return config.class_weights is not None and config.problem_type == "single_label_classification"
+    return config.class_weights is not None and config.problem.is_exclusive
 
 
 def single_label_loss(labels, logits, config, total):

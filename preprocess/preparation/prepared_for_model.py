@@ -14,6 +14,7 @@ from transformers import AutoFeatureExtractor, AutoTokenizer, PreTrainedTokenize
 from transformers.utils import cached_file
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.problem_types import get_problem_type
 
 from ..features.speech_features import FeatureExtractor
 from ..labels.label_encoder import LabelEncoder
@@ -52,7 +53,7 @@ def match_labels(prepared: PreparedDataset, config: EmoBertConfig) -> PreparedDa
         )
     names = [str(name) for _, name in sorted((config.id2label or {}).items(), key=lambda entry: int(entry[0]))]
     given = encoder.names or (names if len(names) == 1 else ["score"])  # a single score may have no name
-    is_lacking = encoder.problem_type == "regression" and set(names) - set(given)
+    is_lacking = not config.problem.has_classes and set(names) - set(given)
     if set(given) - set(names) or is_lacking:
         raise ValueError(
             f"The data have the labels {', '.join(given)}, the model {', '.join(names)}.\n"
@@ -126,7 +127,7 @@ def extractor_facts(extractor: FeatureExtractor) -> dict[str, Any]:
 def _renumbered(split: Dataset, columns: np.ndarray, encoder: LabelEncoder) -> Dataset:
     """The split with labels in the model's order; `columns` has the new number of each old one."""
     labels = np.asarray(split.with_format("numpy")["labels"][:])
-    if encoder.problem_type == "single_label_classification":
+    if get_problem_type(encoder.problem_type).is_exclusive:
         labels = columns[labels.astype(np.int64)]
     else:
         rows = np.zeros((len(labels), encoder.num_labels), dtype=labels.dtype)
