@@ -5,8 +5,8 @@ layer that makes something out of the zeros behind a clip (data2vec-audio, the c
 these layers are told where each clip ends.
 
 How they are told: the lengths lie in a `ContextVar` while the encoder runs, since Transformers' encoders hand nothing
-of the kind down to them. It is one for each thread, `torch.compile` and `torch.export` trace through it, and the
-encoder is called as a whole, as sharding and offloading need it.
+of the kind down to them. Each thread has its own, and the encoder is called as a whole, as sharding and offloading need
+it. `torch.export` traces through it; `torch.compile` breaks its graph where the lengths are read, with equal results.
 """
 
 from __future__ import annotations
