@@ -4,9 +4,9 @@ Some encoders normalise over time (wav2vec2-base, HuBERT-base, WavLM-base, Moons
 layer that makes something out of the zeros behind a clip (data2vec-audio, the conformer, Speech2Text, adapters). Here
 these layers are told where each clip ends.
 
-How they are told: the lengths lie in a `ContextVar` while the encoder runs, since Transformers' encoders hand nothing
-of the kind down to them. Each thread has its own, and the encoder is called as a whole, as sharding and offloading need
-it. `torch.export` traces through it; `torch.compile` breaks its graph where the lengths are read, with equal results.
+How they are told: the lengths lie in a `ContextVar` while the encoder runs, since Transformers' encoders hand
+nothing of the kind down to them. Each thread has its own, and the encoder is called as a whole, as sharding and
+offloading need it. `torch.export` traces through it; `torch.compile` breaks its graph where the lengths are read.
 """
 
 from __future__ import annotations
