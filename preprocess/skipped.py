@@ -41,6 +41,6 @@ def read_skipped(path: str | Path) -> list[Problem]:
         for number, line in enumerate(file, start=1):
             try:
                 problems.append(Problem(**json.loads(line)))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: it is damaged ({error}). Make the file again.") from error
     return problems

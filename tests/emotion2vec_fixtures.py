@@ -13,8 +13,8 @@ from configuration_emo import Emotion2VecConfig
 from modeling_emo import Emotion2VecForAudioClassification, Emotion2VecModel
 from modeling_emo.conversion.convert_emotion2vec_to_hf import convert_emotion2vec
 from modeling_emo.conversion.emotion2vec_checkpoint import load_checkpoint
+from modeling_emo.conversion.fairseq_checkpoint import parse_layers
 from modeling_emo.conversion.funasr_config import read_funasr_config, read_labels
-from modeling_emo.fairseq_checkpoint import parse_layers
 from preprocess import Emotion2VecFeatureExtractor
 from tests.fairseq_fixtures import REFERENCE as ALL_REFERENCES
 

@@ -151,7 +151,7 @@ class TestInputs:
             ({"audio": {"array": np.zeros(8000), "sampling_rate": "16000"}}, "positive whole number of Hz"),
             ("a transcript that stands in the wrong column " * 99, "this cannot be a path"),
             ("a\0b.wav", "there is no such file"),
-            ({"audio": (np.array([0.5, "x"], dtype=object), 16_000)}, "samples must be floats or integers"),
+            ({"audio": (np.array([0.5, "x"], dtype=object), 16_000)}, "samples must be floats, int8, int16"),
         ],
     )
     def test_whatever_goes_wrong_in_reading_is_a_value_error(self, recognise, given, said):

@@ -42,7 +42,9 @@ def test_through_the_corpus_options_of_meld(tmp_path):
     rows = [meld_row(b"Hey!", b"All", b"joy", b"positive", number // 2, number % 2) for number in range(12)]
     write_meld_table(tmp_path / "train_sent_emo.csv", rows)
     write_meld_table(tmp_path / "dev_sent_emo.csv", rows[:3])
-    found = read_corpus("meld", tmp_path, validation_from_train={"by": "session", "fraction": 0.34})
+    found = read_corpus(
+        "meld", tmp_path, keep_without_audio=True, validation_from_train={"by": "session", "fraction": 0.34}
+    )
     assert {split: len(utterances) for split, utterances in found.splits.items()} == {
         "train": 8,
         "validation": 4,
