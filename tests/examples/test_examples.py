@@ -194,4 +194,4 @@ def test_training_on_cached_states_equals_training_on_the_raw_rows(config_file, 
         losses[cached] = [entry["loss"] for entry in history if "loss" in entry]
     assert len(losses[True]) == 10
     assert losses[True] == pytest.approx(losses[False], abs=1e-4)
-    assert len(list((prepared / "encoder_states").glob("*.arrow"))) == 4
+    assert len(list((prepared / "encoder_states").glob("*/states.arrow"))) == 4
