@@ -10,6 +10,14 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import datasets
 import pytest
+from hypothesis import HealthCheck, settings
+
+
+# The same examples everywhere and at any speed of the machine.
+settings.register_profile(
+    "reproducible", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("reproducible")
 
 
 @pytest.fixture(autouse=True)

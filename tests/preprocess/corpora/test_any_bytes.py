@@ -99,7 +99,9 @@ CONTENTS = st.lists(st.sampled_from(WORDS), max_size=12).map(lambda words: "".jo
 
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(content=CONTENTS | st.binary(max_size=40))
 def test_only_a_value_error_that_names_the_file(reader, tmp_path, content):
     try:

@@ -174,7 +174,9 @@ FRAGMENTS = st.sampled_from(
 CONTENTS = st.lists(FRAGMENTS, max_size=40).map("".join).map(str.encode) | st.binary(max_size=80)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(CONTENTS, st.sampled_from([".csv", ".tsv", ".jsonl"]), st.booleans(), st.booleans())
 def test_whatever_a_table_holds_only_a_value_error_names_it(tmp_path, content, suffix, numeric, header):
     for path in tmp_path.iterdir():
