@@ -54,12 +54,14 @@ def encode_speech(
     if family.input_name == "input_ids":
         output = encoder(input_ids=inputs, attention_mask=attention_mask, return_dict=True, **kwargs)
         return output.last_hidden_state, attention_mask.bool(), output
+    # Before a clip that is too short is lengthened: what it is lengthened by must be silence.
+    inputs = _without_padding(inputs, attention_mask, family.fixed_length)
     inputs, attention_mask = _long_enough(encoder, inputs, attention_mask)
     lengths = attention_mask.sum(-1)
     frames = speech_frames(encoder, lengths)
     with clip_lengths(lengths):
         output = encoder(
-            **{family.input_name: _without_padding(inputs, attention_mask, family.fixed_length).to(encoder.dtype)},
+            **{family.input_name: inputs.to(encoder.dtype)},
             attention_mask=family.encoder_mask(encoder, attention_mask, frames),
             return_dict=True,
             **_no_mask_where_none_fits(encoder, attention_mask),
