@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ import safetensors.torch
 import torch
 
 from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
+
+from .safe_pickle import load_pickle
 
 
 PREFIX = "d2v_model."
@@ -108,16 +109,11 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_pickle(path: Path) -> Mapping[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} was not read, because its pickle holds more than tensors and plain containers: "
-            f"{str(error).splitlines()[0]} If you trust the file, load it where FunASR is installed and save "
-            "{'model': checkpoint['model']} to a new one."
-        ) from error
-    except (RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:  # what bytes of another kind end in
-        raise ValueError(f"{path} is not a PyTorch checkpoint: {type(error).__name__}: {error}") from error
+    remedy = (
+        "If you trust the file, load it where FunASR is installed and save "
+        "{'model': checkpoint['model']} to a new one."
+    )
+    content = load_pickle(path, remedy=remedy)
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} is not an emotion2vec checkpoint: it holds {type(content).__name__}, no tensors.")
     return content

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import pickle
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from .safe_pickle import load_pickle
 
 
 @dataclass
@@ -76,27 +77,15 @@ def load_fairseq_checkpoint(path: str | Path) -> FairseqCheckpoint:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"There is no checkpoint at {path}.")
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} was not read, because its pickle holds more than tensors, plain containers and "
-            f"argparse.Namespace: {_blocked_global(error)}. If you trust the file, load it where fairseq is installed "
-            "and save {'args': checkpoint['args'], 'model': checkpoint['model']} to a new one."
-        ) from error
-    except (RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:  # what bytes of another kind end in
-        raise ValueError(f"{path} is not a PyTorch checkpoint: {type(error).__name__}: {error}") from error
+    remedy = (
+        "If you trust the file, load it where fairseq is installed and save "
+        "{'args': checkpoint['args'], 'model': checkpoint['model']} to a new one."
+    )
+    content = load_pickle(path, remedy=remedy, allowed=[argparse.Namespace])
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         raise ValueError(f"{path} is not a fairseq checkpoint: it has no `model` with a state dict.")
     state_dict = {name: tensor.float() for name, tensor in content["model"].items()}
     return FairseqCheckpoint(path, _training_args(content), state_dict)
-
-
-def _blocked_global(error: pickle.UnpicklingError) -> str:
-    """The object that the safe loader refused, from its message."""
-    match = re.search(r"(?:GLOBAL|global:?)\s+(\S+\.\S+)", str(error))
-    return match.group(1) if match else str(error).splitlines()[0]
 
 
 def _training_args(content: Mapping[str, Any]) -> dict[str, Any]:
