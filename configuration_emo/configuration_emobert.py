@@ -11,6 +11,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import logging
 
+from .configuration_emotion2vec import Emotion2VecConfig
 from .configuration_vq_wav2vec import VqWav2VecConfig
 from .hub_code import SelfContained, is_remote_copy
 from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
@@ -19,6 +20,9 @@ from .token_positions import max_token_positions
 
 
 logger = logging.get_logger(__name__)
+
+if is_remote_copy():  # where no package registers it; the encoders of a saved model are found by `model_type`
+    AutoConfig.register("emotion2vec", Emotion2VecConfig, exist_ok=True)
 
 FUSIONS = ("co_attention", "shallow")
 POOLINGS = ("cls", "last", "mean", "mean_std", "attention")

@@ -10,6 +10,12 @@ from typing import Any
 import torch
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
+from ..emotion2vec.modeling_emotion2vec import Emotion2VecModel
+
+
+# Encoders of our own, by `model_type`: beside the weights of a saved model no auto class knows them.
+OWN_ENCODERS: dict[str, type[PreTrainedModel]] = {"emotion2vec": Emotion2VecModel}
+
 
 def build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
     """A Transformers encoder with new weights; of an encoder-decoder family only the encoder.
@@ -18,7 +24,10 @@ def build_encoder(config: PreTrainedConfig) -> PreTrainedModel:
         config (`PreTrainedConfig`): configuration of any model that `AutoModel` knows. Weights are of torch's default
             type, whatever type the configuration remembers from a checkpoint.
     """
-    model = AutoModel.from_config(config, dtype=torch.get_default_dtype(), **_without_pooler(config))
+    dtype = torch.get_default_dtype()
+    if config.model_type in OWN_ENCODERS:
+        return OWN_ENCODERS[config.model_type]._from_config(config, dtype=dtype)
+    model = AutoModel.from_config(config, dtype=dtype, **_without_pooler(config))
     return model.get_encoder() if config.is_encoder_decoder else model
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from modeling_emo.conversion.convert_emotion2vec_to_hf import main
 from tests.emotion2vec_fixtures import REFERENCE, converted, extracted, extractor_of, reference_clips
+from tests.tiny_models import emobert, ragged_batch
 
 
 ELSEWHERE = Path(__file__).with_name("elsewhere.py")
@@ -112,3 +114,30 @@ def test_what_it_saves_is_what_it_was_given(folders):
     assert "modeling_emotion2vec.py" in written and "modeling_emobert.py" not in written
     for name in ("config.json", "preprocessor_config.json"):
         assert json.loads((again / name).read_text())["auto_map"] == json.loads((model / name).read_text())["auto_map"]
+
+
+AS_AN_ENCODER = """
+import runpy, sys
+
+runpy.run_path(sys.argv[1])  # from here on none of our packages can be imported
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification
+
+model = AutoModelForSequenceClassification.from_pretrained(sys.argv[2], trust_remote_code=True)
+with torch.no_grad():
+    save_file({"logits": model(**load_file(f"{sys.argv[3]}/batch.safetensors")).logits}, f"{sys.argv[3]}/logits")
+"""
+
+
+def test_an_emobert_over_it_computes_the_same_elsewhere(tmp_path):
+    model, batch = emobert("emotion2vec"), ragged_batch("emotion2vec")
+    model.save_pretrained(tmp_path / "model")
+    save_file(batch, tmp_path / "batch.safetensors")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-I", "-c", AS_AN_ENCODER, str(ELSEWHERE), str(tmp_path / "model"), str(tmp_path)]
+    finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    with torch.no_grad():
+        torch.testing.assert_close(load_file(tmp_path / "logits")["logits"], model(**batch).logits)
