@@ -12,7 +12,7 @@ from types import MappingProxyType
 from configuration_emo.corpora import CORPORA
 
 from ..schema import CorpusReading
-from .cmu.cmu_multimodal import read_cmu_corpus
+from .cmu.multimodal import read_cmu_corpus
 
 
 # The videos of the CMU-MultimodalSDK's standard folds.

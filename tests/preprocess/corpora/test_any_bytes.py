@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from configuration_emo.speech_dictionary import SpeechDictionary
 from preprocess import read_corpus
-from preprocess.corpora.cmu.cmu_splits import read_split_file
+from preprocess.corpora.cmu.splits import read_split_file
 from preprocess.corpora.token_files import read_token_file
 from preprocess.labels.label_maps import resolve_label_map
 from preprocess.skipped import read_skipped

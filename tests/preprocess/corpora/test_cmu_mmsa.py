@@ -5,7 +5,7 @@ import json
 import pytest
 
 from preprocess.corpora import mosei, mosi
-from preprocess.corpora.cmu.cmu_splits import read_split_file
+from preprocess.corpora.cmu.splits import read_split_file
 from tests.preprocess.corpora.corpus_trees import (
     MMSA_HEADER,
     cut_short,

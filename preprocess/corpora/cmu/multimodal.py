@@ -20,9 +20,9 @@ from ...recordings.text_files import Line, files_with_suffix, read_lines, read_t
 from ...schema import CorpusReading, Label, Utterance
 from ..reading.collector import UtteranceCollector, check_option, corpus_folder
 from ..reading.known_counts import note_known_counts
-from .cmu_labels import SENTIMENT, SegmentLabel, find_label_file, label_of, read_label_file
-from .cmu_segments import SegmentRecordings
-from .cmu_splits import read_split_file, split_name
+from .labels import SENTIMENT, SegmentLabel, find_label_file, label_of, read_label_file
+from .segments import SegmentRecordings
+from .splits import read_split_file, split_name
 
 
 LAYOUT = "label.csv with Raw/ (MMSA), or Transcript/Segmented with labels in a .csd or .csv file (CMU raw)"
