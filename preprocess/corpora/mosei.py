@@ -1,6 +1,6 @@
 """CMU-MOSEI: about 23,000 sentences of 3,228 videos with sentiment and six emotions (Zadeh et al., ACL 2018).
 
-Both layouts are read, see `cmu_multimodal`. The emotions are only in the `.csd` labels. Known of the release: some
+Both layouts are read, see `cmu.multimodal`. The emotions are only in the `.csd` labels. Known of the release: some
 intervals start below 0 (0 is taken), three sentences have scores beyond 3, hundreds of labels have no recording or no
 transcript, and many segments have no label.
 """
@@ -33,7 +33,7 @@ def read(
             (negative, positive; sentences of score 0 are left out), `"7-class"`, or `"emotions"` (multi-label: each of
             happy, sad, anger, surprise, disgust, fear whose mean intensity is above 0; often none).
         split_file (`str` or `Path`, *optional*): which video is in which split, for example the CMU-MultimodalSDK's
-            `cmu_mosei_std_folds.py`, see `cmu_splits.read_split_file`. Without it the raw release is all in `train`.
+            `cmu_mosei_std_folds.py`, see `cmu.splits.read_split_file`. Without it the raw release is all in `train`.
         segment_dir (`str` or `Path`, *optional*): where segments are written as 16 kHz wav files when only recordings
             of whole videos are there. Without it these segments stay as text only.
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.

@@ -1,6 +1,6 @@
 """CMU-MOSI: 2199 opinion segments of 93 video reviews with sentiment from -3 to 3 (Zadeh et al., 2016).
 
-Both layouts are read, see `cmu_multimodal`. MMSA's transcripts are in lower case and the raw release's in capitals;
+Both layouts are read, see `cmu.multimodal`. MMSA's transcripts are in lower case and the raw release's in capitals;
 the case is left as it is.
 """
 
@@ -59,7 +59,7 @@ def read(
             `Raw/Audio`, and the labels as `CMU_MOSI_Opinion_Labels.csd` or `OpinionLevelSentiment.csv`).
         label_set (`str`, defaults to `"score"`): `"score"`, `"binary-has0"` (negative, non-negative), `"binary-non0"`
             (negative, positive; segments of score 0 are left out) or `"7-class"`.
-        split_file (`str` or `Path`, *optional*): another split, see `cmu_splits.read_split_file`.
+        split_file (`str` or `Path`, *optional*): another split, see `cmu.splits.read_split_file`.
         segment_dir (`str` or `Path`, *optional*): where segments are written as 16 kHz wav files when only recordings
             of whole videos are there. Without it these segments stay as text only.
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
