@@ -54,7 +54,7 @@ def recordings(tmp_path_factory):
             word = list(SCORES)[index % len(SCORES)]
             time = np.arange(int(16_000 * generator.uniform(0.2, 0.5))) / 16_000
             name = f"{split}_{index}.wav"
-            soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * (500 + 100 * SCORES[word]) * time), 16_000)
+            soundfile.write(folder / name, 0.3 * np.sin(2 * np.pi * (400 + 100 * SCORES[word]) * time), 16_000)
             rows.append(
                 {"id": f"{split}_{index}", "audio": name, "text": f"the day was {word}", "label": SCORES[word]}
             )

@@ -43,7 +43,7 @@ def config_file(encoders, recordings, tmp_path_factory):
             "data_dir": str(folder / "data"),
             "output_dir": str(folder / "model"),
             "learning_rate": "5e-3",
-            "num_train_epochs": 6,
+            "num_train_epochs": 10,
             "per_device_train_batch_size": 8,
             "eval_strategy": "epoch",
             "save_strategy": "epoch",
