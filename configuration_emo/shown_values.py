@@ -14,7 +14,7 @@ _short.maxlist = _short.maxtuple = _short.maxdict = 6
 
 
 def shown(value: Any) -> str:
-    """What a message says of a value: an array's shape and type in the place of its numbers, the beginning of the rest.
+    """What a message says of a value: of an array its shape and type and no numbers, of the rest the beginning.
 
     Args:
         value: anything.
