@@ -1,5 +1,7 @@
 """What importing this package tells Transformers: which classes its auto classes and `pipeline()` load."""
 
+from typing import Any
+
 from transformers import AutoConfig, AutoModel, AutoModelForAudioClassification, AutoModelForSequenceClassification
 from transformers.pipelines import PIPELINE_REGISTRY
 
@@ -9,6 +11,9 @@ from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification,
 from .inference.pipeline import TASK, EmotionRecognitionPipeline
 from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
 from .modeling_vq_wav2vec import VqWav2VecModel
+
+# By what `pipeline()` loads a model, one after the other: each of our own would take the other's folder for its own.
+LOADERS: Any = (AutoModelForSequenceClassification, AutoModelForAudioClassification)
 
 
 def register() -> None:
@@ -25,6 +30,6 @@ def register() -> None:
         PIPELINE_REGISTRY.register_pipeline(
             TASK,
             pipeline_class=EmotionRecognitionPipeline,
-            pt_model=EmoBertForSequenceClassification,
+            pt_model=LOADERS,
             type="multimodal",
         )

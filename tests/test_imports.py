@@ -52,8 +52,8 @@ LAYERS = {
     ),
     "preprocess": (
         {"audio", "features", "schema"},
-        {"labels", "protocols", "recordings", "skipped"},
-        {"data_report", "feature_extraction_emotion2vec", "processing_emobert"},
+        {"feature_extraction_emotion2vec", "labels", "protocols", "recordings", "skipped"},
+        {"data_report", "processing_emobert", "processing_emotion2vec"},
         {"collator", "corpora", "registration"},
         {"preparation"},
         {"speech_tokens"},

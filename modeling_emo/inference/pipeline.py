@@ -15,9 +15,11 @@ from transformers.pipelines.pt_utils import PipelineChunkIterator, PipelineItera
 from transformers.utils import logging
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.hub_code import write_code
 from configuration_emo.token_positions import stated_token_positions
 
 from ..metrics.scores import predictions_to_scores
+from .embeddings import as_arrays, mean_vectors, row_vectors
 from .label_choice import LabelChoice
 from .processor_protocol import UtteranceProcessor
 
@@ -57,6 +59,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate": rate}` and returns the
             text, or a dict with `text`. It hears each window for itself.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
+        return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
         on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
             call ends with a ValueError, or this input's result is `{"error": message}`.
         allow_addresses (`bool`, defaults to `True`): `False` refuses addresses, for servers whose clients might name
@@ -64,9 +67,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
-        With `chunk_length_s`, `words` or `return_text` a `dict` with this list as `predictions`; `text` of
-        `return_text`; and of `chunk_length_s` or `words` the timeline `chunks`, dicts with `timestamp` `(start, end)`
-        in seconds, `text` and `predictions`, whose mean by duration the predictions of the whole are.
+        With `chunk_length_s`, `words`, `return_text` or `return_embeddings` a `dict` with this list as `predictions`;
+        `text` of `return_text`; `embeddings` of `return_embeddings`; and of `chunk_length_s` or `words` the timeline
+        `chunks`, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions` and `embeddings`, whose mean
+        by duration those of the whole are.
+
+        `embeddings` are float32 arrays `(size,)` by name: of EmoBERT `fused`, what the classifier sees, and its halves
+        `text` and `speech`, None without such input; of emotion2vec `pooled`, the mean of the frames.
 
     Raises:
         ValueError: an option is unknown or wrong, an input has neither audio nor text, or its audio cannot be read.
@@ -96,8 +103,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if not self._reads_text:
+            return
         # A tokenizer need not state how many token ids the encoder takes, and may state more.
-        positions = stated_token_positions(self.model.config.text_config)
+        positions = stated_token_positions(self._config.text_config)
         if positions is not None and self.processor is not None:
             self.processor = self.processor.limit_text(positions)
 
@@ -109,12 +118,16 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         stride_length_s: float | tuple[float, float] | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         return_text: bool | None = None,
+        return_embeddings: bool | None = None,
         on_error: str | None = None,
         allow_addresses: bool | None = None,
         **kwargs,
     ):
         if kwargs:
-            known = "top_k, labels, chunk_length_s, stride_length_s, asr, return_text, on_error, allow_addresses"
+            known = (
+                "top_k, labels, chunk_length_s, stride_length_s, asr, return_text, return_embeddings, on_error, "
+                "allow_addresses"
+            )
             raise ValueError(f"Unknown option {', '.join(sorted(kwargs))} of the pipeline; it knows {known}.")
         if top_k is not None and top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {top_k}.")
@@ -122,6 +135,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             raise ValueError(f"on_error must be 'raise' or 'return', got {on_error!r}.")
         if asr is not None and not callable(asr):
             raise ValueError(f"asr must be callable, such as pipeline('automatic-speech-recognition'), got {asr!r}.")
+        if asr is not None and not self._reads_text:
+            raise ValueError("This model is emotion2vec, which reads no text: leave asr out.")
         reading = {
             "chunk_length_s": chunk_length_s,
             "stride_length_s": stride_length_s,
@@ -131,11 +146,16 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         }
         choice = None if labels is None else LabelChoice(self._config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
-        return _given(reading), {}, _given(reporting)
+        return _given(reading), _given({"return_embeddings": return_embeddings}), _given(reporting)
 
     @property
     def _config(self) -> EmoBertConfig:
+        """Of an emotion2vec it is an [`Emotion2VecConfig`], which has the same of labels, and no text."""
         return cast(EmoBertConfig, self.model.config)
+
+    @property
+    def _reads_text(self) -> bool:
+        return hasattr(self.model.config, "text_config")
 
     def preprocess(  # type: ignore[override]  # what this pipeline reads and yields, by name
         self,
@@ -160,7 +180,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                 text = segment.text
                 if asr is not None and segment.waveform is not None and text is None:
                     text = self._transcribe(asr, segment.waveform)
-                self._warn_of_length(segment.waveform)
+                self._check_length(segment.waveform)
                 yield {
                     "features": self.processor.extract_utterance(text, segment.waveform),
                     "timestamp": (segment.start, segment.end),
@@ -194,10 +214,24 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         readable = [features for features in batch.pop("features") if features is not None]
         return {"model_inputs": dict(self.processor.pad(readable)) if readable else None, **batch}
 
-    def _forward(self, batch: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # a batch of segments
+    def _forward(  # type: ignore[override]  # a batch of segments
+        self, batch: dict[str, Any], return_embeddings: bool = False
+    ) -> dict[str, Any]:
         model_inputs = batch.pop("model_inputs")
-        logits = iter(()) if model_inputs is None else iter(self.model(**model_inputs).logits.float())
-        return {"logits": [next(logits) if error is None else None for error in batch["error"]], **batch}
+        logits: Iterator[Any] = iter(())
+        vectors: Iterator[Any] = iter(())
+        if model_inputs is not None:
+            if not self._reads_text:  # as Transformers' audio pipelines do it
+                model_inputs["input_values"] = model_inputs["input_values"].to(self.model.dtype)
+            output = self.model(**model_inputs)
+            logits = iter(output.logits.float())
+            if return_embeddings:
+                vectors = iter(row_vectors(output, model_inputs, self._config))
+        return {
+            "logits": [next(logits) if error is None else None for error in batch["error"]],
+            "vectors": [next(vectors, None) if error is None else None for error in batch["error"]],
+            **batch,
+        }
 
     def postprocess(  # type: ignore[override]  # the segments of one input, options by name
         self,
@@ -217,22 +251,31 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         whole = self._ranked(np.average(scores, axis=0, weights=durations), choice, top_k)
         texts = [segment["text"] for segment in segments]
         is_timeline = segments[0]["is_timeline"]
-        if not is_timeline and not return_text:
+        embeddings = [as_arrays(segment["vectors"]) for segment in segments if segment["vectors"] is not None]
+        if not is_timeline and not return_text and not embeddings:
             return whole
         result: dict[str, Any] = {"predictions": whole}
         if return_text:
             result["text"] = " ".join(text for text in texts if text) or None
+        if embeddings:
+            result["embeddings"] = mean_vectors(embeddings, durations)
         if is_timeline:
             result["chunks"] = [
                 {"timestamp": span, "text": text, "predictions": self._ranked(row, choice, top_k)}
                 for span, text, row in zip(spans, texts, scores, strict=True)
             ]
+            for chunk, vectors in zip(result["chunks"], embeddings, strict=False):  # none where none are asked for
+                chunk["embeddings"] = vectors
         return result
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
         """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""
         if type(self) is EmotionRecognitionPipeline:
-            self.model.save_pretrained(save_directory, **kwargs)  # with the code of this class
+            self.model.save_pretrained(save_directory, **kwargs)  # EmoBERT's comes with the code of this class
+            if not self._reads_text and isinstance(self.model, torch.nn.Module):
+                self._config.remote_pipelines = remote_pipelines("AutoModelForAudioClassification", "audio")
+                write_code(os.fspath(save_directory), type(self))
+                self._config.save_pretrained(save_directory, **kwargs)
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
@@ -265,8 +308,15 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             raise ValueError(f"asr must return a text, or a dict with `text`, got {result!r}.")
         return text.strip() or None
 
-    def _warn_of_length(self, waveform: np.ndarray | None) -> None:
-        limits = self._config.max_speech_seconds, self.processor.max_audio_seconds
+    def _check_length(self, waveform: np.ndarray | None) -> None:
+        """Refuses a sound that gives no frame, since it would end the whole batch, and warns of one that is cut."""
+        speech_config = getattr(self._config, "speech_config", self._config)
+        shortest = getattr(speech_config, "receptive_field", 1)
+        if waveform is not None and len(waveform) < shortest:
+            raise ValueError(
+                f"A sound of {len(waveform)} samples is too short: a frame of this model is {shortest}. Leave it out."
+            )
+        limits = getattr(self._config, "max_speech_seconds", None), self.processor.max_audio_seconds
         limit = min((seconds for seconds in limits if seconds is not None), default=None)
         rate = self.processor.feature_extractor.sampling_rate
         if limit is not None and waveform is not None and len(waveform) > limit * rate:
@@ -325,13 +375,20 @@ def _is_audio(inputs: Mapping[str, Any]) -> bool:
     return not set(inputs) & set(PIPELINE_INPUTS) and bool({"array", "bytes", "path"} & set(inputs))
 
 
-def remote_pipelines() -> dict[str, dict[str, Any]]:
-    """What `config.json` says of this pipeline, for `pipeline()` where EmoBERT is not installed."""
+def remote_pipelines(
+    auto_class: str = "AutoModelForSequenceClassification", modality: str = "multimodal"
+) -> dict[str, dict[str, Any]]:
+    """What `config.json` says of this pipeline, for `pipeline()` where EmoBERT is not installed.
+
+    Args:
+        auto_class (`str`): by which the model is loaded.
+        modality (`str`): Transformers' name for what goes in.
+    """
     module = __name__.rpartition(".")[2]
     return {
         TASK: {
             "impl": f"{module}.{EmotionRecognitionPipeline.__name__}",
-            "pt": ["AutoModelForSequenceClassification"],
-            "type": "multimodal",
+            "pt": [auto_class],
+            "type": modality,
         }
     }
