@@ -45,9 +45,9 @@ LAYERS = {
         {"encoders"},
         {"pretrained_model"},
         {"modeling_emobert"},
-        {"conversion", "explanation", "export", "finetuning", "registration", "resuming"},
+        {"conversion", "explanation", "export", "finetuning", "resuming"},
         {"plots"},
-        {"evaluation"},
+        {"evaluation", "registration"},
         {"training"},
     ),
     "preprocess": (

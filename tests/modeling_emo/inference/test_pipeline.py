@@ -149,7 +149,11 @@ class TestInputs:
                 "The audio in memory cannot be read (OverflowError: ",
             ),
             ({"audio": {"array": np.zeros(8000), "sampling_rate": "16000"}}, "positive whole number of Hz"),
-            ("a transcript that stands in the wrong column " * 99, "this cannot be a path"),
+            (
+                "a transcript that stands in the wrong column " * 99,
+                "there is no such file. Check the path",
+            ),
+            ({"audio": "a transcript that stands in the wrong column " * 99}, "this cannot be a path"),
             ("a\0b.wav", "there is no such file"),
             ({"audio": (np.array([0.5, "x"], dtype=object), 16_000)}, "samples must be floats, int8, int16"),
         ],
