@@ -8,13 +8,14 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from configuration_emo import EmoBertConfig, Emotion2VecConfig, VqWav2VecConfig
 
 from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
+from .inference.loaders import Emotion2VecLoader, NoAudioClassification
 from .inference.pipeline import TASK, EmotionRecognitionPipeline
 from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
 from .modeling_vq_wav2vec import VqWav2VecModel
 
 
 # By what `pipeline()` loads a model, one after the other: each of our own would take the other's folder for its own.
-LOADERS: Any = (AutoModelForSequenceClassification, AutoModelForAudioClassification)
+LOADERS: Any = (AutoModelForSequenceClassification, Emotion2VecLoader)
 
 
 def register() -> None:
@@ -25,6 +26,7 @@ def register() -> None:
     AutoModel.register(EmoBertConfig, EmoBertModel, exist_ok=True)
     AutoModel.register(Emotion2VecConfig, Emotion2VecModel, exist_ok=True)
     AutoModel.register(VqWav2VecConfig, VqWav2VecModel, exist_ok=True)
+    AutoModelForAudioClassification.register(EmoBertConfig, NoAudioClassification, exist_ok=True)
     AutoModelForAudioClassification.register(Emotion2VecConfig, Emotion2VecForAudioClassification, exist_ok=True)
     AutoModelForSequenceClassification.register(EmoBertConfig, EmoBertForSequenceClassification, exist_ok=True)
     EmotionRecognitionPipeline.helpers.update(explain=_explain, plot_timeline=_plot_timeline)

@@ -52,7 +52,7 @@ LAYERS = {
     ),
     "preprocess": (
         {"audio", "features", "schema"},
-        {"feature_extraction_emotion2vec", "labels", "protocols", "recordings", "skipped"},
+        {"feature_extraction_emotion2vec", "labels", "processor_files", "protocols", "recordings", "skipped"},
         {"data_report", "processing_emobert", "processing_emotion2vec"},
         {"collator", "corpora", "registration"},
         {"preparation"},

@@ -117,9 +117,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                 "EmoBertForSequenceClassification or an Emotion2VecForAudioClassification."
             )
         super().__init__(model, **{**kwargs, "device": checked_device(kwargs.get("device"))})
-        if self.processor is None:
+        if not hasattr(self.processor, "read_segments"):
             kind = "EmoBertProcessor" if self._reads_text else "Emotion2VecProcessor"
-            raise ValueError(f"The pipeline needs a processor: pass processor={kind}.from_pretrained(folder).")
+            raise ValueError(
+                f"The pipeline needs a processor, got {type(self.processor).__name__}. Pass "
+                f"processor={kind}.from_pretrained(folder)."
+            )
         if not self._reads_text:
             return
         # A tokenizer need not state how many token ids the encoder takes, and may state more.
