@@ -313,6 +313,10 @@ class DemoArguments:
     )
     max_audio_seconds: float = field(default=600.0, metadata={"help": "Longer recordings are refused."})
     max_file_mb: float = field(default=50.0, metadata={"help": "Larger files are refused, in millions of bytes."})
+    max_uploads_mb: float = field(
+        default=2000.0,
+        metadata={"help": "Of more in all, in millions of bytes, the oldest uploads and pictures are deleted."},
+    )
     max_text_length: int = field(default=5000, metadata={"help": "Longer texts are refused, in characters."})
     max_batch_size: int = field(default=16, metadata={"help": "Most requests of programs predicted at a time."})
     forward_batch_size: int | None = field(
@@ -330,7 +334,7 @@ class DemoArguments:
     def __post_init__(self):
         for name in (
             *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
-            *("max_batch_size", "max_queue_size", "keep_files_seconds"),
+            *("max_uploads_mb", "max_batch_size", "max_queue_size", "keep_files_seconds"),
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")

@@ -33,6 +33,7 @@ from transformers.trainer_callback import DefaultFlowCallback
 
 from modeling_emo import (
     EmoBertTrainingArguments,
+    check_labels,
     checkpoint_to_resume,
     compute_metrics_for,
     create_optimizer,
@@ -133,6 +134,7 @@ def main():
     if checkpoint is not None:
         if not any(checkpoint.glob("random_states_*")):
             raise ValueError(f"{checkpoint} holds a model only: to resume, train with `save_only_model: false`.")
+        check_labels(checkpoint, config.id2label)
         accelerator.load_state(checkpoint)
 
     # 4. What the loop below does when it is time.
@@ -187,6 +189,7 @@ def main():
                 accelerator.save_state(folder)
             accelerator.wait_for_everyone()
             if accelerator.is_main_process:
+                config.to_json_file(folder / "config.json")  # the names of its labels, among others
                 seal(folder)
         if accelerator.is_main_process:
             keep = [folder, state.best_model_checkpoint]

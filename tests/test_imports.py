@@ -31,6 +31,7 @@ LAYERS = {
             "sealing",
             "summary_position",
             "text_encoding",
+            "shown_values",
             "text_tables",
             "token_positions",
         },

@@ -25,6 +25,7 @@ from endpoints import add_endpoints
 from page import STYLE, TITLE, add_page
 from service import EmotionService
 from transformers import pipeline
+from upload_folder import own_upload_folder
 from uploads import refuse_addresses
 
 import modeling_emo  # noqa: F401  registers the model and the pipeline
@@ -82,7 +83,8 @@ def main():
     # As Ctrl-C: Gradio then stops in order and deletes the uploads. A container is stopped by this signal.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     (arguments,) = parse_arguments("demo", DemoArguments)
-    build_app(load_service(arguments), arguments).launch(**launch_options(arguments))
+    with own_upload_folder(arguments.keep_files_seconds, arguments.max_uploads_mb * 1e6):
+        build_app(load_service(arguments), arguments).launch(**launch_options(arguments))
 
 
 if __name__ == "__main__":
