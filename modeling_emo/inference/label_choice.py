@@ -8,6 +8,7 @@ import numpy as np
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
+from configuration_emo.shown_values import shown
 
 from ..metrics.scores import label_names
 from ..metrics.values import Floats
@@ -48,9 +49,12 @@ class LabelChoice:
         unknown = [label for label in renamed if label not in known]
         if unknown or not renamed or isinstance(labels, str):
             never = f" ({', '.join(disallowed)} are disallowed)" if set(unknown) & set(disallowed) else ""
-            said = f"labels must be some of {', '.join(known)}, or a mapping from them, got {labels!r}{never}."
+            said = f"labels must be some of {', '.join(known)}, or a mapping from them, got {shown(labels)}{never}."
             if not config.problem.has_classes:
-                said = f"This model predicts a score ({', '.join(known)}), no classes: leave labels={labels!r} out."
+                names = ", ".join(known)
+                said = (
+                    f"This model predicts scores and no classes: labels are {names}, or left out, not {shown(labels)}."
+                )
             raise ValueError(said)
         self.problem = config.problem
         self.names = list(dict.fromkeys(renamed.values()))

@@ -9,6 +9,8 @@ from typing import Any, TypedDict
 import torch
 from transformers.utils import logging
 
+from configuration_emo.shown_values import shown
+
 
 logger = logging.get_logger(__name__)
 
@@ -60,11 +62,11 @@ def check_options(
     if names:
         raise ValueError(f"Unknown option {', '.join(names)} of the pipeline; it knows {', '.join(known)}.")
     if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
-        raise ValueError(f"top_k must be at least 1, got {top_k!r}.")
+        raise ValueError(f"top_k must be at least 1, got {shown(top_k)}.")
     if on_error not in (None, "raise", "return"):
-        raise ValueError(f"on_error must be 'raise' or 'return', got {on_error!r}.")
+        raise ValueError(f"on_error must be 'raise' or 'return', got {shown(on_error)}.")
     if asr is not None and not callable(asr):
-        raise ValueError(f"asr must be callable, such as pipeline('automatic-speech-recognition'), got {asr!r}.")
+        raise ValueError(f"asr must be callable, such as pipeline('automatic-speech-recognition'), got {shown(asr)}.")
     if asr is not None and not reads_text:
         raise ValueError("This model is emotion2vec, which reads no text: leave asr out.")
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from configuration_emo.shown_values import shown
+
 
 def transcribe(asr: Callable[[dict[str, Any]], Any], waveform: np.ndarray, sampling_rate: int) -> str | None:
     """What is said in a sound, None where nothing was recognised.
@@ -30,8 +32,9 @@ def transcribe(asr: Callable[[dict[str, Any]], Any], waveform: np.ndarray, sampl
         lines = result.get("lines") if isinstance(result, Mapping) else getattr(result, "lines", None)
         texts = [_text_of(line) for line in lines] if isinstance(lines, (list, tuple)) else [None]
         if None in texts:
-            shown = repr(result) if isinstance(result, (int, float, type(None))) else type(result).__name__
-            raise ValueError(f"asr must return a text, or a dict with `text`, got {shown}. Wrap it in a function.")
+            raise ValueError(
+                f"asr must return a text, or a dict with `text`, got {shown(result)}. Wrap it in a function."
+            )
         text = " ".join(str(line).strip() for line in texts)
     return text.strip() or None
 

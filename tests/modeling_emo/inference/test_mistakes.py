@@ -61,7 +61,10 @@ MISTAKES = {
     "all scores": (lambda r, d: r(SOUND, return_all_scores=True), "returned unless top_k is given"),
     "an activation": (lambda r, d: r(SOUND, function_to_apply="none"), "predicted values, without it"),
     "an option misspelt": (lambda r, d: r(SOUND, chunk_length=3), "did you mean chunk_length_s?"),
-    "labels of scores": (lambda r, d: r(SOUND, labels=["happy"]), "predicts a score (sentiment), no classes: leave"),
+    "labels of scores": (
+        lambda r, d: r(SOUND, labels=["happy"]),
+        "predicts scores and no classes: labels are sentiment, or left out",
+    ),
     "another task": (
         lambda r, d: pipeline("audio-classification", model=d),
         'pipeline("emotion-recognition", model=...)',
@@ -124,11 +127,11 @@ MISTAKES = {
     "drawing no timeline": (lambda r, d: r.plot_timeline(r(SOUND), "a.png"), "call the pipeline with chunk_length_s"),
     "a recogniser of arrays": (
         lambda r, d: r(SOUND, asr=lambda sound: np.arange(10**6)),
-        "asr must return a text, or a dict with `text`, got ndarray",
+        "asr must return a text, or a dict with `text`, got an array of shape (1000000,)",
     ),
     "a recogniser of other objects": (
         lambda r, d: r(SOUND, asr=lambda sound: Transcript(lines=[Transcript(words=list(range(10**5)))])),
-        "asr must return a text, or a dict with `text`, got Transcript",
+        "asr must return a text, or a dict with `text`, got <tests.modeling_emo.inference.test_mistakes.Transcript",
     ),
 }
 
