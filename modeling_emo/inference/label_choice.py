@@ -53,7 +53,7 @@ class LabelChoice:
             if not config.problem.has_classes:
                 names = ", ".join(known)
                 said = (
-                    f"This model predicts scores and no classes: labels are {names}, or left out, not {shown(labels)}."
+                    f"This model predicts scores and no classes: labels are {names}, or left out, got {shown(labels)}."
                 )
             raise ValueError(said)
         self.problem = config.problem

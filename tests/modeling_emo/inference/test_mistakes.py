@@ -63,7 +63,7 @@ MISTAKES = {
     "an option misspelt": (lambda r, d: r(SOUND, chunk_length=3), "did you mean chunk_length_s?"),
     "labels of scores": (
         lambda r, d: r(SOUND, labels=["happy"]),
-        "predicts scores and no classes: labels are sentiment, or left out",
+        "no classes: labels are sentiment, or left out",
     ),
     "another task": (
         lambda r, d: pipeline("audio-classification", model=d),
