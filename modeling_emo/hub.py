@@ -8,6 +8,14 @@ from transformers import PreTrainedConfig
 from configuration_emo.hub_code import SelfContained
 
 
+class NoSuchModel(ValueError, OSError):
+    """There is neither such a folder nor such a model on the Hub; an OSError too, as Transformers has it."""
+
+
+class OtherShapes(ValueError, RuntimeError):
+    """Weights have other shapes than asked for; a RuntimeError too, as Transformers has it."""
+
+
 class SelfContainedModel(SelfContained):
     """[`SelfContained`] for models, whose configuration says which class loads them.
 
@@ -38,14 +46,14 @@ class SelfContainedModel(SelfContained):
         except OSError as error:
             if os.path.exists(pretrained_model_name_or_path):
                 raise
-            raise ValueError(
+            raise NoSuchModel(
                 f"{pretrained_model_name_or_path}: there is no such folder here, and no such model could be fetched "
                 f"from the Hub ({type(error).__name__}).\nCheck the path, or the name and the connection."
             ) from error
         except RuntimeError as error:
             if "ignore_mismatched_sizes" not in str(error):
                 raise
-            raise ValueError(
+            raise OtherShapes(
                 f"{pretrained_model_name_or_path} holds weights of other shapes than asked for, as for another number "
                 "of labels.\nFor a new classifier pass ignore_mismatched_sizes=True, with id2label={0: ...} and "
                 "problem_type of the new labels."
