@@ -8,7 +8,6 @@ See docs/serving.md. It works offline: the page loads nothing from other hosts, 
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ from typing import Any
 # not served, is built anew after so many calls and not after each.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "10000")
-sys.path.append(str(Path(__file__).resolve().parent.parent))  # the arguments of all examples lie one folder up
 
 import gradio as gr
-from arguments import DemoArguments, parse_arguments
+from arguments import DemoArguments
 from endpoints import add_endpoints
 from page import STYLE, TITLE, add_page
 from service import EmotionService
@@ -30,6 +28,7 @@ from uploads import refuse_addresses
 
 import modeling_emo  # noqa: F401  registers the model and the pipeline
 import preprocess  # noqa: F401  registers the processor
+from configuration_emo import parse_arguments
 
 
 # Fonts that every system has: nothing is fetched.

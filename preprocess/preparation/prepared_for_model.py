@@ -52,10 +52,10 @@ def match_labels(prepared: PreparedDataset, config: EmoBertConfig) -> PreparedDa
             f"The data were prepared for {encoder.problem_type}, the model is for {config.problem_type}.\n"
             "Prepare them again with the model's problem_type."
         )
-    ranges = encoder.label_range, config.label_range
-    if None not in ranges and list(map(float, ranges[0])) != list(map(float, ranges[1])):
+    ours, theirs = encoder.label_range, config.label_range
+    if ours is not None and theirs is not None and list(map(float, ours)) != list(map(float, theirs)):
         raise ValueError(
-            f"The scores of the data lie on a scale of {_scale(ranges[0])}, those of the model of {_scale(ranges[1])}.\n"
+            f"The scores of the data lie on a scale of {_scale(ours)}, those of the model of {_scale(theirs)}.\n"
             "Bring the labels of the corpus to the model's scale and prepare them again."
         )
     names = [str(name) for _, name in sorted((config.id2label or {}).items(), key=lambda entry: int(entry[0]))]

@@ -114,7 +114,7 @@ def _strides(
         raise ValueError(f"stride_length_s ({stride_length_s}) needs chunk_length_s, or words with their times.")
     if stride_length_s is None:
         stride_length_s = 0.0 if has_words or chunk_length_s is None else chunk_length_s / 6
-    both = (stride_length_s,) * 2 if _is_time(stride_length_s) else stride_length_s
+    both: Any = (stride_length_s,) * 2 if _is_time(stride_length_s) else stride_length_s
     if not isinstance(both, (tuple, list)) or len(both) != 2 or not all(map(_is_time, both)):
         raise ValueError(
             f"stride_length_s must be a number of seconds, or one for each side, got {shown(stride_length_s)}."

@@ -112,6 +112,7 @@ def die_at(place, count):
 def run_example(run):
     """What a process does: the script, with the options as flags."""
     torch.set_num_threads(1)
+    os.environ["EMOBERT_TRACEBACK"] = "1"  # errors come out as they are
     if run.kill:
         die_at(*run.kill)
     options = dict(run.options)
