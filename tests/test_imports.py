@@ -77,7 +77,7 @@ HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),
 }
-DOTTED = re.compile(rf"(?<!-m\s)\b({'|'.join(LAYERS)})\.([a-zA-Z]\w*)(?!\w*\.(py|md)\b)")
+DOTTED = re.compile(rf"(?<!-m\s)\b({'|'.join(LAYERS)})\.(?!md\b)([a-zA-Z]\w*)(?!\w*\.(py|md)\b)")
 
 
 # Imports each of its arguments, `package.name`, in a child that has imported the package and no other of its names.
