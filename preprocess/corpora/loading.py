@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,29 @@ from ..labels.label_maps import AnyLabelMap, apply_label_map
 from ..protocols.validation_split import validation_from_train as take_validation
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
+from .file_name_reader import read_coded_file_names
 
 
 # An id that is a number, alone or behind a name.
 _COUNTED = re.compile(r"(?P<name>.*?)(?P<number>[0-9]{1,18})", flags=re.DOTALL)
+
+
+def corpus_reader(name: str) -> Callable[..., CorpusReading]:
+    """The function that reads a corpus from its folder, before labels are mapped and ids are compared.
+
+    Args:
+        name (`str`): one of `preprocess.CORPORA`.
+
+    Raises:
+        ValueError: the corpus is unknown; near names, or all of them, are listed.
+    """
+    if name not in CORPORA:
+        near = get_close_matches(str(name), CORPORA, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"Unknown corpus {name!r}; the known ones are {', '.join(CORPORA)}.{hint}")
+    if CORPORA[name].files is not None:
+        return partial(read_coded_file_names, name)
+    return importlib.import_module(f".{name}", __package__).read
 
 
 def read_corpus(
@@ -44,7 +65,7 @@ def read_corpus(
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
             validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
             speakers.
-        **options: those of the corpus's own `read` (see its module).
+        **options: those of the corpus's own reader (see its module).
 
     Returns:
         `CorpusReading`: utterances by split, and every item that cannot be used: the reader's, those of labels taken
@@ -58,11 +79,10 @@ def read_corpus(
     Example:
         >>> reading = read_corpus("iemocap", "IEMOCAP_full_release", label_map={"exc": "hap"})  # doctest: +SKIP
     """
-    if name not in CORPORA:
-        raise ValueError(f"Unknown corpus {name!r}; the known ones are {', '.join(CORPORA)}.")
+    read = corpus_reader(name)
     if only_mapped and label_map is None:
         raise ValueError("only_mapped needs a label_map.")
-    reading = importlib.import_module(f".{name}", __package__).read(data_dir, **options)
+    reading = read(data_dir, **options)
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
     reading = _drop_repeated_ids(_with_ids_of_splits(reading)).replace(source=f"{name} in {data_dir}")

@@ -8,7 +8,8 @@ from datasets import Dataset, DatasetDict, Features, Value
 from transformers import PreTrainedTokenizerBase
 
 from ..processing_emobert import EmoBertProcessor
-from ..protocols.folds import Fold, make_folds
+from ..protocols.fold import Fold
+from ..protocols.folds import make_folds
 from .prepared import PreparedDataset
 
 
@@ -74,10 +75,17 @@ def select_fold(prepared: PreparedDataset, protocol: str, fold: str | None = Non
 
 
 def _places(split: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    """Id, speaker, session and text of each row; a row without text has None."""
+    """Id, speaker, session, text and class of each row; a row without text has None. Scores are left out."""
     rows = split.with_format(None)
     # Special tokens stay in: a text of nothing but unknown words is not an empty one.
     texts = [tokenizer.decode(ids) if len(ids) else None for ids in rows["input_ids"][:]]
     columns = {**{name: rows[name][:] for name in _PLACE_COLUMNS}, "text": texts}
+    if _holds_classes(rows):
+        columns["label"] = [str(label) for label in rows["labels"][:]]
     # Without types, a column of None only could not be pooled with the same column of another split.
     return Dataset.from_dict(columns, features=Features(dict.fromkeys(columns, Value("string"))))
+
+
+def _holds_classes(rows: Dataset) -> bool:
+    feature = rows.features.get("labels")
+    return isinstance(feature, Value) and feature.dtype.startswith("int")
