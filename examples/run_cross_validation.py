@@ -38,7 +38,7 @@ from modeling_emo import (
     summarize_runs,
     write_cross_validation,
 )
-from preprocess import PreparedDataset, load_prepared, pooled, prepared_folds
+from preprocess import PreparedDataset, check_protocol, load_prepared, pooled, prepared_folds
 
 
 PREPARE_SCRIPT = Path(__file__).resolve().parent / "prepare_dataset.py"
@@ -48,6 +48,7 @@ SECTIONS = ("prepare", "train", "evaluate")
 def main():
     (arguments,) = parse_arguments("cross_validation", CrossValidationArguments)
     sections = read_sections(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    check_protocol(arguments.protocol, arguments.protocol_options)  # before anything is prepared
     output_dir = Path(arguments.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     try:
