@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,3 +114,17 @@ def test_scales():
         CORPORA["emodb"].scale()
     assert corpus_of_task("mosei_emotions") is CORPORA["mosei"]
     assert corpus_of_task(None) is None and corpus_of_task("emotion") is None
+
+
+@CORPUS_ROWS
+def test_the_docs_have_its_line(corpus):
+    """With its label sets, parts and folds."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    table = text.split("## All of them")[1].split("##")[0]
+    (line,) = [line for line in table.splitlines() if line.startswith(f"| `{corpus.name}` |")]
+    parts = corpus.files.parts if corpus.files is not None else {}
+    told = [name for name in (*corpus.label_sets, *parts, *corpus.folds) if f"`{name}`" not in line]
+    assert told == []
+    assert line.count("|") == 6 and line.split("|")[5].strip()
+    if corpus.files is not None:
+        assert f"\n| `{corpus.name}` | `" in text.split("## Corpora that are coded")[1]
