@@ -20,7 +20,7 @@ def emotion_loss(
     num_items_in_batch: torch.Tensor | int | None = None,
     weight_in_batch: torch.Tensor | float | None = None,
     rows: torch.Tensor | None = None,
-    soft_labels: torch.Tensor | None = None,
+    votes: torch.Tensor | None = None,
     **kwargs,
 ) -> torch.Tensor:
     """The loss that `config.problem_type` names: a sum over the labels, divided by what they weigh ([`label_weight`]).
@@ -40,7 +40,7 @@ def emotion_loss(
         weight_in_batch (`float`, *optional*): what they weigh, exactly: [`EmoBertTrainer`] passes it.
         rows (`torch.Tensor` of shape `(batch,)`, *optional*): True for the rows that have a loss. The others have
             none, but weigh as much as before.
-        soft_labels (`torch.Tensor` of shape `(batch, num_labels)`, *optional*): single-label only, the share of each
+        votes (`torch.Tensor` of shape `(batch, num_labels)`, *optional*): single-label only, the share of each
             class among the annotators' votes, in the place of 1 for the class of `labels`. Rows of NaN have no votes.
             Which rows have a loss, and what they weigh, still follows from `labels`.
 
@@ -74,12 +74,12 @@ def emotion_loss(
         total = label_weight(labels, config)
     if rows is not None:
         labels = _labels_of(rows, labels)
-    if soft_labels is None:
+    if votes is None:
         return LOSSES[str(config.problem_type)](labels, pooled_logits, config, total)
     if not config.problem.is_exclusive:
         raise ValueError(f"Soft labels are for single-label classification, problem_type is {config.problem_type!r}.")
-    _check_same_shape(soft_labels, pooled_logits)
-    return single_label_loss(labels, pooled_logits, config, total, soft_labels.to(pooled_logits))
+    _check_same_shape(votes, pooled_logits)
+    return single_label_loss(labels, pooled_logits, config, total, votes.to(pooled_logits))
 
 
 def label_weight(labels: torch.Tensor, config: EmoBertConfig) -> torch.Tensor:
@@ -116,7 +116,7 @@ def has_weighted_mean(config: EmoBertConfig) -> bool:
     return config.class_weights is not None and config.problem.is_exclusive
 
 
-def single_label_loss(labels, logits, config, total, soft_labels=None):
+def single_label_loss(labels, logits, config, total, votes=None):
     """Cross-entropy, focal loss or soft F1 over `(batch, num_labels)` logits and class indices `(batch,)`.
 
     With targets t (1 for the class, or the votes' shares; label smoothing spreads a part of them), probabilities p and
@@ -124,7 +124,7 @@ def single_label_loss(labels, logits, config, total, soft_labels=None):
     arXiv 1708.02002) - sum_c w_c t_c (1 - p_c)^gamma log p_c.
     """
     labels = labels.view(-1).long()
-    if soft_labels is None and config.classification_loss == "cross_entropy":
+    if votes is None and config.classification_loss == "cross_entropy":
         loss = nn.functional.cross_entropy(
             logits,
             labels,
@@ -136,8 +136,8 @@ def single_label_loss(labels, logits, config, total, soft_labels=None):
         return _divide(loss, total)
     known = labels != IGNORED_LABEL
     targets = nn.functional.one_hot(labels.clamp(min=0), logits.shape[-1]).to(logits.dtype)
-    if soft_labels is not None:
-        targets = torch.where(soft_labels.isnan().any(-1, keepdim=True), targets, soft_labels)
+    if votes is not None:
+        targets = torch.where(votes.isnan().any(-1, keepdim=True), targets, votes)
     present = (targets[known] > 0).any(0)
     targets = targets * (1 - config.label_smoothing) + config.label_smoothing / logits.shape[-1]
     if config.classification_loss == "soft_f1":

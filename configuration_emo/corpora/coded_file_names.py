@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from .corpus import Corpus, FileNames, LabelSet, PublishedFolds, SideTable
+from .corpus import Corpus, FileNames, LabelSet, PublishedFolds, SideTable, VoteTable
 
 
 # All actors speak the same sentences.
@@ -157,6 +157,13 @@ CODED_CORPORA = (
             tables=(
                 SideTable("VideoDemographics.csv", "actor_id", "speaker", {"gender": "sex", "age": "age"}),
                 SideTable("summaryTable.csv", "file_name", "id", {"label": "voice_vote"}, label_set="perceived"),
+            ),
+            # Rows 1xxxxx are about the voice, 2xxxxx about the face, 3xxxxx about both.
+            votes=VoteTable(
+                "tabulatedVotes.csv",
+                "file_name",
+                {name: code[0].lower() for code, name in _CREMA_D.items()},
+                only=("", r"1\d{5}"),
             ),
             beside=("AudioMP3", "VideoFlash"),
         ),

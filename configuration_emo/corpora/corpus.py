@@ -45,6 +45,23 @@ class SideTable:
 
 
 @dataclass(frozen=True)
+class VoteTable:
+    """A table beside the recordings with the annotators' votes for each label.
+
+    Args:
+        file (`str`): its name; it may be in any folder of the corpus.
+        key (`str`): the column, in lower case with underscores, with the recording's id.
+        columns (`dict[str, str]`): the column with the votes for each label.
+        only (`(str, str)`, *optional*): a column, and a regular expression for its cell in the rows that count.
+    """
+
+    file: str
+    key: str
+    columns: Mapping[str, str]
+    only: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class FileNames:
     """What the names of a corpus's recordings say.
 
@@ -70,6 +87,7 @@ class FileNames:
         own_folder (`str`, *optional*): regular expression for a folder's name with the group `speaker`: a recording in
             another speaker's folder is remarked on.
         tables (`tuple[SideTable, ...]`): tables beside the recordings.
+        votes (`VoteTable`, *optional*): what the reader's option `votes` reads.
         beside (`tuple[str, ...]`): names of folders that hold the same recordings in another form (videos, mp3); they
             are passed over, with one remark each.
     """
@@ -89,6 +107,7 @@ class FileNames:
     seconds: tuple[float, float] | None = None
     own_folder: str | None = None
     tables: tuple[SideTable, ...] = ()
+    votes: VoteTable | None = None
     beside: tuple[str, ...] = ()
 
     def has_texts(self) -> bool:

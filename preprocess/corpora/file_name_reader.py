@@ -16,7 +16,7 @@ from ..recordings.text_files import read_lines
 from ..schema import CorpusReading, Utterance
 from .reading.collector import UtteranceCollector, check_option, corpus_folder
 from .reading.known_counts import note_known_counts
-from .reading.side_table import read_side_table
+from .reading.side_table import read_side_table, read_vote_table
 
 
 ALL_PARTS = "all"
@@ -38,6 +38,7 @@ def read_coded_file_names(
     *,
     label_set: str | None = None,
     part: str | None = None,
+    votes: bool = False,
     check_audio: str = "header",
     keep_without_audio: bool = False,
 ) -> CorpusReading:
@@ -50,6 +51,8 @@ def read_coded_file_names(
         label_set (`str`, *optional*): one of the corpus's label sets; the first of them if not given.
         part (`str`, *optional*): one of the corpus's parts (`"speech"` or `"song"` of RAVDESS) or `"all"`; the first
             part if not given. Recordings of others are listed among the problems.
+        votes (`bool`, defaults to `False`): also reads the annotators' votes for each label into `soft_label`, of a
+            corpus that has them (CREMA-D's `tabulatedVotes.csv`, of the voice alone).
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
             Recordings that are known to be silent or broken in the release are decoded in any case.
         keep_without_audio (`bool`, defaults to `False`): True keeps an utterance with a broken recording as text only,
@@ -74,6 +77,8 @@ def read_coded_file_names(
     label_set = next(iter(corpus.label_sets)) if label_set is None else label_set
     check_option("label_set", label_set, corpus.label_sets)
     part = _checked_part(corpus, part)
+    if votes and corpus.files.votes is None:
+        raise ValueError(f"{name} comes without its annotators' votes: leave votes out.")
     collector = UtteranceCollector(
         check_audio, keep_without_audio=keep_without_audio, expects_text=corpus.files.has_texts()
     )
@@ -87,6 +92,8 @@ def read_coded_file_names(
     recordings = {path: _parse(path, corpus.files) for path in paths}
     used = _one_of_each_id([recording for recording in recordings.values() if recording is not None])
     reader = _Reader(corpus, label_set, part, folder, collector)
+    if votes and corpus.files.votes is not None:
+        reader.votes = read_vote_table(folder, corpus.files.votes, collector)
     for path, recording in recordings.items():
         if recording is None:
             expected = Path(corpus.files.example).name
@@ -124,6 +131,7 @@ class _Reader:
             if other not in from_tables
             for code in found.labels or {}
         }
+        self.votes: dict[str, dict[str, float]] | None = None
         self.extra_columns = [
             *self.files.values,
             *(["gender"] if self.files.genders else []),
@@ -158,6 +166,7 @@ class _Reader:
                 speaker=speaker,
                 session=says.get("session"),
                 extra={column: told[column] for column in self.extra_columns},
+                soft_label=None if self.votes is None else self.votes.get(recording.id),
             ),
             place,
             remark=recording.remark,

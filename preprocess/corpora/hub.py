@@ -16,7 +16,7 @@ from ..protocols.validation_split import choose_validation_groups
 from ..schema import CorpusReading, Problem, Utterance
 from .reading.collector import check_option
 from .reading.hub_dataset import dataset_utterances, load_all_splits, load_hub_splits
-from .reading.table_columns import TableColumns
+from .reading.table_columns import TableColumns, votes_of
 
 
 SPLIT_BY = ("speaker",)
@@ -41,6 +41,7 @@ def read(
     speaker_column: str | None = None,
     session_column: str | None = None,
     numeric_labels: bool = False,
+    soft_label_columns: Sequence[str] = (),
     config: str | None = None,
     revision: str | None = None,
     splits: Mapping[str, str] | None = None,
@@ -58,6 +59,7 @@ def read(
         audio_column, text_column, label_column, id_column, speaker_column, session_column (`str`, *optional*): names
             of columns. Where one is not given, the first of the usual names (`USUAL_COLUMNS`) that the dataset has.
         numeric_labels (`bool`): labels are scores.
+        soft_label_columns (`list[str]`): columns with annotators' votes, called after labels, as for the corpus `csv`.
         config, revision, splits: see `load_hub_splits`; `splits` says what train, validation and test are made of.
         split_by (`str`, *optional*): `"speaker"` takes all splits together, puts their names in front of ids and
             speakers (and into the column `corpus`), and divides the whole by speaker.
@@ -104,7 +106,11 @@ def read(
     found: dict[str, list[Utterance]] = {}
     for split, dataset in loaded.items():
         rows = dataset_utterances(
-            dataset, _columns(dataset, given, numeric_labels), name=f"{name}-{split}", split=split, problems=problems
+            dataset,
+            _columns(dataset, given, numeric_labels, soft_label_columns),
+            name=f"{name}-{split}",
+            split=split,
+            problems=problems,
         )
         found[split] = [
             checked for row in rows if (checked := _checked(row, check_audio, split, problems)) is not None
@@ -114,13 +120,19 @@ def read(
     return CorpusReading(_divided(found, name, validation_fraction, test_fraction, seed), problems)
 
 
-def _columns(dataset: Dataset, given: Mapping[str, str | Sequence[str] | None], numeric_labels: bool) -> TableColumns:
+def _columns(
+    dataset: Dataset,
+    given: Mapping[str, str | Sequence[str] | None],
+    numeric_labels: bool,
+    soft_label_columns: Sequence[str],
+) -> TableColumns:
     """The columns that were given, and for the others the usual ones that are there."""
     names = {}
     for what, usual in USUAL_COLUMNS.items():
         present = (name for name in usual if name in dataset.column_names)
         names[what] = given[what] if given[what] is not None else next(present, what)
-    return TableColumns(**names, numeric_labels=numeric_labels)  # type: ignore[arg-type]
+    votes = votes_of(soft_label_columns)
+    return TableColumns(**names, numeric_labels=numeric_labels, votes=votes)  # type: ignore[arg-type]
 
 
 def _checked(row: Utterance, level: str | None, split: str, problems: list[Problem]) -> Utterance | None:

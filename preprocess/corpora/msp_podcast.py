@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from configuration_emo.corpora import CORPORA
+from configuration_emo.structured_text import read_json
 
 from ..audio.check import audio_files
 from ..recordings.text_files import TableRow, files_with_suffix, read_lines, read_table
@@ -24,6 +25,7 @@ from .reading.collector import UtteranceCollector, check_option, corpus_folder
 CORPUS = CORPORA["msp_podcast"]
 LAYOUT = "MSP-Podcast's Labels/labels_consensus.csv, Audios/ and Transcripts/"
 LABEL_FILES = ("labels_consensus.csv", "labels_concensus.csv")
+VOTE_FILE = "labels_detailed"
 COLUMNS = ("file_name", "emo_class", "emo_act", "emo_val", "emo_dom", "spkr_id", "gender", "split_set")
 # Its partitions, as the schema calls them; the second and the third test part are splits of their own.
 PARTITIONS = MappingProxyType(
@@ -34,10 +36,15 @@ PARTITIONS = MappingProxyType(
 )
 
 
+# The annotators' words for the codes.
+_CODES = {label: code for code, label in (CORPUS.label_sets["8-class"].labels or {}).items()}
+
+
 def read(
     data_dir: str | Path,
     *,
     label_set: str = "8-class",
+    votes: bool = False,
     check_audio: str = "header",
     keep_without_audio: bool | None = None,
 ) -> CorpusReading:
@@ -52,6 +59,8 @@ def read(
             - `"4-class"`: angry, sad, happy, neutral.
             - `"10-class"`: with `other` (O) and `no agreement` (X), on which the best systems train, too.
             - `"vad"`: valence, activation, dominance, the annotators' means on a scale from 1 to 7.
+        votes (`bool`, defaults to `False`): also reads each annotator's answer from `labels_detailed.json` (or `.csv`)
+            into `soft_label`. Of the label sets with names only.
         check_audio (`str`, defaults to `"header"`): `"exists"`, `"header"` or `"decode"`, see `check_audio_file`.
         keep_without_audio (`bool`, *optional*): False leaves out utterances without a usable recording; otherwise they
             stay as text. True is needed where not one recording is there.
@@ -70,6 +79,8 @@ def read(
     """
     check_option("label_set", label_set, CORPUS.label_sets)
     folder = corpus_folder(data_dir, LAYOUT)
+    if votes and label_set == "vad":
+        raise ValueError("votes are for label sets with names, got label_set='vad'.")
     table = next((path for path in files_with_suffix(folder, ".csv") if path.name.lower() in LABEL_FILES), None)
     if table is None:
         raise ValueError(f"{folder} holds no {' or '.join(LABEL_FILES)}. Expected: {LAYOUT}.")
@@ -78,6 +89,7 @@ def read(
     collector = UtteranceCollector(check_audio, keep_without_audio=keep_without_audio, expects_text=bool(texts))
     if not texts:
         collector.problem("Transcripts", str(folder), "no transcripts: there is no MSP-PODCAST_*.txt", kept=True)
+    counted = _read_votes(folder, CORPUS.label_sets[label_set].labels or {}, collector) if votes else {}
     labelled = set()
     for row in read_table(table):
         place = f"{table}, line {row.line.number}"
@@ -87,7 +99,7 @@ def read(
         _check_columns(row, table)
         id = Path(row.cells["file_name"].strip()).stem
         labelled.add(id)
-        _add_row(row.cells, id, place, label_set, recordings, folder, texts, collector)
+        _add_row(row.cells, id, place, label_set, recordings, folder, texts, counted.get(id), collector)
     for id in sorted(set(recordings) - labelled):
         collector.problem(id, str(recordings[id]), f"no label: {table.name} does not list it")
     reading = collector.reading()
@@ -115,6 +127,7 @@ def _add_row(
     recordings: Mapping[str, Path],
     folder: Path,
     texts: Mapping[str, Path],
+    votes: Mapping[str, float] | None,
     collector: UtteranceCollector,
 ) -> None:
     split = PARTITIONS.get(cells["split_set"].strip().lower())
@@ -137,10 +150,48 @@ def _add_row(
             label=label,
             speaker=None if speaker.lower() in ("", "unknown") else speaker,
             extra={"gender": cells["gender"].strip() or None},
+            soft_label=votes,
         ),
         place,
         split,
     )
+
+
+def _read_votes(folder: Path, labels: Mapping[str, str], collector: UtteranceCollector) -> dict[str, dict[str, float]]:
+    """How many annotators chose each of the labels, by the recording's id."""
+    paths = files_with_suffix(folder, ".json", ".csv")
+    path = next((found for found in paths if found.stem.lower() == VOTE_FILE), None)
+    if path is None:
+        raise ValueError(f"{folder} holds no {VOTE_FILE}.json or .csv, in which the votes are.")
+    found: dict[str, dict[str, float]] = {}
+    for name, answer in _answers(path, collector):
+        # Others are written as Other-..., whatever they are.
+        label = labels.get(_CODES.get(answer.strip().lower(), "O"))
+        if label is not None:
+            votes = found.setdefault(Path(name.strip()).stem, {})
+            votes[label] = votes.get(label, 0.0) + 1
+    return found
+
+
+def _answers(path: Path, collector: UtteranceCollector) -> Iterator[tuple[str, str]]:
+    """The recording's name and what one annotator chose, for each answer."""
+    if path.suffix.lower() == ".csv":
+        for row in read_table(path):
+            if row.error is not None or not {"file_name", "emo_class_major"} <= set(row.cells):
+                place = f"{path}, line {row.line.number}"
+                collector.problem(path.stem, place, f"malformed votes: {row.error or 'no EmoClass_Major'}", kept=True)
+            else:
+                yield row.cells["file_name"], row.cells["emo_class_major"]
+        return
+    content = read_json(path)
+    for name, answers in (content if isinstance(content, dict) else {}).items():
+        for worker, answer in (answers if isinstance(answers, dict) else {"": answers}).items():
+            chosen = answer.get("EmoClass_Major") if isinstance(answer, dict) else None
+            if isinstance(chosen, str):
+                yield name, chosen
+            else:
+                place = f"{path}, {name}, {worker}"
+                collector.problem(Path(name).stem, place, "malformed votes: no EmoClass_Major", kept=True)
 
 
 def _emotion(code: str, label_set: str) -> tuple[Label, str | None]:

@@ -230,11 +230,23 @@ def apply_label_map(reading: CorpusReading, label_map: AnyLabelMap, *, only_mapp
                 reason = "no label" if unlabelled else f"left out by the label map: {utterance.label!r}"
                 problems.append(Problem(utterance.id, f"label map, split {split}", reason, split))
             else:
-                splits[split].append(utterance.replace(label=new))
+                splits[split].append(utterance.replace(label=new, soft_label=_mapped_votes(utterance, resolved)))
     if reading.splits and not any(splits.values()):
         found = sorted({str(utterance.label) for rows in reading.splits.values() for utterance in rows})[:20]
         raise ValueError(f"The label map leaves no utterance. The labels are: {', '.join(found)}.")
     return reading.replace(splits={split: rows for split, rows in splits.items() if rows}, problems=problems)
+
+
+def _mapped_votes(utterance: Utterance, label_map: LabelMap | ScoreMap) -> dict[str, float] | None:
+    """The votes by the new labels; those for labels that are left out are, too. None where none is left."""
+    if utterance.soft_label is None or isinstance(label_map, ScoreMap):
+        return None
+    votes: dict[str, float] = {}
+    for name, count in utterance.soft_label.items():
+        new = label_map.apply(name)
+        if isinstance(new, str):
+            votes[new] = votes.get(new, 0.0) + count
+    return votes if any(votes.values()) else None
 
 
 def _mapping(content: Any, name: str) -> dict[str, str | None]:

@@ -58,6 +58,8 @@ class UtterancePreparer:
         label_encoder (`LabelEncoder`): labels.
         options (`PreparationOptions`): limits.
         speech_column (`str`): `speech_input_ids`, `input_values` or `input_features`, the column of the result.
+        with_votes (`bool`, defaults to `False`): makes the column `votes` of the rows' `soft_label`: the share of each
+            class, empty for a row without votes.
 
     A row that already has `input_ids` or `speech_input_ids` (token files, or a speech tokenizer that ran before) keeps
     them; its text or audio is not read then. A row that already has a `problem` stays a problem.
@@ -69,12 +71,15 @@ class UtterancePreparer:
         label_encoder: LabelEncoder,
         options: PreparationOptions,
         speech_column: str,
+        *,
+        with_votes: bool = False,
     ) -> None:
         limit = options.max_text_length
         self.processor = processor if limit is None else processor.limit_text(limit)
         self.label_encoder = label_encoder
         self.options = options
         self.speech_column = speech_column
+        self.with_votes = with_votes
         self.rate = processor.feature_extractor.sampling_rate
         own_limit = max_samples(processor.feature_extractor)
         asked = None if options.max_audio_seconds is None else round(options.max_audio_seconds * self.rate)
@@ -90,7 +95,8 @@ class UtterancePreparer:
         if self.speech_column != "speech_input_ids":
             silence = np.zeros(self.rate, dtype=np.float32)
             speech = self.processor.extract_features(silence).values[:0]
-        return {"input_ids": ids, "attention_mask": mask, self.speech_column: speech}
+        votes = {"votes": np.zeros(0, dtype=np.float32)} if self.with_votes else {}
+        return {"input_ids": ids, "attention_mask": mask, self.speech_column: speech, **votes}
 
     def _features(self) -> Features:
         """Column types of the result, the same whatever the first rows hold."""
@@ -98,8 +104,10 @@ class UtterancePreparer:
         column = List(Value(str(speech.dtype)))
         if speech.ndim == 2:  # read several times faster than a list of lists
             column = Array2D((None, speech.shape[1]), str(speech.dtype))
+        votes = {"votes": List(Value("float32"))} if self.with_votes else {}
         return Features(
             {
+                **votes,
                 "id": Value("string"),
                 "input_ids": List(Value("int32")),
                 "attention_mask": List(Value("int8")),
@@ -131,11 +139,16 @@ class UtterancePreparer:
     def _prepare(self, row: Mapping[str, Any]) -> dict[str, Any]:
         notes: list[str] = []
         labels = self.label_encoder.encode(row.get("label"))
+        votes: dict[str, Any] = {}
+        if self.with_votes:
+            counted = {vote["label"]: vote["votes"] for vote in row.get("soft_label") or []}
+            votes["votes"] = self.label_encoder.encode_votes(counted) or []
         input_ids = self._text(row, notes)
         speech, speech_length = self._speech(row, notes)
         if not len(input_ids) and not speech_length:
             raise ValueError("The utterance has neither text nor audio. Give at least one of them.")
         return {
+            **votes,
             "input_ids": input_ids,
             "attention_mask": np.ones(len(input_ids), dtype=np.int8),
             self.speech_column: speech,

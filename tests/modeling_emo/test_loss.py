@@ -115,7 +115,7 @@ def test_votes_as_targets(name, weights):
 
     logits = RNG.normal(size=(4, 3))
     given = torch.tensor(logits, requires_grad=True)
-    options = {"soft_labels": torch.tensor(VOTES)}
+    options = {"votes": torch.tensor(VOTES)}
     kind_config = config(classification_loss=name, class_weights=weights)
     loss = emotion_loss(torch.tensor(MAJORITY), given, kind_config, **options)
     loss.backward()
@@ -128,12 +128,12 @@ def test_votes_as_targets(name, weights):
     # Votes of one mind are the label.
     hard = emotion_loss(torch.tensor(MAJORITY), given, kind_config)
     same = torch.eye(3, dtype=torch.float64)[MAJORITY]
-    torch.testing.assert_close(emotion_loss(torch.tensor(MAJORITY), given, kind_config, soft_labels=same), hard)
+    torch.testing.assert_close(emotion_loss(torch.tensor(MAJORITY), given, kind_config, votes=same), hard)
     ignored = torch.tensor([0, IGNORED_LABEL, 1, 0])
     left = [0, 2, 3]
     torch.testing.assert_close(
         emotion_loss(ignored, given, kind_config, **options),
-        emotion_loss(ignored[left], given[left], kind_config, soft_labels=options["soft_labels"][left]),
+        emotion_loss(ignored[left], given[left], kind_config, votes=options["votes"][left]),
     )
 
 
@@ -141,9 +141,9 @@ def test_votes_are_for_one_class_a_row():
     logits, votes = torch.zeros(4, 3), torch.tensor(VOTES).float()
     with pytest.raises(ValueError, match="problem_type is 'multi_label_classification'"):
         kind_config = config(problem_type="multi_label_classification")
-        emotion_loss(torch.zeros(4, 3), logits, kind_config, soft_labels=votes)
+        emotion_loss(torch.zeros(4, 3), logits, kind_config, votes=votes)
     with pytest.raises(ValueError, match="do not fit logits of shape"):
-        emotion_loss(torch.zeros(4).long(), logits, config(), soft_labels=votes[:, :2])
+        emotion_loss(torch.zeros(4).long(), logits, config(), votes=votes[:, :2])
     for kwargs in ({"problem_type": "multi_label_classification"}, {"problem_type": "regression"}):
         with pytest.raises(ValueError, match="`classification_loss` does not apply to problem_type="):
             config(classification_loss="focal", **kwargs)

@@ -189,6 +189,30 @@ class TestCremaD:
         with pytest.raises(ValueError, match="has no column voice_vote; its columns are file_name, vote"):
             read_corpus("crema_d", tmp_path, label_set="perceived")
 
+    def test_votes(self, tmp_path):
+        names = ("1001_DFA_ANG_XX", "1001_IEO_FEA_LO", "1001_IEO_SAD_LO")
+        tree(tmp_path / "AudioWAV", *(f"{name}.wav" for name in names))
+        with pytest.raises(ValueError, match="has no tabulatedVotes.csv, in which the votes are"):
+            read_corpus("crema_d", tmp_path, votes=True)
+        rows = (
+            f"100001,8,1,0,0,1,0,{names[0]},10,0.8,A",
+            f"200001,0,0,0,9,1,0,{names[0]},10,0.9,H",
+            f"300001,0,0,0,0,9,0,{names[0]},10,0.9,N",
+            f"100002,1,x,0,0,1,0,{names[1]},10,0.8,A",
+        )
+        header = ",A,D,F,H,N,S,fileName,numResponses,agreement,emoVote"
+        (tmp_path / "tabulatedVotes.csv").write_text("\n".join((header, *rows)))
+        reading = read_corpus("crema_d", tmp_path, votes=True)
+        assert [row.soft_label for row in reading.splits["train"]] == [
+            {"anger": 8, "disgust": 1, "fear": 0, "happy": 0, "neutral": 1, "sad": 0},
+            None,
+            None,
+        ]
+        assert (names[1], "malformed votes", None, True) in damage(reading)
+        assert read_corpus("crema_d", tmp_path).splits["train"][0].soft_label is None
+        with pytest.raises(ValueError, match="ravdess comes without its annotators' votes"):
+            read_corpus("ravdess", tmp_path, votes=True)
+
 
 class TestOthers:
     @pytest.mark.parametrize("names", [("AudioData/DC/{}.wav", "JE/{}.wav"), ("DC_{}.wav", "JE_{}.wav")])

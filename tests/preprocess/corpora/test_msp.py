@@ -1,5 +1,7 @@
 """MSP-Podcast and MSP-IMPROV: their label files with the quirks of the releases."""
 
+import json
+
 import pytest
 
 from preprocess import make_folds, read_corpus
@@ -76,6 +78,33 @@ class TestPodcast:
     def test_label_sets(self, tmp_path, label_set, labels):
         reading = read_corpus("msp_podcast", podcast(tmp_path), label_set=label_set)
         assert [row.label for row in reading.splits["train"]] == labels
+
+    @pytest.mark.parametrize("form", ["json", "csv"])
+    def test_votes(self, tmp_path, form):
+        podcast(tmp_path)
+        with pytest.raises(ValueError, match="holds no labels_detailed.json or .csv"):
+            read_corpus("msp_podcast", tmp_path, votes=True)
+        with pytest.raises(ValueError, match="votes are for label sets with names"):
+            read_corpus("msp_podcast", tmp_path, votes=True, label_set="vad")
+        name = "MSP-PODCAST_0002_0001.wav"
+        answers = ["Angry", "Angry", "Contempt", "Other-Annoyed"]
+        if form == "json":
+            workers = {f"WORKER{n}": {"EmoClass_Major": answer, "EmoAct": 5} for n, answer in enumerate(answers)}
+            content = json.dumps({name: workers, "MSP-PODCAST_0001_0008.wav": {"WORKER1": {}}})
+        else:
+            rows = [f'{name},WORKER{n},{answer},"Angry,Sad"' for n, answer in enumerate(answers)]
+            content = "\n".join(("FileName,Workers,EmoClass_Major,EmoClass_Second", *rows, "broken"))
+        (tmp_path / "Labels" / f"labels_detailed.{form}").write_text(content)
+        for label_set, expected in (
+            ("8-class", {"angry": 2, "contempt": 1}),
+            ("4-class", {"angry": 2}),
+            ("10-class", {"angry": 2, "contempt": 1, "other": 1}),
+        ):
+            reading = read_corpus("msp_podcast", tmp_path, votes=True, label_set=label_set)
+            found = {row.id: row.soft_label for row in reading.splits["train"]}
+            assert found["MSP-PODCAST_0002_0001"] == expected
+            assert found.get("MSP-PODCAST_0002_0003") is None
+            assert [kind for _, kind, *_ in damage(reading)].count("malformed votes") == 1
 
     def test_what_is_wrong_is_listed(self, tmp_path):
         more = (
