@@ -105,6 +105,25 @@ class Problem:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a dialogue, whether it has a label and is an utterance of the corpus or not.
+
+    Args:
+        id (`str`): of the utterance.
+        text (`str`, *optional*): the transcript.
+        speaker (`str`, *optional*): who speaks.
+        position (`float`): its place in the dialogue: a number or a time.
+        split (`str`, *optional*): of the corpus, where that divides dialogues.
+    """
+
+    id: str
+    text: str | None
+    speaker: str | None
+    position: float
+    split: str | None = None
+
+
 @dataclass
 class CorpusReading:
     """What a corpus reader found: utterances by split, and every item with a problem.
@@ -115,12 +134,14 @@ class CorpusReading:
         problems (`list[Problem]`): everything broken, missing or unlabelled.
         source (`str`): the corpus and where it was read from, for messages.
         without_audio (`bool`): whether it was asked for even if not one recording can be used.
+        dialogues (`dict[str, list[Turn]]`): of a corpus of dialogues, all turns of each.
     """
 
     splits: dict[str, list[Utterance]]
     problems: list[Problem] = field(default_factory=list)
     source: str = "The corpus"
     without_audio: bool = False
+    dialogues: dict[str, list[Turn]] = field(default_factory=dict)
 
     def replace(self, **fields: Any) -> CorpusReading:
         """A copy with other values in some fields."""

@@ -21,6 +21,7 @@ from configuration_emo.structured_text import parse_json
 from ..audio.check import AUDIO_CHECKS, check_audio_file
 from ..recordings.text_files import DELIMITERS, Line, header_names, read_lines, stated_delimiter
 from ..schema import CorpusReading, Problem, Utterance
+from .dialogue_context import dialogues_of_tables
 from .reading.collector import check_option, missing_folders
 from .reading.delimited_rows import read_rows
 from .reading.hub_dataset import dataset_utterances, load_hub_splits
@@ -104,7 +105,8 @@ def read(
     if check_audio is not None:
         check_option("check_audio", check_audio, AUDIO_CHECKS)
         found = {split: _with_checked_audio(rows, check_audio, split, problems) for split, rows in found.items()}
-    return CorpusReading({split: list(rows) for split, rows in found.items()}, problems)
+    utterances = {split: list(rows) for split, rows in found.items()}
+    return CorpusReading(utterances, problems, dialogues=dialogues_of_tables(utterances))
 
 
 def _with_checked_audio(

@@ -14,6 +14,7 @@ from datasets import Dataset
 from ..audio.check import AUDIO_CHECKS, check_audio_file
 from ..protocols.validation_split import choose_validation_groups
 from ..schema import CorpusReading, Problem, Utterance
+from .dialogue_context import dialogues_of_tables
 from .reading.collector import check_option
 from .reading.hub_dataset import dataset_utterances, load_all_splits, load_hub_splits
 from .reading.table_columns import TableColumns, votes_of
@@ -116,7 +117,7 @@ def read(
             checked for row in rows if (checked := _checked(row, check_audio, split, problems)) is not None
         ]
     if split_by is None:
-        return CorpusReading(found, problems)
+        return CorpusReading(found, problems, dialogues=dialogues_of_tables(found))
     return CorpusReading(_divided(found, name, validation_fraction, test_fraction, seed), problems)
 
 

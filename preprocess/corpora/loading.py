@@ -20,6 +20,7 @@ from ..labels.label_maps import AnyLabelMap, apply_label_map
 from ..protocols.validation_split import validation_from_train as take_validation
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
+from .dialogue_context import with_dialogue_context
 from .file_name_reader import read_coded_file_names
 
 
@@ -52,6 +53,7 @@ def read_corpus(
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
+    context_turns: int | None = None,
     **options: Any,
 ) -> CorpusReading:
     """Reads a corpus into the one schema.
@@ -65,6 +67,9 @@ def read_corpus(
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
             validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
             speakers.
+        context_turns (`int`, *optional*): so many previous turns of the dialogue become the column `context`, which is
+            the first segment of the text when a dataset is prepared; never a turn of another split. Of MELD, IEMOCAP
+            and tables with the columns `dialogue` and `turn`.
         **options: those of the corpus's own reader (see its module).
 
     Returns:
@@ -86,7 +91,9 @@ def read_corpus(
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
     reading = _drop_repeated_ids(_with_ids_of_splits(reading)).replace(source=f"{name} in {data_dir}")
-    return reading if validation_from_train is None else take_validation(reading, **validation_from_train)
+    if validation_from_train is not None:
+        reading = take_validation(reading, **validation_from_train)
+    return reading if context_turns is None else with_dialogue_context(reading, context_turns)
 
 
 def load_corpus(
@@ -96,13 +103,14 @@ def load_corpus(
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
+    context_turns: int | None = None,
     report_dir: str | Path | None = None,
     **options: Any,
 ) -> DatasetDict:
     """Reads a corpus as a `DatasetDict` with the columns `id, audio, text, label, speaker, session`.
 
     Args:
-        name, data_dir, label_map, only_mapped, validation_from_train, **options: as for `read_corpus`.
+        name, data_dir, label_map, only_mapped, validation_from_train, context_turns, **options: as for `read_corpus`.
         report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
             the data report (see `write_data_report`).
 
@@ -121,6 +129,7 @@ def load_corpus(
         label_map=label_map,
         only_mapped=only_mapped,
         validation_from_train=validation_from_train,
+        context_turns=context_turns,
         **options,
     )
     if report_dir is not None:
@@ -157,7 +166,11 @@ def _with_ids_of_splits(reading: CorpusReading) -> CorpusReading:
         dataclasses.replace(problem, id=names.get(str(problem.split), {}).get(problem.id, problem.id))
         for problem in reading.problems
     ]
-    return reading.replace(splits=splits, problems=problems)
+    dialogues = {
+        dialogue: [dataclasses.replace(turn, id=names.get(str(turn.split), {}).get(turn.id, turn.id)) for turn in said]
+        for dialogue, said in reading.dialogues.items()
+    }
+    return reading.replace(splits=splits, problems=problems, dialogues=dialogues)
 
 
 def _are_counted_anew(splits: Mapping[str, Sequence[Utterance]]) -> bool:

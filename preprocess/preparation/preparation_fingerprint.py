@@ -24,7 +24,7 @@ _PREPARATION_VERSION = 2
 # others are to load it matters.
 _WITHOUT_EFFECT = ("padding", "truncation", "name_or_path", "auto_map")
 
-_COLUMNS_READ = (*COLUMNS, SOFT_LABEL, "input_ids", "speech_input_ids", "problem")
+_COLUMNS_READ = (*COLUMNS, SOFT_LABEL, "context", "dialogue", "input_ids", "speech_input_ids", "problem")
 
 
 def preparation_fingerprint(

@@ -104,7 +104,10 @@ def prepare_dataset(
     with_votes = label_encoder.problem.is_exclusive and any(
         SOFT_LABEL in split.column_names for split in splits.values()
     )
-    preparer = UtterancePreparer(processor, label_encoder, options, speech_column, with_votes=with_votes)
+    with_context = any("context" in split.column_names for split in splits.values())
+    preparer = UtterancePreparer(
+        processor, label_encoder, options, speech_column, with_votes=with_votes, with_context=with_context
+    )
 
     if output_dir is None:
         cache_dir = Path(datasets.config.HF_DATASETS_CACHE) / f"emobert-{fingerprint}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...audio.check import AUDIO_CHECKS, check_audio_file
 from ...recordings.text_files import Line, clean_text
-from ...schema import MISSING_FOLDER, SPLITS, CorpusReading, Problem, Utterance
+from ...schema import MISSING_FOLDER, SPLITS, CorpusReading, Problem, Turn, Utterance
 
 
 # Cutting tools round to frames and leave margins: so much more or less is no wrong cut, however short the utterance.
@@ -51,6 +51,7 @@ class UtteranceCollector:
         self.expects_text = expects_text
         self.splits: dict[str, list[Utterance]] = {}
         self.problems: list[Problem] = []
+        self.dialogues: dict[str, list[Turn]] = {}
         self._places: dict[str, str] = {}
 
     def add(
@@ -102,6 +103,10 @@ class UtteranceCollector:
         """Notes one item that cannot be used, or (`kept`) only in part."""
         self.problems.append(Problem(id, place, reason, split, kept))
 
+    def turn(self, dialogue: str, turn: Turn) -> None:
+        """Notes one turn of a dialogue, with or without a label, for the context of later ones."""
+        self.dialogues.setdefault(dialogue, []).append(turn)
+
     def note_encoding(self, id: str, place: str, line: Line, split: str | None = None) -> None:
         """Notes a line whose bytes are not UTF-8."""
         if not line.is_utf8:
@@ -111,7 +116,8 @@ class UtteranceCollector:
         """What was collected, the splits in the order train, validation, test, others."""
         names = sorted(self.splits, key=lambda name: SPLITS.index(name) if name in SPLITS else len(SPLITS))
         splits = {name: self.splits[name] for name in names}
-        return CorpusReading(splits, self.problems, without_audio=self.keep_without_audio is True)
+        without_audio = self.keep_without_audio is True
+        return CorpusReading(splits, self.problems, without_audio=without_audio, dialogues=self.dialogues)
 
     def _with_checked_audio(
         self,

@@ -21,6 +21,9 @@ SPLIT_NAMES = {
 }
 
 
+# Columns of tables of dialogues: which one, and the number of the turn in it.
+DIALOGUE, TURN = "dialogue", "turn"
+
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 
@@ -107,6 +110,14 @@ class TableColumns:
                 continue
             if isinstance(label, str) and (holds_several_names(label) or looks_like_a_list(label)):
                 one_name.append((place, label))
+            extra: dict[str, Any] = {}
+            if DIALOGUE in cells and TURN in cells:
+                try:
+                    extra = {DIALOGUE: _text(cells[DIALOGUE]), TURN: _number(cells[TURN])}
+                except (TypeError, ValueError, OverflowError):
+                    reason = f"the turn is no number: {cells[TURN]!r:.60}; its dialogue is not known"
+                    problems.append(Problem(name, place, reason, split, kept=True))
+                    extra = {DIALOGUE: None, TURN: None}
             yield Utterance(
                 id=name,
                 audio=None if audio is None else str(audio_dir / audio),
@@ -114,6 +125,7 @@ class TableColumns:
                 label=label,
                 speaker=_text(cells.get(self.speaker)),
                 session=_text(cells.get(self.session)),
+                extra=extra,
                 soft_label=soft_label,
             )
         if one_name:
