@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .preparation.prepared_for_model import check_encoders, check_processor, match_labels
     from .preparation.row_stream import RowStream
     from .processing_emobert import EmoBertProcessor
+    from .processing_emotion2vec import Emotion2VecProcessor
     from .protocols.fold import Fold, pooled
     from .protocols.folds import PROTOCOLS, check_protocol, make_folds
     from .recordings.find_recordings import find_recordings, left_out_files
@@ -54,6 +55,7 @@ __all__ = [
     "EmoBertDataCollator",
     "EmoBertProcessor",
     "Emotion2VecFeatureExtractor",
+    "Emotion2VecProcessor",
     "Fold",
     "LABEL_MAPS",
     "LabelEncoder",

@@ -61,7 +61,7 @@ def validation_from_train(
         ValueError: `by` is unknown, there is no `train`, one of its rows has no group, or `fraction` does not fit.
 
     Example:
-        >>> from .schema import Utterance
+        >>> from preprocess import CorpusReading, Utterance
         >>> rows = [Utterance(str(number), text="Hi.", session=f"dialogue {number // 2}") for number in range(8)]
         >>> reading = validation_from_train(CorpusReading({"train": rows}), by="session", fraction=0.25)
         >>> {split: len(utterances) for split, utterances in reading.splits.items()}
