@@ -17,6 +17,7 @@ from configuration_emo.corpora import CORPORA
 
 from ..data_report.report import write_data_report
 from ..labels.label_maps import AnyLabelMap, apply_label_map
+from ..protocols.validation_split import held_out_test
 from ..protocols.validation_split import validation_from_train as take_validation
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
@@ -53,6 +54,7 @@ def read_corpus(
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
+    test_from_train: Mapping[str, Any] | None = None,
     context_turns: int | None = None,
     **options: Any,
 ) -> CorpusReading:
@@ -67,6 +69,7 @@ def read_corpus(
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
             validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
             speakers.
+        test_from_train (`Mapping`, *optional*): the same for a test part, where there is none; taken first.
         context_turns (`int`, *optional*): so many previous turns of the dialogue become the column `context`, which is
             the first segment of the text when a dataset is prepared; never a turn of another split. Of MELD, IEMOCAP
             and tables with the columns `dialogue` and `turn`.
@@ -91,6 +94,8 @@ def read_corpus(
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
     reading = _drop_repeated_ids(_with_ids_of_splits(reading)).replace(source=f"{name} in {data_dir}")
+    if test_from_train is not None:
+        reading = held_out_test(reading, **test_from_train)
     if validation_from_train is not None:
         reading = take_validation(reading, **validation_from_train)
     return reading if context_turns is None else with_dialogue_context(reading, context_turns)
@@ -103,6 +108,7 @@ def load_corpus(
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
+    test_from_train: Mapping[str, Any] | None = None,
     context_turns: int | None = None,
     report_dir: str | Path | None = None,
     **options: Any,
@@ -110,7 +116,8 @@ def load_corpus(
     """Reads a corpus as a `DatasetDict` with the columns `id, audio, text, label, speaker, session`.
 
     Args:
-        name, data_dir, label_map, only_mapped, validation_from_train, context_turns, **options: as for `read_corpus`.
+        name, data_dir, label_map, only_mapped, validation_from_train, test_from_train, context_turns, **options: as
+            for `read_corpus`.
         report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
             the data report (see `write_data_report`).
 
@@ -129,6 +136,7 @@ def load_corpus(
         label_map=label_map,
         only_mapped=only_mapped,
         validation_from_train=validation_from_train,
+        test_from_train=test_from_train,
         context_turns=context_turns,
         **options,
     )
