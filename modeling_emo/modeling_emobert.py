@@ -352,6 +352,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         encoded_text: torch.FloatTensor | None = None,
         encoded_speech: torch.FloatTensor | None = None,
         labels: torch.Tensor | None = None,
+        votes: torch.Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | list[int] | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
@@ -366,6 +367,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
                 (`single_label_classification`), 0/1 rows `(batch, num_labels)` (`multi_label_classification`), scores
                 `(batch,)` or `(batch, num_labels)` (`regression`), class indices `(batch,)` or 0/1 rows
                 `(batch, num_labels)` (`one_vs_rest_classification`).
+            votes (`torch.Tensor` of shape `(batch, num_labels)`, *optional*): votes, see [`emotion_loss`].
             num_items_in_batch, weight_in_batch (*optional*): see [`emotion_loss`]; Trainer passes them.
         """
         with_unimodal_loss = self.training and labels is not None and self.config.unimodal_loss_weight > 0
@@ -388,7 +390,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         loss = None
         if labels is not None:
             check_rows(labels=labels, logits=logits)
-            options = {"labels": labels, "config": self.config, "weight_in_batch": weight_in_batch}
+            options = {"labels": labels, "votes": votes, "config": self.config, "weight_in_batch": weight_in_batch}
             options["num_items_in_batch"] = num_items_in_batch
             loss = self.loss_function(pooled_logits=logits, **options)
             if with_unimodal_loss:
