@@ -12,6 +12,7 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .encoders.families import family_of
 from .encoders.layers import drop_layers_above, switch_off_layer_drop
 from .encoders.loading import build_encoder
+from .encoders.packed_layers import prepare_packing
 from .encoders.speech import SPEECH_INPUTS, encode_speech, speech_input_name
 from .encoders.suitability import check_config, check_encoder
 from .encoders.text import encode_text
@@ -68,6 +69,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
             drop_layers_above(self.speech_encoder, config.speech_layer)
         if config.speech_layer is not None or config.use_weighted_layer_sum:
             switch_off_layer_drop(self.speech_encoder)
+        prepare_packing(self.speech_encoder)
         self.speech_tokenizer = None
         if config.speech_tokenizer_config is not None:
             self.speech_tokenizer = speech_tokenizer or SpeechTokenizerModule(
@@ -206,6 +208,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         """
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
+        requested["packing"] = self.config.packing
         return EncodedSequence(*encode_text(self.text_encoder, input_ids, attention_mask, **requested))
 
     def encode_speech(
@@ -226,12 +229,12 @@ class EmoBertModel(EmoBertPreTrainedModel):
         """
         if self.speech_tokenizer is not None and inputs.is_floating_point():
             inputs, attention_mask = self.speech_tokenizer(inputs, attention_mask)
+        requested["packing"] = self.config.packing
         of_layers = self.layer_sum is not None or self.config.speech_layer is not None
         if of_layers:
-            requested = {**requested, "output_hidden_states": True}
-        hidden_states, mask, output = encode_speech(
-            self.speech_encoder, inputs, attention_mask, of_layers, **requested
-        )
+            requested["output_hidden_states"] = True
+        encoded = encode_speech(self.speech_encoder, inputs, attention_mask, of_layers, **requested)
+        hidden_states, mask, output = encoded
         states: Any = output.hidden_states
         if self.layer_sum is not None:
             hidden_states = torch.stack(states, dim=2)
