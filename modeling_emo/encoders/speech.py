@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
+from ..modalities import has_values
 from .families import family_of
 from .frames import Convolution, adapter_convolutions, frames_after, positions_for
 from .ids import encode_ids
@@ -116,7 +117,7 @@ def _packing(
     """How to pack what the transformer layers get of clips of these lengths."""
     family = family_of(encoder.config)
     again = HOOKS_RUN_AGAIN and encoder.training and encoder.is_gradient_checkpointing
-    if family.packing != "states" or again:
+    if family.packing != "states" or again or not has_values(lengths):
         return None
     squeeze = family.squeeze(encoder.config)
     frames = frames_after(family.convolutions(encoder), lengths) // squeeze
