@@ -10,7 +10,7 @@ from .registration import register
 if TYPE_CHECKING:
     from configuration_emo import EmoBertConfig, Emotion2VecConfig, VqWav2VecConfig, seal
 
-    from .conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
+    from .conversion.fairseq_reference import emobert_logits, vq_wav2vec_codes, vq_wav2vec_features
     from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
     from .encoders.loading import load_encoder
     from .evaluation.cross_validation import read_fold_predictions, summarize_runs
@@ -131,6 +131,7 @@ __all__ = [
     "create_optimizer",
     "deletion_faithfulness",
     "dimensional_metrics",
+    "emobert_logits",
     "emotion_loss",
     "emotion_metrics",
     "evaluate_logits",
