@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         write_evaluations,
     )
     from .evaluation.model_card import ModelDescription, installed_versions, write_model_card
+    from .evaluation.predict_by_length import predict_by_length
     from .evaluation.setting import EvaluationSetting
     from .explanation.explain import Explanation, explain_prediction
     from .explanation.faithfulness import REMOVALS, deletion_faithfulness, explained_direction, explained_values
@@ -166,6 +167,7 @@ __all__ = [
     "plot_predicted_against_rated",
     "plot_reliability",
     "plot_timeline",
+    "predict_by_length",
     "predict_to_file",
     "quantize_int8",
     "quantize_onnx_int8",
