@@ -34,10 +34,14 @@ class PackStates:
     def __call__(
         self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        packing = None if torch.compiler.is_compiling() else _packing.get()
+        states, *others = args
+        mask = kwargs.get("attention_mask")
+        # Looking it up would break the graph of a compiled layer, which runs on the batch as it comes.
+        if torch.compiler.is_compiling() and (mask is None or len(mask) == len(states)):
+            return None
+        packing = _packing.get()
         if packing is None:
             return None
-        states, *others = args
         if not packing.is_packed(states):
             states = packing.pack(states)
         kwargs = {**kwargs, **packing.attention_arguments, "attention_mask": None}
@@ -57,8 +61,10 @@ class UnpackStates:
         self.squeeze = squeeze
 
     def __call__(self, owner: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        packing = None if torch.compiler.is_compiling() else _packing.get()
-        if packing is None or packing.padded_length is None or len(output.last_hidden_state) > 1:  # no layer has run
+        if len(output.last_hidden_state) > 1:
+            return None
+        packing = _packing.get()
+        if packing is None or packing.padded_length is None:  # no layer has run
             return None
         states = packing.unpack(output.last_hidden_state, packing.padded_length, self.squeeze)
         if self.squeeze > 1:  # frames that were left over
