@@ -37,7 +37,9 @@ class PackStates:
         states, *others = args
         mask = kwargs.get("attention_mask")
         # Looking it up would break the graph of a compiled layer, which runs on the batch as it comes.
-        if torch.compiler.is_compiling() and (mask is None or len(mask) == len(states)):
+        if torch.compiler.is_compiling() and (
+            mask is None or (len(mask), mask.shape[-1]) == (len(states), states.shape[1])
+        ):
             return None
         packing = _packing.get()
         if packing is None:
@@ -61,8 +63,6 @@ class UnpackStates:
         self.squeeze = squeeze
 
     def __call__(self, owner: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
-        if len(output.last_hidden_state) > 1:
-            return None
         packing = _packing.get()
         if packing is None or packing.padded_length is None:  # no layer has run
             return None

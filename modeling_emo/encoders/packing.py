@@ -106,7 +106,7 @@ def packing_for(
     """How to leave the padding of a batch out, or None where the encoder has to run on the padded batch.
 
     It has to for families whose row does not say how, for attention that is neither `"sdpa"` nor FlashAttention, when
-    attention weights are wanted, in a trace, and when there is one row or no padding.
+    attention weights are wanted, in a trace, and when there is no padding.
 
     Args:
         encoder (`PreTrainedModel`): the encoder.
@@ -119,7 +119,6 @@ def packing_for(
     if (
         family_of(config).packing is None
         or not has_values(lengths)
-        or len(lengths) == 1
         or output_attentions
         or config.output_attentions
         or getattr(config, "is_decoder", False)
