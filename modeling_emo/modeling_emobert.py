@@ -179,7 +179,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         if encoded_text is not None:
             text = EncodedSequence.of_states(encoded_text, attention_mask)
         elif input_ids is not None:
-            inputs = self.text_encoder, input_ids, attention_mask, has_text
+            inputs: Any = (self.text_encoder, input_ids, attention_mask, has_text)
             text = encode_present_rows(self.encode_text, *inputs, **requested)
         if encoded_speech is not None:
             speech = EncodedSequence.of_states(encoded_speech, speech_attention_mask)

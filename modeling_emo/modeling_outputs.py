@@ -101,8 +101,11 @@ class EncodedSequence:
 
         mask = torch.zeros((batch_size, self.mask.shape[1]), dtype=torch.bool, device=self.mask.device)
         mask[rows] = self.mask
-        states: Any = {name: self.get(name) for name in ("hidden_states", "attentions")}
-        output = BaseModelOutput(**{name: parts and tuple(map(spread, parts)) for name, parts in states.items()})
+        output: Any = BaseModelOutput()
+        for name in ("hidden_states", "attentions"):
+            parts = self.get(name)
+            if parts is not None:
+                output[name] = tuple(map(spread, parts))
         hidden_states: Any = spread(self.hidden_states)
         return EncodedSequence(hidden_states, mask, output)
 
