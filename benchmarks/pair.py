@@ -1,6 +1,7 @@
 """The whole pair of encoders: packed, padded and the original's way of computing, in one run.
 
     python benchmarks/pair.py --output outputs/benchmarks/pair.json [--full] [--threads 1] [--batches 2] [--repeats 3]
+        [--work inference training]
 
 The original's way is its arithmetic on the same weights: batches padded to their longest row, attention weights kept,
 no fused kernels. Lengths in token ids: speech log-normal, 451 in the mean (sigma 0.6, 150 to 1800), text 18 (sigma
@@ -38,17 +39,18 @@ def main():
     parser = argument_parser(__doc__, repeats=3)
     parser.add_argument("--full", action="store_true", help="all layers: 465 million weights")
     parser.add_argument("--batches", type=int, default=2, help="of 8 rows, per repeat")
+    parser.add_argument("--work", nargs="+", choices=("inference", "training"), default=["inference", "training"])
     parser.set_defaults(threads=1)
     arguments = parse_arguments(parser)
 
     model = EmoBertForSequenceClassification(pair_config(arguments.full))
     state = fairseq_state(model)
-    rows = draw_lengths(8 * arguments.batches)
+    rows = draw_lengths(8 * arguments.batches, arguments.seed)
     orders = {"random": rows, "grouped": sorted(rows)}
     peak = gemm_peak(arguments.repeats, clock=time.process_time) * arguments.threads
     results: dict = {"lengths": rows, "gemm_gflops": peak}
     table = []
-    for work, (order, lengths) in product(("inference", "training"), orders.items()):
+    for work, (order, lengths) in product(arguments.work, orders.items()):
         batches = make_batches(lengths)
         model.train(work == "training")
         functions = ways_to_run(model, state, batches, work)
@@ -56,9 +58,9 @@ def main():
         medians = {way: undisturbed_median(values) for way, values in seconds.items()}
         flops = (3 if work == "training" else 1) * sum(useful_flops(model.config, *pair) for pair in lengths)
         entry: dict = {"seconds": seconds, "medians": medians}
-        if work == "inference":
-            entry["largest_difference"] = largest_difference(model, state, batches)
-        else:
+        entry["largest_difference"] = largest_difference(model.eval(), state, batches)
+        if work == "training":
+            model.train()
             entry["kept_bytes"] = {way: kept_bytes(model, state, batches[-1:], way) for way in WAYS}
         for way in WAYS:
             speed = statistics.median(
@@ -71,7 +73,7 @@ def main():
         results[f"{work}_{order}"] = entry
     header = ["work", "batches", "way", "CPU s", "times the original", "useful share of peak", "kept for backward, GB"]
     report(arguments, results, header=header, rows=table)
-    differences = [results[f"inference_{order}"]["largest_difference"] for order in orders]
+    differences = [results[f"{work}_{order}"]["largest_difference"] for work, order in product(arguments.work, orders)]
     print(f"GEMM peak {peak:.0f} GFLOP/s; largest difference of logits between any two ways {max(differences):.1e}")
 
 
@@ -91,12 +93,13 @@ def pair_config(full: bool) -> EmoBertConfig:
     return EmoBertConfig.from_text_speech_configs(text, speech, num_labels=4, num_co_attention_heads=2)
 
 
-def draw_lengths(num_rows: int) -> list[tuple[int, int]]:
+def draw_lengths(num_rows: int, seed: int) -> list[tuple[int, int]]:
     """Token ids of speech and of text of each row."""
+    generator = torch.Generator().manual_seed(seed)
 
     def log_normal(mean: float, low: int, high: int) -> list[int]:
         sigma = 0.6
-        drawn = torch.randn(num_rows) * sigma + math.log(mean) - sigma**2 / 2
+        drawn = torch.randn(num_rows, generator=generator) * sigma + math.log(mean) - sigma**2 / 2
         return drawn.exp().clamp(low, high).long().tolist()
 
     return list(zip(log_normal(451, 150, 1800), log_normal(18, 3, 112), strict=True))
