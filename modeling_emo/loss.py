@@ -92,6 +92,7 @@ def label_weight(labels: torch.Tensor, config: EmoBertConfig) -> torch.Tensor:
     >>> config = EmoBertConfig(num_labels=3, class_weights=[0.5, 2.0, 1.0])
     >>> label_weight(torch.tensor([0, 1, 1, -100]), config).item()
     4.5
+
     ```
     """
     known = labels != IGNORED_LABEL

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .preparation.prepared_for_model import check_encoders, check_processor, match_labels
     from .preparation.row_stream import RowStream
     from .processing_emobert import EmoBertProcessor
+    from .processing_emotion2vec import Emotion2VecProcessor
     from .protocols.folds import PROTOCOLS, Fold, make_folds, pooled
     from .recordings.find_recordings import find_recordings, left_out_files
     from .recordings.segments import MAX_SENTENCE_SECONDS, Segment, read_segments
@@ -53,6 +54,7 @@ __all__ = [
     "EmoBertDataCollator",
     "EmoBertProcessor",
     "Emotion2VecFeatureExtractor",
+    "Emotion2VecProcessor",
     "Fold",
     "LABEL_MAPS",
     "LabelEncoder",

@@ -146,10 +146,11 @@ class TestInputs:
             ({"words": [{"text": "a", "timestamp": (float("inf"), None)}]}, "starts at 0 or later"),
             (
                 {"audio": (np.zeros(8000, np.float32), 16_000), "words": [{"text": "a", "timestamp": (1e308, None)}]},
-                "The audio in memory cannot be read (OverflowError: ",
+                "Word 0 needs a text, and a time in seconds",
             ),
             ({"audio": {"array": np.zeros(8000), "sampling_rate": "16000"}}, "positive whole number of Hz"),
-            ("a transcript that stands in the wrong column " * 99, "this cannot be a path"),
+            ("a transcript that stands in the wrong column " * 99, "there is no such file. Check the path"),
+            ({"audio": "a transcript that stands in the wrong column " * 99}, "this cannot be a path"),
             ("a\0b.wav", "there is no such file"),
             ({"audio": (np.array([0.5, "x"], dtype=object), 16_000)}, "samples must be floats, int8, int16"),
         ],
