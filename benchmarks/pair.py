@@ -225,7 +225,7 @@ def kept_bytes(model, state, batches: list[Batch], way: str) -> int:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # a tensor that keeps what computed it would never be freed
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         losses(model, state, batches, way)
