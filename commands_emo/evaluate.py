@@ -19,6 +19,7 @@ from modeling_emo import (
     evaluate_logits,
     evaluation_result,
     format_evaluations,
+    predict_by_length,
     read_training_record,
     training_run,
     write_evaluations,
@@ -73,7 +74,7 @@ def run(arguments: EvaluationArguments) -> None:
                 processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
             ),
         )
-        output = trainer.predict(rows)
+        output = predict_by_length(trainer, rows)
         evaluations[name] = evaluate_logits(
             rows["id"],
             np.asarray(output.predictions),

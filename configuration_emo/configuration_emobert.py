@@ -118,6 +118,9 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             Smallest and largest score of a regression label, such as `[-3, 3]` for CMU-MOSI.
         initializer_range (`float`, defaults to 0.02):
             Standard deviation of new weights.
+        packing (`bool`, defaults to `True`):
+            Whether encoders that can leave the padding of a batch out of their computation do so. Results are the same
+            either way, to 1e-5 of the largest; without it the padding is computed and masked.
 
     Raises:
         ValueError: a value is not one of those listed, the heads do not divide the pooled sizes, or two options
@@ -188,6 +191,7 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     label_smoothing: float | int = 0.0
     label_range: list[float | int] | None = None
     initializer_range: float = 0.02
+    packing: bool = True
 
     def __post_init__(self, **kwargs):
         self._keep_pipelines(kwargs)
