@@ -89,6 +89,9 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
             Each channel of the speech encoder's hidden states is standardised with its mean and deviation over the
             training data (see [`fit_speech_standardization`]) before layers are mixed and speech is fused. For frozen
             encoders and middle layers, whose channels differ widely in offset and scale.
+        speech_own_length (`bool`, defaults to `False`):
+            Whether Whisper, which is made for 30 s and hears the silence behind a clip, hears each clip at its own
+            length instead: a share of the work, and the same as before for a clip of 30 s. Other encoders always do.
         classifier_dropout (`float`, defaults to 0.1):
             Dropout before the last linear layer.
         modality_dropout (`float`, defaults to 0.0):
@@ -171,6 +174,7 @@ class EmoBertConfig(SelfContained, PreTrainedConfig):
     use_weighted_layer_sum: bool = False
     speech_layer: int | None = None
     standardize_speech: bool = False
+    speech_own_length: bool = False
     classifier_dropout: float | int = 0.1
     modality_dropout: float | int = 0.0
     unimodal_loss_weight: float | int = 0.0

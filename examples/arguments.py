@@ -101,6 +101,9 @@ class ModelArguments(EncoderArguments):
     standardize_speech: bool = field(
         default=False, metadata={"help": "Standardise the encoded speech with the training data's statistics."}
     )
+    speech_own_length: bool = field(
+        default=False, metadata={"help": "Let Whisper hear each recording at its own length, not 30 s."}
+    )
     classifier_dropout: float = field(default=0.1, metadata={"help": "Dropout before the last layer."})
     modality_dropout: float = field(default=0.0, metadata={"help": "How often a modality is hidden in training."})
     unimodal_loss_weight: float = field(

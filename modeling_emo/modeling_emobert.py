@@ -12,6 +12,7 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .encoders.families import family_of
 from .encoders.layers import drop_layers_above, switch_off_layer_drop
 from .encoders.loading import build_encoder
+from .encoders.own_length import set_own_length
 from .encoders.speech import SPEECH_INPUTS, encode_speech, speech_input_name
 from .encoders.suitability import check_config, check_encoder
 from .encoders.text import encode_text
@@ -64,6 +65,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         self.speech_encoder = build_encoder(config.speech_config) if speech_encoder is None else speech_encoder
         check_encoder(self.text_encoder, "text")
         family_of(config.speech_config).prepare(self.speech_encoder)
+        set_own_length(self.speech_encoder, config.speech_own_length)
         if config.speech_layer is not None:
             drop_layers_above(self.speech_encoder, config.speech_layer)
         if config.speech_layer is not None or config.use_weighted_layer_sum:
