@@ -14,6 +14,8 @@ from configuration_emo import CONFIG_SUFFIXES, as_mapping, parse_arguments, read
 
 __all__ = ["CONFIG_SUFFIXES", "parse_arguments", "read_section"]  # for the scripts, beside the arguments below
 
+INIT_HEADS = ("random", "linear_probe")
+
 
 @dataclass
 class EncoderArguments:
@@ -97,7 +99,9 @@ class ModelArguments(EncoderArguments):
     text_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
     speech_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
     use_weighted_layer_sum: bool = field(default=False, metadata={"help": "Mix all layers of the speech encoder."})
-    speech_layer: int | None = field(default=None, metadata={"help": "Use this layer of the speech encoder."})
+    speech_layer: list[int] | None = field(
+        default=None, metadata={"help": "Use this layer of the speech encoder, or several side by side."}
+    )
     standardize_speech: bool = field(
         default=False, metadata={"help": "Standardise the encoded speech with the training data's statistics."}
     )
@@ -115,7 +119,16 @@ class ModelArguments(EncoderArguments):
     )
     label_smoothing: float = field(default=0.0, metadata={"help": "Share of the target that is spread evenly."})
 
+    init_head: str = field(
+        default="random",
+        metadata={"help": "random, or linear_probe: start from a ridge regression of the pooled training data."},
+    )
+
     def __post_init__(self):
+        if self.init_head not in INIT_HEADS:
+            raise ValueError(f"init_head must be one of {', '.join(INIT_HEADS)}, got {self.init_head!r}.")
+        if isinstance(self.speech_layer, list) and len(self.speech_layer) == 1:
+            self.speech_layer = self.speech_layer[0]
         # As flags and YAML have it: [1.0, 2.0], ["1.0", "2.0"], ["balanced"] or "balanced".
         if self.class_weights in ("balanced", ["balanced"]):
             self.class_weights = "balanced"
@@ -124,8 +137,8 @@ class ModelArguments(EncoderArguments):
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
-        encoders = {encoder.name for encoder in fields(EncoderArguments)}
-        return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in encoders}
+        others = {"init_head", *(encoder.name for encoder in fields(EncoderArguments))}
+        return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in others}
 
 
 @dataclass(kw_only=True)

@@ -12,8 +12,10 @@ from transformers.utils import logging
 from modeling_emo import (
     EmoBertForSequenceClassification,
     EmoBertTrainingArguments,
+    LinearHead,
     add_lora,
     balanced_class_weights,
+    fit_linear_head,
     fit_speech_standardization,
     plot_learning_curves,
     write_training_record,
@@ -44,6 +46,7 @@ class TrainingSetup:
     collator: EmoBertDataCollator
     train_collator: EmoBertDataCollator
     data: dict[str, Any]
+    linear_head: LinearHead | None = None
 
 
 def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[DatasetDict, dict[str, Any]]:
@@ -124,7 +127,18 @@ def set_up_training(
             DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
         )
 
-    # 4. Low-rank adapters on encoders that are not frozen.
+    # 4. The last layer as a linear probe of what the encoders make of the training data, by its speakers.
+    linear_head = None
+    if model_arguments.init_head == "linear_probe":
+        speakers = train_dataset["speaker"][:] if "speaker" in train_dataset.column_names else None
+        linear_head = fit_linear_head(
+            model.to(training_arguments.device),
+            DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
+            None if speakers is None or None in speakers else speakers,
+        )
+        logger.info(f"{linear_head}")
+
+    # 5. Low-rank adapters on encoders that are not frozen.
     if lora_arguments is not None and lora_arguments.lora:
         model = add_lora(
             model,
@@ -133,7 +147,7 @@ def set_up_training(
             alpha=lora_arguments.lora_alpha,
             dropout=lora_arguments.lora_dropout,
         )
-    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data)
+    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data, linear_head)
 
 
 def check_validation(has_validation: bool, training_arguments: EmoBertTrainingArguments) -> None:
@@ -158,6 +172,7 @@ def record_training(
         "class_weights": setup.model.config.class_weights,
         "augmentation": data_arguments.augmentation,
         **(asdict(lora_arguments) if lora_arguments.lora else {}),
+        **({} if setup.linear_head is None else {"linear_head": asdict(setup.linear_head)}),
     }
     write_training_record(training_arguments, state, data=setup.data, hyper_parameters=hyper_parameters)
     try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .export.to_onnx import export_onnx
     from .finetuning.class_weights import balanced_class_weights
     from .finetuning.gradual_unfreezing import GradualUnfreezingCallback
+    from .finetuning.linear_head import LinearHead, fit_linear_head
     from .finetuning.lora import add_lora
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
@@ -117,6 +118,7 @@ __all__ = [
     "Explanation",
     "GradualUnfreezingCallback",
     "LabelChoice",
+    "LinearHead",
     "ModelDescription",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
@@ -141,6 +143,7 @@ __all__ = [
     "explained_values",
     "export_onnx",
     "export_program",
+    "fit_linear_head",
     "fit_speech_standardization",
     "format_evaluations",
     "ignore_repeated_rows",

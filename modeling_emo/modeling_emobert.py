@@ -67,7 +67,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         family_of(config.speech_config).prepare(self.speech_encoder)
         set_own_length(self.speech_encoder, config.speech_own_length)
         if config.speech_layer is not None:
-            drop_layers_above(self.speech_encoder, config.speech_layer)
+            drop_layers_above(self.speech_encoder, max(config.speech_layers))
         if config.speech_layer is not None or config.use_weighted_layer_sum:
             switch_off_layer_drop(self.speech_encoder)
         self.speech_tokenizer = None
@@ -238,7 +238,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         if self.layer_sum is not None:
             hidden_states = torch.stack(states, dim=2)
         elif self.config.speech_layer is not None:
-            hidden_states = states[self.config.speech_layer]
+            hidden_states = torch.cat([states[layer] for layer in self.config.speech_layers], dim=-1)
         return EncodedSequence(hidden_states, mask, output)
 
     def fuse(

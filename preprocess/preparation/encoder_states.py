@@ -138,7 +138,7 @@ class _RowEncoder:
         if self.modality == "text":
             return np.zeros((0, config.text_config.hidden_size), dtype=np.float32)
         states = (config.num_speech_layers + 1,) if config.use_weighted_layer_sum else ()
-        return np.zeros((0, *states, config.speech_config.hidden_size), dtype=np.float32)
+        return np.zeros((0, *states, config.speech_hidden_size), dtype=np.float32)
 
     @torch.inference_mode()
     def _encode(self, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
