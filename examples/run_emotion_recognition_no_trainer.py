@@ -4,7 +4,7 @@
     accelerate launch --config_file examples/configs/accelerate/multi_gpu.yaml \\
         examples/run_emotion_recognition_no_trainer.py examples/configs/demo.yaml
 
-The same arguments, recipe, numbers and outputs as run_emotion_recognition.py, with every step in the open: start from
+The same arguments, recipe, numbers and outputs as `emobert train`, with every step in the open: start from
 here to change how training goes. Checkpoints are accelerate's; with `--resume_from_checkpoint true` the same command
 starts a run and, after it was killed, goes on with it. docs/training.md names the few options that only Trainer has,
 docs/resume.md what is exact after a resume, docs/distributed.md how to launch it on many GPUs.
@@ -25,14 +25,13 @@ from accelerate import (
     load_checkpoint_in_model,
     skip_first_batches,
 )
-from arguments import DataArguments, LoraArguments, ModelArguments, parse_arguments
 from torch.utils.data import DataLoader
-from training_setup import record_training, set_up_training
 from transformers import EvalPrediction, TrainerControl, TrainerState, get_scheduler, set_seed
 from transformers.trainer_callback import DefaultFlowCallback
 
+from commands_emo import parse_command, record_training, set_up_training
 from modeling_emo import (
-    EmoBertTrainingArguments,
+    check_labels,
     checkpoint_to_resume,
     compute_metrics_for,
     create_optimizer,
@@ -64,9 +63,7 @@ class RunState(TrainerState):
 
 
 def main():
-    model_arguments, data_arguments, arguments, lora_arguments = parse_arguments(
-        "train", ModelArguments, DataArguments, EmoBertTrainingArguments, LoraArguments
-    )
+    model_arguments, data_arguments, arguments, lora_arguments = parse_command("train")
     for option in ("max_padded_length", "gradual_unfreezing_epochs"):
         if getattr(arguments, option) is not None:
             raise ValueError(f"{option} is an option of run_emotion_recognition.py only: leave it out.")
@@ -133,6 +130,7 @@ def main():
     if checkpoint is not None:
         if not any(checkpoint.glob("random_states_*")):
             raise ValueError(f"{checkpoint} holds a model only: to resume, train with `save_only_model: false`.")
+        check_labels(checkpoint, config.id2label)
         accelerator.load_state(checkpoint)
 
     # 4. What the loop below does when it is time.
@@ -187,6 +185,7 @@ def main():
                 accelerator.save_state(folder)
             accelerator.wait_for_everyone()
             if accelerator.is_main_process:
+                config.to_json_file(folder / "config.json")  # the names of its labels, among others
                 seal(folder)
         if accelerator.is_main_process:
             keep = [folder, state.best_model_checkpoint]

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .plots.timeline import plot_timeline
     from .pretrained_model import EmoBertPreTrainedModel
     from .resuming.checkpoint import (
+        check_labels,
         checkpoint_to_resume,
         last_whole_checkpoint,
         remove_old_checkpoints,
@@ -127,6 +128,7 @@ __all__ = [
     "balanced_class_weights",
     "bootstrap_intervals",
     "check_evaluated_data",
+    "check_labels",
     "checkpoint_to_resume",
     "compute_metrics_for",
     "concordance_correlation",

@@ -8,7 +8,6 @@ See docs/serving.md. It works offline: the page loads nothing from other hosts, 
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,19 @@ from typing import Any
 # not served, is built anew after so many calls and not after each.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "10000")
-sys.path.append(str(Path(__file__).resolve().parent.parent))  # the arguments of all examples lie one folder up
 
 import gradio as gr
-from arguments import DemoArguments, parse_arguments
+from arguments import DemoArguments
 from endpoints import add_endpoints
 from page import STYLE, TITLE, add_page
 from service import EmotionService
 from transformers import pipeline
+from upload_folder import own_upload_folder
 from uploads import refuse_addresses
 
 import modeling_emo  # noqa: F401  registers the model and the pipeline
 import preprocess  # noqa: F401  registers the processor
+from configuration_emo import parse_arguments
 
 
 # Fonts that every system has: nothing is fetched.
@@ -82,7 +82,8 @@ def main():
     # As Ctrl-C: Gradio then stops in order and deletes the uploads. A container is stopped by this signal.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     (arguments,) = parse_arguments("demo", DemoArguments)
-    build_app(load_service(arguments), arguments).launch(**launch_options(arguments))
+    with own_upload_folder(arguments.keep_files_seconds, arguments.max_uploads_mb * 1e6):
+        build_app(load_service(arguments), arguments).launch(**launch_options(arguments))
 
 
 if __name__ == "__main__":

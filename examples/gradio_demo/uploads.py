@@ -42,7 +42,10 @@ def uploaded_file(value: Any) -> Path:
     if not isinstance(path, str):
         raise ValueError("`audio` must be an uploaded file: handle_file(path) of gradio_client.")
     folder = Path(get_upload_folder()).resolve()
-    resolved = Path(path).resolve()
+    try:
+        resolved = Path(path).resolve()
+    except (OSError, ValueError):  # a name that no file can have
+        resolved = Path("/")
     if not resolved.is_relative_to(folder):
         raise ValueError("`audio` must be an uploaded file; paths of the server are not read.")
     return resolved

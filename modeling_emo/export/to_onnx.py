@@ -157,13 +157,13 @@ def _copy_processor(model: str, output_dir: Path) -> None:
                 shutil.copyfile(path, output_dir / path.name)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Export a trained EmoBERT classifier to ONNX and check the result.")
     parser.add_argument("--model", required=True, help="folder or Hub id of the classifier")
     parser.add_argument("--output_dir", required=True, help="receives the ONNX model, configuration and processor")
     parser.add_argument("--modalities", nargs="+", default=list(MODALITIES), choices=MODALITIES, help="inputs to keep")
     parser.add_argument("--int8", action="store_true", help=f"also write {INT8_FILE}, with 8-bit encoder weights")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
 
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model).eval()
     path = export_onnx(model, arguments.output_dir, modalities=arguments.modalities)

@@ -40,7 +40,8 @@ def match_labels(prepared: PreparedDataset, config: EmoBertConfig) -> PreparedDa
         [`PreparedDataset`]: the same one where the numbers are the same already.
 
     Raises:
-        ValueError: the problem types differ, the model does not know a label, or predicts scores that the data lack.
+        ValueError: the problem types or the scales of the scores differ, the model does not know a label, or predicts
+            scores that the data lack.
 
     Example:
         >>> prepared = match_labels(load_prepared("outputs/emodb/data"), model.config)  # doctest: +SKIP
@@ -50,6 +51,12 @@ def match_labels(prepared: PreparedDataset, config: EmoBertConfig) -> PreparedDa
         raise ValueError(
             f"The data were prepared for {encoder.problem_type}, the model is for {config.problem_type}.\n"
             "Prepare them again with the model's problem_type."
+        )
+    ours, theirs = encoder.label_range, config.label_range
+    if ours is not None and theirs is not None and list(map(float, ours)) != list(map(float, theirs)):
+        raise ValueError(
+            f"The scores of the data lie on a scale of {_scale(ours)}, those of the model of {_scale(theirs)}.\n"
+            "Bring the labels of the corpus to the model's scale and prepare them again."
         )
     names = [str(name) for _, name in sorted((config.id2label or {}).items(), key=lambda entry: int(entry[0]))]
     given = encoder.names or (names if len(names) == 1 else ["score"])  # a single score may have no name
@@ -135,6 +142,10 @@ def _renumbered(split: Dataset, columns: np.ndarray, encoder: LabelEncoder) -> D
         labels = rows
     with_labels = split.remove_columns("labels").add_column("labels", labels.tolist(), feature=encoder.feature)
     return with_labels.with_format(**split.format)
+
+
+def _scale(label_range: Sequence[float]) -> str:
+    return f"{label_range[0]:g} to {label_range[1]:g}"
 
 
 def _compare(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from transformers.utils import logging
+
+from configuration_emo.shown_values import shown
 
 from ..audio.load_audio import AudioSource, load_audio, stream_audio
 from ..audio.url import local_copy
@@ -78,7 +82,7 @@ def read_segments(
             recognisers invent them, are left out with a warning.)
     """
     if text is not None and not isinstance(text, str):
-        raise ValueError(f"The text must be a string, got {text!r} ({type(text).__name__}).")
+        raise ValueError(f"The text must be a string, got {shown(text)} ({type(text).__name__}).")
     text = text if is_text(text) else None
     if words is not None and text is not None:
         raise ValueError("Give `text`, or `words` with their times, not both.")
@@ -102,13 +106,20 @@ def _strides(
     chunk_length_s: float | None, stride_length_s: float | tuple[float, float] | None, has_words: bool
 ) -> tuple[float, float]:
     """Context before and after a segment in seconds."""
-    if chunk_length_s is not None and not MIN_WINDOW_SECONDS <= chunk_length_s < float("inf"):
-        raise ValueError(f"chunk_length_s must be {MIN_WINDOW_SECONDS:g} s or longer, got {chunk_length_s}.")
+    if chunk_length_s is not None and not (_is_time(chunk_length_s) and chunk_length_s >= MIN_WINDOW_SECONDS):
+        raise ValueError(
+            f"chunk_length_s must be a number of seconds, {MIN_WINDOW_SECONDS:g} or more, got {shown(chunk_length_s)}."
+        )
     if stride_length_s is not None and chunk_length_s is None and not has_words:
         raise ValueError(f"stride_length_s ({stride_length_s}) needs chunk_length_s, or words with their times.")
     if stride_length_s is None:
         stride_length_s = 0.0 if has_words or chunk_length_s is None else chunk_length_s / 6
-    left, right = (stride_length_s,) * 2 if isinstance(stride_length_s, (int, float)) else stride_length_s
+    both: Any = (stride_length_s,) * 2 if _is_time(stride_length_s) else stride_length_s
+    if not isinstance(both, (tuple, list)) or len(both) != 2 or not all(map(_is_time, both)):
+        raise ValueError(
+            f"stride_length_s must be a number of seconds, or one for each side, got {shown(stride_length_s)}."
+        )
+    left, right = both
     room = float("inf") if chunk_length_s is None or has_words else chunk_length_s
     if min(left, right) < 0 or left + right >= room:
         raise ValueError(
@@ -116,6 +127,10 @@ def _strides(
             f"({chunk_length_s}), got {stride_length_s}."
         )
     return float(left), float(right)
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _window_segments(

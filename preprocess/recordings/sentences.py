@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from transformers.utils import logging
 
+from configuration_emo.shown_values import shown
+
 
 logger = logging.get_logger(__name__)
 
@@ -14,6 +16,8 @@ logger = logging.get_logger(__name__)
 _TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e."})
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _UNKNOWN = float("inf")
+# A year. What is beyond is no time of a recording, and its samples could not be counted.
+_LONGEST_SECONDS = 365 * 24 * 3600.0
 # By so much the times of a speech recogniser's words may be out of order.
 _INACCURACY_SECONDS = 0.5
 _CLOSING_QUOTES = "\"'”’»)]"
@@ -88,7 +92,7 @@ def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
     """The words with both times, in order; one without an end lasts until the next."""
     if isinstance(words, (str, bytes, Mapping)) or not isinstance(words, Sequence) or not len(words):
         raise ValueError(
-            f"`words` must be a list of one word or more, each with `text` and `timestamp`, got {words!r}."
+            f"`words` must be a list of one word or more, each with `text` and `timestamp`, got {shown(words)}."
         )
     timed: list[TimedText] = []
     moved = 0
@@ -98,14 +102,15 @@ def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
             start, end = float(start), _UNKNOWN if end is None else float(end)
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise ValueError(
-                f"Word {index} must be like {{'text': 'yes', 'timestamp': (1.0, 1.3)}}, got {word!r}."
+                f"Word {index} must be like {{'text': 'yes', 'timestamp': (1.0, 1.3)}}, got {shown(word)}."
             ) from error
         earliest = timed[-1].start if timed else 0.0
         # NaN is not within either.
-        in_time = -_INACCURACY_SECONDS <= start < _UNKNOWN and end >= start - _INACCURACY_SECONDS
-        if not isinstance(text, str) or not in_time:
+        in_time = -_INACCURACY_SECONDS <= start <= _LONGEST_SECONDS and end >= start - _INACCURACY_SECONDS
+        if not isinstance(text, str) or not in_time or _LONGEST_SECONDS < end < _UNKNOWN:
             raise ValueError(
-                f"Word {index} needs a text, and a time that starts at 0 or later and ends after: {word!r}."
+                f"Word {index} needs a text, and a time in seconds that starts at 0 or later and ends after: "
+                f"{shown(word)}."
             )
         if timed and start < earliest - _INACCURACY_SECONDS:
             raise ValueError(

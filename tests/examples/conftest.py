@@ -73,8 +73,7 @@ def recordings(tmp_path_factory):
 @pytest.fixture(scope="session")
 def gradio_demo():
     """Makes the modules of `examples/gradio_demo` importable, as they are for the script itself."""
-    folders = [str(ROOT / "examples" / "gradio_demo"), str(ROOT / "examples")]
-    sys.path[:0] = folders
+    folder = str(ROOT / "examples" / "gradio_demo")
+    sys.path.insert(0, folder)
     yield
-    for folder in folders:
-        sys.path.remove(folder)
+    sys.path.remove(folder)

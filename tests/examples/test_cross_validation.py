@@ -16,6 +16,7 @@ import soundfile
 import yaml
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
+from commands_emo import run_command
 from tests.examples.conftest import ROOT, run_script
 
 
@@ -245,14 +246,11 @@ def test_a_run_made_again_by_the_ordinary_script_gives_the_same_predictions(kill
 
 @pytest.fixture
 def in_process(monkeypatch):
-    """Calls an example script's main() here, for what is refused before any run starts."""
+    """Runs a command here, for what is refused before any run starts."""
 
-    def call(module, *arguments):
-        monkeypatch.setattr(sys, "argv", [module, *map(str, arguments)])
+    def call(command, *arguments):
         monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        monkeypatch.syspath_prepend(str(ROOT / "examples"))
-        __import__(module)
-        sys.modules[module].main()
+        run_command(command, [str(argument) for argument in arguments])
 
     return call
 
@@ -261,13 +259,13 @@ def test_finished_runs_of_another_configuration_are_not_mixed_in(killed_and_rest
     folder, _, _ = killed_and_restarted
     changed = ["--train_options", '{"learning_rate": 0.02}']
     with pytest.raises(ValueError, match="finished run of another configuration.*--redo"):
-        in_process("run_cross_validation", folder / "config.yaml", *changed)
+        in_process("cross-validate", folder / "config.yaml", *changed)
     with pytest.raises(ValueError, match="unknown argument learning_rte"):
-        in_process("run_cross_validation", folder / "config.yaml", "--train_options", '{"learning_rte": 0.02}')
+        in_process("cross-validate", folder / "config.yaml", "--train_options", '{"learning_rte": 0.02}')
     with pytest.raises(ValueError, match="eval_strategy='epoch', but there are no validation rows"):
-        in_process("run_cross_validation", folder / "config.yaml", "--train_options", '{"eval_strategy": "epoch"}')
+        in_process("cross-validate", folder / "config.yaml", "--train_options", '{"eval_strategy": "epoch"}')
     with pytest.raises(ValueError, match="No fold speaker=04; there are speaker=03, speaker=08"):
-        in_process("run_cross_validation", folder / "config.yaml", "--folds", "speaker=04")
+        in_process("cross-validate", folder / "config.yaml", "--folds", "speaker=04")
 
 
 def test_a_model_is_not_evaluated_on_a_fold_that_it_was_trained_on(killed_and_restarted, in_process):
@@ -283,7 +281,7 @@ def test_a_model_is_not_evaluated_on_a_fold_that_it_was_trained_on(killed_and_re
         (model / name).write_bytes((config.parent / name).read_bytes())
     arguments = [config, "--model", model, "--output_dir", folder / "evaluated"]
     with pytest.raises(ValueError, match="trained with fold='speaker=03' .* evaluated with fold='speaker=08'"):
-        in_process("evaluate_emotion_recognition", *arguments, "--fold", "speaker=08")
+        in_process("evaluate", *arguments, "--fold", "speaker=08")
 
 
 def test_a_leaked_text_or_speaker_is_refused_before_anything_is_trained(encoders, tmp_path):

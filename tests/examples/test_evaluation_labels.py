@@ -2,14 +2,14 @@
 
 import csv
 import json
-import sys
 
 import pytest
 import torch
 from datasets import Dataset, DatasetDict
 
+from commands_emo import run_command
 from preprocess import EmoBertProcessor, LabelEncoder, prepare_dataset
-from tests.examples.conftest import ROOT, run_script
+from tests.examples.conftest import run_script
 from tests.tiny import tiny_feature_extractor, tiny_processor, tiny_tokenizer
 from tests.tiny_models import emobert
 
@@ -55,12 +55,8 @@ def test_labels_are_matched_by_name(always_sad, tmp_path):
         (["sad", "happy"], "normalized", "was prepared with another feature extractor than that of"),
     ],
 )
-def test_data_of_another_model_are_refused(always_sad, tmp_path, monkeypatch, labels, extractor, said):
+def test_data_of_another_model_are_refused(always_sad, tmp_path, labels, extractor, said):
     data = prepare(tmp_path, labels, EmoBertProcessor(tiny_feature_extractor(extractor), tiny_tokenizer()))
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    import evaluate_emotion_recognition
-
     given = ["--model", always_sad, "--data_dir", data, "--output_dir", tmp_path / "out", "--modalities", "text"]
-    monkeypatch.setattr(sys, "argv", ["evaluate", *map(str, given)])
     with pytest.raises(ValueError, match=said):
-        evaluate_emotion_recognition.main()
+        run_command("evaluate", [str(part) for part in given])

@@ -169,7 +169,8 @@ def test_the_saved_folder_is_all_that_auto_classes_need(evaluated, trained, reco
 
 
 def test_a_flag_wins_over_the_file_and_an_unknown_name_is_refused(config_file, tmp_path):
-    from examples.arguments import EvaluationArguments, parse_arguments
+    from commands_emo import EvaluationArguments
+    from configuration_emo import parse_arguments
 
     (arguments,) = parse_arguments(
         "evaluate", EvaluationArguments, arguments=[str(config_file), "--split", "validation"]

@@ -54,7 +54,6 @@ def test_space_metadata():
 
 def test_a_copy_as_the_space_has_it_runs_on_its_own(tmp_path):
     shutil.copytree(DEMO, tmp_path, dirs_exist_ok=True)
-    shutil.copy(ROOT / "examples" / "arguments.py", tmp_path)
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     script = (

@@ -165,7 +165,7 @@ class TestBadRequests:
             ({"words": 5}, "must be a list of one word or more"),
             ({"words": [{"text": "a", "timestamp": ["inf", None]}]}, "starts at 0 or later"),
             ({"text": 5}, "`text` must be a text"),
-            ({"audio": {"path": "a\0b"}}, "null"),
+            ({"audio": {"path": "a\0b"}}, "must be an uploaded file"),
             (5, "A request is a dict"),
         ],
     )

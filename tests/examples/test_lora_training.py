@@ -10,7 +10,7 @@ from peft import PeftModel
 from torch.testing import assert_close
 from transformers import AutoModel
 
-from examples.arguments import LoraArguments
+from commands_emo.arguments import LoraArguments
 from modeling_emo import EmoBertForSequenceClassification
 from preprocess import EmoBertDataCollator, EmoBertProcessor, load_prepared
 from tests.examples.conftest import run_script

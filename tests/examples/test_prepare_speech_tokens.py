@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from datasets import load_from_disk
 
-from examples.arguments import PreparationArguments
+from commands_emo.arguments import PreparationArguments
 from modeling_emo.conversion import convert_speech_bert_fairseq_to_hf, convert_vq_wav2vec_fairseq_to_hf
 from tests.examples.conftest import ROOT
 from tests.fairseq_fixtures import REFERENCE, reference_waves

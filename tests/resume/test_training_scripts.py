@@ -112,6 +112,7 @@ def die_at(place, count):
 def run_example(run):
     """What a process does: the script, with the options as flags."""
     torch.set_num_threads(1)
+    os.environ["EMOBERT_TRACEBACK"] = "1"  # errors come out as they are
     if run.kill:
         die_at(*run.kill)
     options = dict(run.options)
@@ -239,12 +240,26 @@ def test_adapters_and_balanced_classes_on_two_processes_are_those_on_one(train, 
 def test_models_alone_are_kept_but_not_resumed_from(train, tmp_path):
     whole, models = tmp_path / "whole", tmp_path / "models"
     assert train(whole, max_steps=4) == train(models, max_steps=4, save_only_model=True) == [0]
-    assert sorted(path.name for path in (models / "checkpoint-4").iterdir()) == ["model.safetensors", "seal.json"]
+    names = sorted(path.name for path in (models / "checkpoint-4").iterdir())
+    assert names == ["config.json", "model.safetensors", "seal.json"]
     weights, expected = (load_file(folder / "model.safetensors") for folder in (models, whole))
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
     assert train(models, max_steps=6, resume=True) == [1]
     message = "checkpoint-4 holds a model only: to resume, train with `save_only_model: false`"
     assert message in (models / "refusal.txt").read_text()
+
+
+def test_a_checkpoint_of_other_labels_is_refused(train, tmp_path):
+    folder = tmp_path / "run"
+    assert train(folder, max_steps=2) == [0]
+    path = folder / "checkpoint-2" / "config.json"
+    config = json.loads(path.read_text())
+    config["id2label"] = dict(zip(config["id2label"], reversed(EMOTIONS), strict=True))
+    path.write_text(json.dumps(config))
+    modeling_emo.seal(path.parent)
+    assert train(folder, max_steps=4, resume=True) == [1]
+    message = "with the labels sad, happy, angry, this run has angry, happy, sad."
+    assert message in (folder / "refusal.txt").read_text()
 
 
 @pytest.mark.parametrize(

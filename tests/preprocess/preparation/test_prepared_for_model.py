@@ -72,6 +72,15 @@ class TestLabels:
         prepared = prepare(tmp_path, [1.5, 2.0], "regression")
         assert match_labels(prepared, config("sentiment", problem_type="regression")) is prepared
 
+    def test_another_scale_is_refused(self, tmp_path):
+        prepared = prepare(tmp_path, [1.5, 2.0], "regression", label_range=(-3, 3))
+        model = EmoBertConfig(problem_type="regression", num_labels=1, label_range=[1, 7])
+        with pytest.raises(ValueError, match="a scale of -3 to 3, those of the model of 1 to 7.\nBring"):
+            match_labels(prepared, model)
+        for same in ([-3, 3], None):
+            model = EmoBertConfig(problem_type="regression", num_labels=1, label_range=same)
+            assert match_labels(prepared, model) is prepared
+
     def test_unknown_ones_are_refused_with_both_lists(self, tmp_path):
         prepared = prepare(tmp_path, ["sad", "happy", "bored"])
         with pytest.raises(ValueError, match="the labels bored, happy, sad, the model angry, happy, sad.\nPrepare"):

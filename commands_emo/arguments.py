@@ -1,18 +1,15 @@
-"""Typed arguments of the example scripts, read from flags and from one section of a YAML or JSON file.
+"""Typed arguments of the commands, read from flags and from one section of a YAML or JSON file.
 
-    python examples/run_emotion_recognition.py examples/configs/demo.yaml --num_train_epochs 3
+    emobert train examples/configs/demo.yaml --num_train_epochs 3
 
 takes the section `train` of the file (or the whole file if it has no such section); flags win over the file.
 """
 
-import os
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
-from configuration_emo import CONFIG_SUFFIXES, as_mapping, parse_arguments, read_section
+from configuration_emo import as_mapping
 
-
-__all__ = ["CONFIG_SUFFIXES", "parse_arguments", "read_section"]  # for the scripts, beside the arguments below
 
 INIT_HEADS = ("random", "linear_probe")
 
@@ -21,6 +18,8 @@ INIT_HEADS = ("random", "linear_probe")
 class EncoderArguments:
     """Which pretrained encoders are used."""
 
+    _argument_group_name: ClassVar[str] = "encoders"
+
     text_model: str = field(metadata={"help": "Folder or Hub id of the text encoder with its tokenizer."})
     speech_model: str = field(metadata={"help": "Folder or Hub id of the speech encoder with its feature extractor."})
 
@@ -28,6 +27,8 @@ class EncoderArguments:
 @dataclass
 class PreparationArguments:
     """From a corpus to a prepared dataset."""
+
+    _argument_group_name: ClassVar[str] = "preparation"
 
     corpus: str = field(metadata={"help": "Name of a corpus reader, see preprocess/corpora."})
     output_dir: str = field(metadata={"help": "Where the prepared dataset is written."})
@@ -91,6 +92,8 @@ class PreparationArguments:
 class ModelArguments(EncoderArguments):
     """The model that is built over the encoders; see EmoBertConfig."""
 
+    _argument_group_name: ClassVar[str] = "model"
+
     fusion: str = field(default="co_attention", metadata={"help": "co_attention or shallow."})
     num_co_attention_layers: int = field(default=1, metadata={"help": "Layers per direction."})
     num_co_attention_heads: int = field(default=4, metadata={"help": "Heads of each layer."})
@@ -130,10 +133,12 @@ class ModelArguments(EncoderArguments):
         if isinstance(self.speech_layer, list) and len(self.speech_layer) == 1:
             self.speech_layer = self.speech_layer[0]
         # As flags and YAML have it: [1.0, 2.0], ["1.0", "2.0"], ["balanced"] or "balanced".
-        if self.class_weights in ("balanced", ["balanced"]):
-            self.class_weights = "balanced"
-        elif self.class_weights is not None:
-            self.class_weights = [float(weight) for weight in self.class_weights]
+        weights: Any = self.class_weights
+        if weights in ("balanced", ["balanced"]):
+            weights = "balanced"
+        elif weights is not None:
+            weights = [float(weight) for weight in weights]
+        self.class_weights = weights
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
@@ -144,6 +149,8 @@ class ModelArguments(EncoderArguments):
 @dataclass(kw_only=True)
 class FoldArguments:
     """Which fold of a protocol is meant; the prepared dataset's own splits if left out."""
+
+    _argument_group_name: ClassVar[str] = "fold"
 
     protocol: str | None = field(
         default=None, metadata={"help": "Protocol whose fold is taken, for example leave-one-speaker-out."}
@@ -163,7 +170,9 @@ class FoldArguments:
 class DataArguments(FoldArguments):
     """The prepared dataset and how it is used."""
 
-    data_dir: str = field(metadata={"help": "Folder that prepare_dataset.py wrote."})
+    _argument_group_name: ClassVar[str] = "data"
+
+    data_dir: str = field(metadata={"help": "Folder that `emobert prepare` wrote."})
     modalities: list[str] = field(
         default_factory=lambda: ["text", "speech"], metadata={"help": "text, speech, or both."}
     )
@@ -184,6 +193,8 @@ class DataArguments(FoldArguments):
 @dataclass
 class LoraArguments:
     """Low-rank adapters in place of training the encoders themselves; see modeling_emo.add_lora."""
+
+    _argument_group_name: ClassVar[str] = "low-rank adapters"
 
     lora: bool = field(default=False, metadata={"help": "Train low-rank adapters on the encoders, merged at the end."})
     lora_r: int = field(default=8, metadata={"help": "Rank of the adapters."})
@@ -211,8 +222,10 @@ class LoraArguments:
 class EvaluationArguments(FoldArguments):
     """A trained model on a split of a prepared dataset."""
 
+    _argument_group_name: ClassVar[str] = "evaluation"
+
     model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
-    data_dir: str = field(metadata={"help": "Folder that prepare_dataset.py wrote."})
+    data_dir: str = field(metadata={"help": "Folder that `emobert prepare` wrote."})
     output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
     split: str = field(default="test", metadata={"help": "Split to evaluate on."})
     modalities: list[str] = field(
@@ -234,8 +247,13 @@ class EvaluationArguments(FoldArguments):
 class CrossValidationArguments:
     """Folds x seeds of a protocol; how each is prepared, trained and evaluated stands in the file's other sections."""
 
+    _argument_group_name: ClassVar[str] = "cross-validation"
+
     output_dir: str = field(metadata={"help": "Where runs and results are written."})
     protocol: str = field(metadata={"help": "One of preprocess.PROTOCOLS."})
+    config_file: str | None = field(
+        default=None, metadata={"help": "The file with the sections prepare, train and evaluate: the first argument."}
+    )
     protocol_options: dict | str | None = field(
         default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
     )
@@ -269,6 +287,8 @@ class CrossValidationArguments:
 @dataclass
 class PredictionArguments:
     """Recordings and transcripts to predict."""
+
+    _argument_group_name: ClassVar[str] = "prediction"
 
     model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
     audio: list[str] = field(
@@ -310,43 +330,3 @@ class PredictionArguments:
         """What the predictions depend on."""
         names = ("model", "asr", "top_k", "labels", "chunk_length_s", "stride_length_s", "dtype")
         return {name: getattr(self, name) for name in names}
-
-
-@dataclass
-class DemoArguments:
-    """The page and the interface for programs, see gradio_demo/app.py."""
-
-    model: str = field(
-        default_factory=lambda: os.environ.get("EMOBERT_MODEL", "outputs/demo"),
-        metadata={"help": "Folder or Hub id of the trained model; the variable EMOBERT_MODEL if left out."},
-    )
-    asr: str | None = field(
-        default_factory=lambda: os.environ.get("EMOBERT_ASR"),
-        metadata={"help": "Folder or Hub id of a speech recogniser for sound without transcript; EMOBERT_ASR."},
-    )
-    chunk_length_s: float = field(
-        default=10.0, metadata={"help": "Longer recordings get a timeline of windows of so many seconds."}
-    )
-    max_audio_seconds: float = field(default=600.0, metadata={"help": "Longer recordings are refused."})
-    max_file_mb: float = field(default=50.0, metadata={"help": "Larger files are refused, in millions of bytes."})
-    max_text_length: int = field(default=5000, metadata={"help": "Longer texts are refused, in characters."})
-    max_batch_size: int = field(default=16, metadata={"help": "Most requests of programs predicted at a time."})
-    forward_batch_size: int | None = field(
-        default=None, metadata={"help": "How many of these the model sees in one pass; 4 on a CPU, all on a GPU."}
-    )
-    max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
-    keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
-    server_name: str | None = field(
-        default=None, metadata={"help": "Address to listen on; GRADIO_SERVER_NAME or 127.0.0.1 if left out."}
-    )
-    server_port: int | None = field(
-        default=None, metadata={"help": "Port; GRADIO_SERVER_PORT or the first free one from 7860 on if left out."}
-    )
-
-    def __post_init__(self):
-        for name in (
-            *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
-            *("max_batch_size", "max_queue_size", "keep_files_seconds"),
-        ):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")

@@ -1,8 +1,7 @@
-"""The runs of a cross-validation: the training and evaluation scripts, a process for each (fold, seed).
+"""The runs of a cross-validation: `emobert train` and `emobert evaluate`, a process for each (fold, seed).
 
-The processes are forked from one that has imported the scripts and done nothing else: on a small corpus, importing
-takes as long as training. To repeat a run by hand, give its `config.yaml` to run_emotion_recognition.py and
-evaluate_emotion_recognition.py.
+The processes are forked from one that has imported the commands and done nothing else: on a small corpus, importing
+takes as long as training. To repeat a run by hand, give its `config.yaml` to both commands.
 """
 
 import hashlib
@@ -19,9 +18,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import evaluate_emotion_recognition
-import run_emotion_recognition
 import yaml
+
+from .command_line import parse_command
+from .evaluate import run as evaluate
+from .train import run as train
 
 
 FINISHED_FILE = "finished.json"
@@ -38,7 +39,7 @@ class FoldRun:
         fold (`str`): name of the fold.
         seed (`int`): of the training.
         folder (`Path`): gets the model, its evaluation, `config.yaml`, `log.txt` and, at the end, `finished.json`.
-        sections (`dict`): sections `train` and `evaluate` of the scripts' configuration file.
+        sections (`dict`): sections `train` and `evaluate` of the commands' configuration file.
         inputs (`list[str]`): fingerprints of what else the result depends on: the prepared dataset, the encoders.
     """
 
@@ -73,7 +74,7 @@ class FoldRun:
         )
 
     def write_config(self, path: Path) -> Path:
-        """Writes the sections as a configuration file of the example scripts."""
+        """Writes the sections as a configuration file of the commands."""
         path.write_text(yaml.safe_dump(self.sections, sort_keys=False), encoding="utf-8")
         return path
 
@@ -106,11 +107,9 @@ def run_all(
         num_threads (`int`): of each.
         keep_models (`bool`): whether the weights stay after the evaluation.
     """
-    # Both for the process that the others are forked from; it looks for the scripts where this says.
+    # For the process that the others are forked from.
     os.environ["OMP_NUM_THREADS"] = str(num_threads)
-    scripts = [str(Path(__file__).resolve().parent), os.environ.get("PYTHONPATH")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in scripts if path)
-    _PROCESSES.set_forkserver_preload(["fold_runs"])
+    _PROCESSES.set_forkserver_preload([__name__])
 
     waiting, running = list(runs), dict[int, tuple[FoldRun, BaseProcess]]()
     try:
@@ -144,14 +143,13 @@ def folder_fingerprint(model: str) -> str:
 
 
 def train_and_evaluate(config: Path, log: Path) -> None:
-    """Both scripts with one configuration file, in a process of their own whose output goes to a file."""
+    """Both commands with one configuration file, in a process of their own whose output goes to a file."""
     _end_with_parent()
     with log.open("w", encoding="utf-8") as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
-    sys.argv = [__file__, str(config)]
-    run_emotion_recognition.main()
-    evaluate_emotion_recognition.main()
+    train(*parse_command("train", [str(config)]))
+    evaluate(*parse_command("evaluate", [str(config)]))
 
 
 def _end_with_parent() -> None:

@@ -1,14 +1,14 @@
-"""What both training scripts start from, data, model and collators, and how they end: with a record of the run."""
+"""What both ways to train start from, data, model and collators, and how they end: with a record of the run."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
-from arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
 from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader
 from transformers import TrainerState
 from transformers.utils import logging
 
+from configuration_emo import as_mapping
 from modeling_emo import (
     EmoBertForSequenceClassification,
     EmoBertTrainingArguments,
@@ -31,6 +31,8 @@ from preprocess import (
     select_fold,
 )
 
+from .arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
+
 
 logger = logging.get_logger(__name__)
 
@@ -49,8 +51,11 @@ class TrainingSetup:
     linear_head: LinearHead | None = None
 
 
-def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[DatasetDict, dict[str, Any]]:
-    """The splits that are meant, those of a fold or the corpus's own, and what a record says of them."""
+def select_splits(
+    prepared: PreparedDataset, arguments: FoldArguments, rows: DatasetDict | None = None
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """The splits that are meant, those of a fold or the corpus's own, and what a record says of them; of `rows`, which
+    are the prepared ones in another form, where they are given."""
     record = {
         "corpus": prepared.info["corpus"],
         "fingerprint": prepared.info["fingerprint"],
@@ -59,8 +64,9 @@ def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[
         "protocol_options": arguments.protocol_options,
     }
     if arguments.protocol is None:
-        return prepared.datasets, record
-    return select_fold(prepared, arguments.protocol, arguments.fold, **arguments.protocol_options), record
+        return prepared.datasets if rows is None else rows, record
+    options = as_mapping(arguments.protocol_options)
+    return select_fold(prepared, arguments.protocol, arguments.fold, rows=rows, **options), record
 
 
 def set_up_training(
@@ -102,7 +108,7 @@ def set_up_training(
     train_collator = collator
     if data_arguments.augmentation:
         seed = training_arguments.seed if training_arguments.data_seed is None else training_arguments.data_seed
-        augmentation = make_augmentation(data_arguments.augmentation, processor.feature_extractor)
+        augmentation = make_augmentation(as_mapping(data_arguments.augmentation), processor.feature_extractor)
         train_collator = replace(collator, augmentation=augmentation, seed=seed)
         if data_arguments.cache_encoder_states and training_arguments.freeze_speech_encoder:
             raise ValueError(
@@ -110,17 +116,22 @@ def set_up_training(
             )
     frozen = {"text": training_arguments.freeze_text_encoder, "speech": training_arguments.freeze_speech_encoder}
     if data_arguments.cache_encoder_states and any(frozen.values()):
-        train_dataset, eval_dataset = (
-            dataset
-            and cache_encoder_states(
-                dataset,
-                model.to(training_arguments.device),
+        # All rows and not those of a fold: each is encoded once for all folds and seeds.
+        own = {"train": train_dataset, **({} if eval_dataset is None else {"validation": eval_dataset})}
+        rows = {
+            name: cache_encoder_states(
+                split,
+                model.to(training_arguments.device),  # type: ignore[arg-type]  # a wrapper hides its signature
                 collator,
-                modalities=[name for name in data_arguments.modalities if frozen[name]],
+                modalities=[modality for modality in data_arguments.modalities if frozen[modality]],
                 cache_dir=f"{data_arguments.data_dir}/encoder_states",
             )
-            for dataset in (train_dataset, eval_dataset)
-        )
+            for name, split in (own if data_arguments.protocol is None else prepared.datasets).items()
+        }
+        splits, _ = select_splits(prepared, data_arguments, DatasetDict(rows))
+        train_dataset, eval_dataset = splits["train"], splits.get("validation")
+    if data_arguments.max_train_samples is not None:
+        train_dataset = train_dataset.select(range(min(data_arguments.max_train_samples, len(train_dataset))))
     if model.config.standardize_speech:
         fit_speech_standardization(
             model,
@@ -140,13 +151,14 @@ def set_up_training(
 
     # 5. Low-rank adapters on encoders that are not frozen.
     if lora_arguments is not None and lora_arguments.lora:
-        model = add_lora(
+        adapted = add_lora(
             model,
             lora_arguments.encoders(frozen),
             r=lora_arguments.lora_r,
             alpha=lora_arguments.lora_alpha,
             dropout=lora_arguments.lora_dropout,
         )
+        model = cast(EmoBertForSequenceClassification, adapted)  # hands everything on to the model that it wraps
     return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data, linear_head)
 
 

@@ -7,11 +7,12 @@ from datasets import Dataset, DatasetDict
 from sklearn.utils.class_weight import compute_class_weight
 from transformers import AutoFeatureExtractor, AutoTokenizer
 
-from examples.arguments import DataArguments, ModelArguments, parse_arguments
+from commands_emo import DataArguments, ModelArguments, set_up_training
+from configuration_emo import parse_arguments
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments
 from modeling_emo.resuming.data_order import set_epoch
 from preprocess import EmoBertProcessor, LabelEncoder, WaveformAugmentation, prepare_dataset
-from tests.examples.conftest import ROOT
+from tests.examples.conftest import encoders, recordings  # noqa: F401
 
 
 NAMES = ["angry", "happy", "sad"]
@@ -19,15 +20,7 @@ LABELS = [0, 0, 0, 0, 0, 1, 1, 2]
 
 
 @pytest.fixture
-def set_up_training(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    from training_setup import set_up_training
-
-    return set_up_training
-
-
-@pytest.fixture
-def data_dir(encoders, recordings, tmp_path):
+def data_dir(encoders, recordings, tmp_path):  # noqa: F811
     """Eight labelled recordings, five of them angry."""
     rows = [
         {"id": f"u{index}", "audio": str(recordings / f"train_{index}.wav"), "text": "the day", "label": NAMES[label]}
@@ -43,7 +36,7 @@ def data_dir(encoders, recordings, tmp_path):
     return tmp_path / "data"
 
 
-def test_balanced_weights_and_augmented_training_rows(set_up_training, data_dir, encoders, tmp_path):
+def test_balanced_weights_and_augmented_training_rows(data_dir, encoders, tmp_path):  # noqa: F811
     arguments = EmoBertTrainingArguments(output_dir=str(tmp_path / "out"), use_cpu=True, report_to="none", seed=7)
     setup = set_up_training(
         ModelArguments(

@@ -1,0 +1,5 @@
+from .command_line import main
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The program `emobert`: its help, its errors, and the command lines behind it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from commands_emo.command_line import COMMANDS, OTHERS, TRACEBACK_VARIABLE, main, parse_command, run_command
+
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def run(*arguments, **environment):
+    command = [sys.executable, "-m", "commands_emo", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment or None)
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert end.value.code == 0
+    assert all(f"\n  {name} " in shown for name in (*COMMANDS, *map(" ".join, OTHERS)))
+    assert max(map(len, shown.splitlines())) < 120
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(capsys, command):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert end.value.code == 0
+    assert shown.startswith(f"usage: emobert {command} [FILE.yaml] [--flag value ...]\n")
+    assert f"    emobert {command} " in shown  # an example of its docstring
+    assert "(required)" in shown and "(default: None)" not in shown
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])
+def test_help_does_not_wait_for_pytorch(command):
+    script = (
+        "import sys; from commands_emo.command_line import parse_command, COMMANDS\n"
+        f"try: parse_command({command!r}, ['--help'])\n"
+        "except SystemExit: print('torch' in sys.modules, 'datasets' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stdout.endswith("False False\n")
+
+
+@pytest.mark.parametrize(("group", "name"), OTHERS)
+def test_other_command_lines_show_their_own_help(capsys, group, name):
+    with pytest.raises(SystemExit) as end:
+        main([group, name, "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: emobert {group} {name} ")
+
+
+@pytest.mark.parametrize("given", [["trian"], ["convert", "wav2vec"], ["predict", "--modle", "x"], []])
+def test_unknown_names_end_with_the_usage(capsys, given):
+    with pytest.raises(SystemExit) as end:
+        main(given)
+    assert end.value.code == 2
+    assert "usage: emobert" in capsys.readouterr().err
+
+
+def test_an_error_is_said_without_a_traceback_unless_it_is_asked_for(tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("predict: {modle: x}\n")
+    ended = run("predict", wrong)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"emobert predict: {wrong}: unknown argument modle; valid are ")
+    assert "Traceback" not in ended.stderr
+    ended = run("predict", wrong, **{TRACEBACK_VARIABLE: "1", "PATH": ""})
+    assert ended.returncode == 1 and "Traceback" in ended.stderr
+
+
+def test_a_command_that_there_is_not():
+    with pytest.raises(ValueError, match="no command 'fit'; there are prepare, train, evaluate"):
+        run_command("fit")
+
+
+def test_the_file_of_a_cross_validation_is_known(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("cross_validation: {output_dir: out, protocol: leave-one-speaker-out}\n")
+    (arguments,) = parse_command("cross-validate", [str(path), "--seeds", "1", "2"])
+    assert (arguments.config_file, arguments.seeds) == (str(path), [1, 2])
+    with pytest.raises(ValueError, match="The first argument is the configuration file with the sections"):
+        run_command("cross-validate", ["--output_dir", "out", "--protocol", "leave-one-speaker-out"])
