@@ -272,6 +272,9 @@ class CrossValidationArguments:
         default=None, metadata={"help": "Runs at a time; one per core if left out, one in all where there is a GPU."}
     )
     keep_models: bool = field(default=False, metadata={"help": "Keep the weights of every run."})
+    probe: bool = field(
+        default=False, metadata={"help": "Add a logistic regression on one frozen layer of the speech encoder."}
+    )
     redo: bool = field(default=False, metadata={"help": "Do finished runs again whose configuration has changed."})
 
     def __post_init__(self):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
     from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
     from .encoders.loading import load_encoder
-    from .evaluation.cross_validation import read_fold_predictions, summarize_runs
+    from .evaluation.cross_validation import ConditionResult, FoldPredictions, read_fold_predictions, summarize_runs
     from .evaluation.cross_validation_report import write_cross_validation
     from .evaluation.evaluation import (
         CONDITIONS,
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         format_evaluations,
         write_evaluations,
     )
+    from .evaluation.linear_probe import LinearProbe, fit_linear_probe, layer_statistics
     from .evaluation.model_card import ModelDescription, installed_versions, write_model_card
+    from .evaluation.predictions_csv import Predictions
     from .evaluation.setting import EvaluationSetting
     from .explanation.explain import Explanation, explain_prediction
     from .explanation.faithfulness import REMOVALS, deletion_faithfulness, explained_direction, explained_values
@@ -102,6 +104,7 @@ __all__ = [
     "REMOVALS",
     "ClassBalancedSampler",
     "CodesToIds",
+    "ConditionResult",
     "EmoBertConfig",
     "EmoBertForSequenceClassification",
     "EmoBertModel",
@@ -117,10 +120,13 @@ __all__ = [
     "EmotionRecognitionPipeline",
     "EvaluationSetting",
     "Explanation",
+    "FoldPredictions",
     "GradualUnfreezingCallback",
     "LabelChoice",
     "LinearHead",
+    "LinearProbe",
     "ModelDescription",
+    "Predictions",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
     "VqWav2VecModel",
@@ -146,6 +152,7 @@ __all__ = [
     "export_onnx",
     "export_program",
     "fit_linear_head",
+    "fit_linear_probe",
     "fit_speech_standardization",
     "format_evaluations",
     "ignore_repeated_rows",
@@ -154,6 +161,7 @@ __all__ = [
     "label_names",
     "label_weight",
     "last_whole_checkpoint",
+    "layer_statistics",
     "load_encoder",
     "lock_output_dir",
     "metric_function_for",
