@@ -67,6 +67,7 @@ LAYERS = {
         {"__main__", "training_setup"},
         {"evaluate", "predict", "prepare", "train"},
         {"fold_runs"},
+        {"linear_probe"},
         {"cross_validate"},
     ),
 }

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+# Of one decomposition, so that many cost no more than one.
+PENALTIES = tuple(float(penalty) for penalty in np.geomspace(0.03, 10, 11))
 # How much of two kinds belongs to the first, where both are used.
 MIXED_SHARES = (0.2, 0.5, 0.8)
 NUM_FOLDS = 10
