@@ -130,8 +130,9 @@ class ModelArguments(EncoderArguments):
     def __post_init__(self):
         if self.init_head not in INIT_HEADS:
             raise ValueError(f"init_head must be one of {', '.join(INIT_HEADS)}, got {self.init_head!r}.")
-        if isinstance(self.speech_layer, list) and len(self.speech_layer) == 1:
-            self.speech_layer = self.speech_layer[0]
+        layers: Any = self.speech_layer
+        if isinstance(layers, list) and len(layers) == 1:
+            self.speech_layer = layers[0]
         # As flags and YAML have it: [1.0, 2.0], ["1.0", "2.0"], ["balanced"] or "balanced".
         weights: Any = self.class_weights
         if weights in ("balanced", ["balanced"]):

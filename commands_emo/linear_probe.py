@@ -66,14 +66,14 @@ def probe_folds(
         rows, tested = (
             [row for row in part if ids[row] in with_speech] for part in ([*fold.train, *fold.validation], fold.test)
         )
-        probe = fit_linear_probe(features, labels, rows, tested, config.num_labels, groups)
+        probe = fit_linear_probe(features, labels, rows, tested, config.num_logits, groups)
         chosen[fold.name] = {"layer": probe.layer, "C": probe.inverse_penalty}
         one = Predictions([ids[row] for row in tested], probe.logits, labels[tested])
         predictions.append(FoldPredictions(fold.name, 0, {PROBE: one}, "none"))
     return summarize_runs(predictions, config, task=task, speakers=speakers), chosen
 
 
-def check_probe(problem_type: str) -> None:
+def check_probe(problem_type: str | None) -> None:
     """ValueError where there is no probe for the kind of problem."""
     if problem_type != "single_label_classification":
         raise ValueError(f"--probe is for one label of several, not for {problem_type!r}: leave it out.")

@@ -143,7 +143,7 @@ def set_up_training(
     if model_arguments.init_head == "linear_probe":
         speakers = train_dataset["speaker"][:] if "speaker" in train_dataset.column_names else None
         linear_head = fit_linear_head(
-            model.to(training_arguments.device),
+            model.to(training_arguments.device),  # type: ignore[arg-type]  # a wrapper hides its signature
             DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
             None if speakers is None or None in speakers else speakers,
         )

@@ -206,7 +206,7 @@ def whisper_generation(settings: Mapping[str, list], tokenizer: WhisperTokenizer
             `alignment_heads`.
         tokenizer (`WhisperTokenizer`): knows the special tokens.
     """
-    end, start = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|startoftranscript|>"])
+    end, start = (tokenizer.convert_tokens_to_ids(token) for token in ("<|endoftext|>", "<|startoftranscript|>"))
     tasks = ("transcribe", "translate")
     return GenerationConfig(
         bos_token_id=end,

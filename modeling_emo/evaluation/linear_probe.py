@@ -71,8 +71,8 @@ def layer_statistics(
         if name is None:
             raise ValueError("A probe reads speech, and a batch has none: leave rows without speech out.")
         mask = batch.get("speech_attention_mask")
-        inputs = [None if tensor is None else tensor.to(model.device) for tensor in (batch[name], mask)]
-        encoded = model.emobert.encode_speech(*inputs)
+        mask = None if mask is None else mask.to(model.device)
+        encoded = model.emobert.encode_speech(batch[name].to(model.device), mask)
         states, weights = encoded.hidden_states.double(), encoded.mask.double()  # (batch, frames, states, hidden)
         if mask is not None:  # a row without speech counts as one frame of silence
             weights = weights * mask.bool().any(-1, keepdim=True).to(weights)
@@ -108,28 +108,29 @@ def fit_linear_probe(
     Raises:
         ValueError: a row trains and is tested, or the training rows are of one class.
     """
-    train, test = np.asarray(train), np.asarray(test)
-    if np.intersect1d(train, test).size:
-        raise ValueError(f"Row {np.intersect1d(train, test)[0]} trains the probe and is tested by it.")
-    if len(np.unique(labels[train])) < 2:
+    known: NDArray[np.int64] = np.asarray(train, dtype=np.int64)
+    tested: NDArray[np.int64] = np.asarray(test, dtype=np.int64)
+    if np.intersect1d(known, tested).size:
+        raise ValueError(f"Row {np.intersect1d(known, tested)[0]} trains the probe and is tested by it.")
+    if len(np.unique(labels[known])) < 2:
         raise ValueError("The training rows of a probe are all of one class: it has nothing to learn.")
-    parts = _inner_folds(labels[train], None if groups is None else [str(groups[row]) for row in train])
+    parts = _inner_folds(labels[known], None if groups is None else [str(groups[row]) for row in known])
 
     def held_out_accuracy(layer: int, inverse_penalty: float) -> float:
-        predicted = np.empty(len(train), dtype=int)
+        predicted = np.empty(len(known), dtype=int)
         for rest, held_out in parts:
-            fit = _fit(features[train[rest], layer], labels[train[rest]], inverse_penalty)
-            predicted[held_out] = fit.predict(features[train[held_out], layer])
-        return float(balanced_accuracy_score(labels[train], predicted))
+            fit = _fit(features[known[rest], layer], labels[known[rest]], inverse_penalty)
+            predicted[held_out] = fit.predict(features[known[held_out], layer])
+        return float(balanced_accuracy_score(labels[known], predicted))
 
     layers = range(features.shape[1])
     accuracies = [held_out_accuracy(layer, INVERSE_PENALTIES[0]) for layer in layers]
     layer = int(np.argmax(accuracies))
     by_penalty = [accuracies[layer], *(held_out_accuracy(layer, penalty) for penalty in INVERSE_PENALTIES[1:])]
     inverse_penalty = INVERSE_PENALTIES[int(np.argmax(by_penalty))]
-    fit = _fit(features[train, layer], labels[train], inverse_penalty)
-    logits = np.full((len(test), num_labels), IMPOSSIBLE)
-    logits[:, fit.classes] = fit.log_probabilities(features[test, layer])
+    fit = _fit(features[known, layer], labels[known], inverse_penalty)
+    logits = np.full((len(tested), num_labels), IMPOSSIBLE)
+    logits[:, fit.classes] = fit.log_probabilities(features[tested, layer])
     return LinearProbe(layer, inverse_penalty, logits)
 
 

@@ -140,8 +140,8 @@ def _targets(labels: NDArray, model: EmoBertForSequenceClassification) -> tuple[
         return targets, (targets != IGNORED_LABEL).all(1).astype(np.float64)
     known = labels != IGNORED_LABEL
     classes = np.where(known, labels, 0).astype(int)
-    weights = np.ones(config.num_labels) if config.class_weights is None else np.array(config.class_weights, float)
-    return np.eye(config.num_labels)[classes], weights[classes] * known
+    weights = np.ones(config.num_logits) if config.class_weights is None else np.array(config.class_weights, float)
+    return np.eye(config.num_logits)[classes], weights[classes] * known
 
 
 def _best_sharpness(scores: NDArray, classes: NDArray, row_weights: NDArray) -> float:
