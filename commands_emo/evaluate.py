@@ -19,6 +19,7 @@ from modeling_emo import (
     evaluate_logits,
     evaluation_result,
     format_evaluations,
+    predict_by_length,
     read_training_record,
     training_run,
     write_evaluations,
@@ -49,6 +50,8 @@ def run(arguments: EvaluationArguments) -> None:
     prepared = match_labels(load_prepared(arguments.data_dir), model.config)
     check_processor(prepared, processor, arguments.model)
     splits, data = select_splits(prepared, arguments)
+    if arguments.split not in splits:
+        raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
     record = read_training_record(arguments.model)
     check_evaluated_data(record, data)
@@ -71,7 +74,7 @@ def run(arguments: EvaluationArguments) -> None:
                 processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
             ),
         )
-        output = trainer.predict(rows)
+        output = predict_by_length(trainer, rows)
         evaluations[name] = evaluate_logits(
             rows["id"],
             np.asarray(output.predictions),

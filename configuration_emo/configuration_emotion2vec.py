@@ -8,14 +8,15 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .convolution_frames import ConvolutionFrames
-from .hub_code import SelfContained
+from .hub_code import NamesPipelines, SelfContained
+from .problem_types import ProblemType, get_problem_type
 
 
 FEATURE_NORMS = ("layer", "group")
 
 
 @strict
-class Emotion2VecConfig(ConvolutionFrames, SelfContained, PreTrainedConfig):
+class Emotion2VecConfig(NamesPipelines, ConvolutionFrames, SelfContained, PreTrainedConfig):
     r"""
     Configuration of [`Emotion2VecModel`] and [`Emotion2VecForAudioClassification`] (Ma et al., "emotion2vec:
     Self-Supervised Pre-Training for Speech Emotion Representation", Findings of ACL 2024). The defaults are the
@@ -134,6 +135,7 @@ class Emotion2VecConfig(ConvolutionFrames, SelfContained, PreTrainedConfig):
     disallowed_labels: list[str] | None = None
 
     def __post_init__(self, **kwargs):
+        self._keep_pipelines(kwargs)
         for name in ("conv_dim", "conv_kernel", "conv_stride"):
             setattr(self, name, list(getattr(self, name)))
         if self.num_alibi_heads is None:
@@ -150,6 +152,16 @@ class Emotion2VecConfig(ConvolutionFrames, SelfContained, PreTrainedConfig):
     def num_feat_extract_layers(self) -> int:
         """Convolutions between samples and frames."""
         return len(self.conv_dim)
+
+    @property
+    def problem(self) -> ProblemType:
+        """What follows from `problem_type`; where none is given, one label is a score, and several exclude each other.
+
+        Raises:
+            ValueError: there is no such type.
+        """
+        unnamed = "regression" if self.num_labels == 1 else "single_label_classification"
+        return get_problem_type(self.problem_type or unnamed)
 
     @property
     def disallowed_label_ids(self) -> list[int]:

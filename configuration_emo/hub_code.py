@@ -90,6 +90,32 @@ class SelfContained(PushToHubMixin):
         return saved in self._own_classes().values()
 
 
+class NamesPipelines:
+    """Lets a configuration say which pipeline of ours its model has, for `pipeline()` where EmoBERT is not installed.
+
+    `config.json` says so under `custom_pipelines`. Under that name a loaded configuration would make `pipeline()`
+    insist on code from the model's folder where EmoBERT is installed too, and so it is kept as `remote_pipelines`.
+    """
+
+    remote_pipelines: dict[str, Any] | None = None
+
+    def _keep_pipelines(self, fields: dict[str, Any]) -> None:
+        """Takes them out of the fields that a configuration is made with."""
+        if not is_remote_copy():
+            self.remote_pipelines = fields.pop("custom_pipelines", None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, in types that JSON has."""
+        fields = super().to_dict()  # type: ignore[misc]  # of the configuration that this is mixed into
+        remote_pipelines = fields.pop("remote_pipelines", None) or {}
+        # `pipeline()` puts classes in the place of their names into the configuration that it has loaded.
+        pipelines = {
+            task: {**pipeline, "pt": [getattr(cls, "__name__", cls) for cls in pipeline.get("pt", ())]}
+            for task, pipeline in {**fields.pop("custom_pipelines", {}), **remote_pipelines}.items()
+        }
+        return {**fields, "custom_pipelines": pipelines} if pipelines else fields
+
+
 def write_code(folder: str | Path, *classes: type) -> list[Path]:
     """Writes the modules that define these classes, and all of ours that they import, side by side.
 

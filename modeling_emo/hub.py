@@ -1,10 +1,19 @@
 """Models that are saved with the code that loads them where EmoBERT is not installed."""
 
+import os
 from pathlib import Path
 
 from transformers import PreTrainedConfig
 
 from configuration_emo.hub_code import SelfContained
+
+
+class NoSuchModel(ValueError, OSError):
+    """There is neither such a folder nor such a model on the Hub; an OSError too, as Transformers has it."""
+
+
+class OtherShapes(ValueError, RuntimeError):
+    """Weights have other shapes than asked for; a RuntimeError too, as Transformers has it."""
 
 
 class SelfContainedModel(SelfContained):
@@ -19,6 +28,36 @@ class SelfContainedModel(SelfContained):
     @property
     def _auto_map_owner(self) -> PreTrainedConfig:
         return self.config
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As in Transformers.
+
+        Args:
+            pretrained_model_name_or_path (`str` or `os.PathLike`): a folder or Hub id.
+            args, kwargs: as in Transformers.
+
+        Raises:
+            ValueError: there is neither such a folder nor such a model on the Hub, or its weights have other shapes
+                than asked for, as with another number of labels; and what to do.
+        """
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)  # type: ignore[misc]
+        except OSError as error:
+            if os.path.exists(pretrained_model_name_or_path):
+                raise
+            raise NoSuchModel(
+                f"{pretrained_model_name_or_path}: there is no such folder here, and no such model could be fetched "
+                f"from the Hub ({type(error).__name__}).\nCheck the path, or the name and the connection."
+            ) from error
+        except RuntimeError as error:
+            if "ignore_mismatched_sizes" not in str(error):
+                raise
+            raise OtherShapes(
+                f"{pretrained_model_name_or_path} holds weights of other shapes than asked for, as for another number "
+                "of labels.\nFor a new classifier pass ignore_mismatched_sizes=True, with id2label={0: ...} and "
+                "problem_type of the new labels."
+            ) from error
 
     def save_pretrained(self, save_directory, *args, **kwargs):
         """As in Transformers, with the code that a machine without EmoBERT needs. A card in the folder is kept.

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from .preparation.prepared_for_model import check_encoders, check_processor, match_labels
     from .preparation.row_stream import RowStream
     from .processing_emobert import EmoBertProcessor
-    from .protocols.folds import PROTOCOLS, Fold, make_folds, pooled
+    from .processing_emotion2vec import Emotion2VecProcessor
+    from .protocols.fold import Fold, pooled
+    from .protocols.folds import PROTOCOLS, check_protocol, make_folds
     from .recordings.find_recordings import find_recordings, left_out_files
     from .recordings.segments import MAX_SENTENCE_SECONDS, Segment, read_segments
     from .schema import CorpusReading, Problem, Utterance
@@ -53,6 +55,7 @@ __all__ = [
     "EmoBertDataCollator",
     "EmoBertProcessor",
     "Emotion2VecFeatureExtractor",
+    "Emotion2VecProcessor",
     "Fold",
     "LABEL_MAPS",
     "LabelEncoder",
@@ -72,6 +75,7 @@ __all__ = [
     "check_audio_file",
     "check_encoders",
     "check_processor",
+    "check_protocol",
     "describe",
     "find_recordings",
     "format_report",

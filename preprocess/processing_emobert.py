@@ -15,6 +15,7 @@ from transformers.utils import logging
 from configuration_emo.hub_code import SelfContained
 
 from .audio.load_audio import AudioSource, load_audio
+from .features.input_rows import match_rows, rows_of_audio, rows_of_text
 from .features.padding import LONGEST, Layout
 from .features.speech_features import (
     SpeechFeatures,
@@ -25,6 +26,7 @@ from .features.speech_features import (
     pad_speech_features,
 )
 from .features.text_features import is_text, pad_token_ids, tokenize
+from .processor_files import missing_parts
 from .recordings.segments import Segment, read_segments
 
 
@@ -86,8 +88,34 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
     _config_file = "processor_config.json"
 
     def __init__(self, feature_extractor, tokenizer):
+        if not hasattr(feature_extractor, "sampling_rate") or not callable(getattr(tokenizer, "tokenize", None)):
+            exchanged = hasattr(tokenizer, "sampling_rate") and hasattr(feature_extractor, "tokenize")
+            raise ValueError(
+                "EmoBertProcessor takes (feature_extractor, tokenizer), got "
+                f"({type(feature_extractor).__name__}, {type(tokenizer).__name__})"
+                f"{': exchange them' if exchanged else ''}. Auto classes load both of them."
+            )
         super().__init__(feature_extractor, tokenizer)
         model_input_name(feature_extractor)  # refuses an extractor of another kind
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, *args: Any, **kwargs: Any) -> Any:
+        """As in Transformers.
+
+        Args:
+            pretrained_model_name_or_path (`str` or `os.PathLike`): a folder or Hub id.
+            args, kwargs: as in Transformers.
+
+        Raises:
+            ValueError: the folder has no tokenizer or no feature extractor, and what to put there.
+        """
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        except (ValueError, OSError) as error:
+            missing = missing_parts(pretrained_model_name_or_path)
+            if missing is None:
+                raise
+            raise ValueError(missing) from error
 
     @property
     def speech_input_name(self) -> str:
@@ -136,9 +164,9 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         if text is None and audio is None:
             raise ValueError("Give text, audio or both: the processor was called with neither.")
         merged = self._merge_kwargs(_KWARGS, tokenizer_init_kwargs=self.tokenizer.init_kwargs, **kwargs)
-        texts = _rows_of_text(text)
-        sounds = _rows_of_audio(audio)
-        texts, sounds = _match_rows(texts, sounds)
+        texts = rows_of_text(text)
+        sounds = rows_of_audio(audio)
+        texts, sounds = match_rows(texts, sounds)
 
         text_kwargs, audio_kwargs = dict(merged["text_kwargs"]), self._audio_kwargs(merged["audio_kwargs"], kwargs)
         tensor_type = text_kwargs.pop("return_tensors", None)
@@ -351,70 +379,3 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
 def _plain(row: Any) -> Any:
     """A row of token ids or of their mask as a list, a row of sound as it is."""
     return row.tolist() if isinstance(row, np.ndarray) and np.issubdtype(row.dtype, np.integer) else row
-
-
-def _rows_of_text(text: Any) -> list[str | None] | None:
-    if text is None:
-        return None
-    rows = [text] if isinstance(text, str) else text
-    if (
-        not isinstance(rows, Sequence)
-        or len(rows) == 0
-        or not all(row is None or isinstance(row, str) for row in rows)
-    ):
-        raise ValueError(f"`text` must be a string or a list of strings (None for a row without text), got {text!r}.")
-    return [row if is_text(row) else None for row in rows]
-
-
-def _rows_of_audio(audio: Any) -> list[Any] | None:
-    """One entry per row: a waveform `(samples,)` as an array, a source for `load_audio`, or None."""
-    if audio is None:
-        return None
-    if hasattr(audio, "detach"):  # a torch tensor
-        audio = audio.detach().cpu().numpy()
-    if isinstance(audio, np.ndarray):
-        return list(audio) if audio.ndim == 2 else [audio]
-    if isinstance(audio, (str, bytes, os.PathLike, Mapping)) or hasattr(audio, "read") or _is_array_with_rate(audio):
-        return [audio]
-    if not isinstance(audio, Sequence):
-        raise ValueError(f"`audio` must be a sound or a list of sounds, got {type(audio).__name__}.")
-    if len(audio) == 0:
-        raise ValueError("`audio` is an empty list. Give one sound (or None) per row, or audio=None.")
-    if isinstance(audio[0], (int, float, np.number)):
-        return [np.asarray(audio, dtype=np.float32)]
-    return [_waveform_or_source(sound) for sound in audio]
-
-
-def _waveform_or_source(sound: Any) -> Any:
-    if hasattr(sound, "detach"):
-        return sound.detach().cpu().numpy()
-    if isinstance(sound, list):
-        return np.asarray(sound, dtype=np.float32)
-    return sound
-
-
-def _is_array_with_rate(audio: Any) -> bool:
-    """True for `(array, rate)`, and for `(rate, array)` as scipy and Gradio have it."""
-    if not isinstance(audio, tuple) or len(audio) != 2:
-        return False
-    return any(
-        isinstance(rate, (int, np.integer)) and not isinstance(array, str) and np.ndim(array) >= 1
-        for array, rate in (audio, audio[::-1])
-    )
-
-
-def _match_rows(texts: list[str | None] | None, sounds: list[Any] | None) -> tuple[list[str | None], list[Any]]:
-    """The two lists at equal length, None for what is absent."""
-    if texts is not None and sounds is not None and len(texts) != len(sounds):
-        raise ValueError(
-            f"There are {len(texts)} texts and {len(sounds)} sounds. Give one of each per row, or None for it."
-        )
-    count = len(texts) if texts is not None else len(sounds or [])
-    texts = [None] * count if texts is None else texts
-    sounds = [None] * count if sounds is None else sounds
-    for index, (text, sound) in enumerate(zip(texts, sounds, strict=True)):
-        if text is None and sound is None:
-            raise ValueError(
-                f"Row {index} has neither text nor audio. Give at least one of them, or leave the row out."
-            )
-    return texts, sounds

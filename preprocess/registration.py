@@ -1,4 +1,4 @@
-"""What importing this package tells Transformers: which processor and feature extractor its auto classes load."""
+"""What importing this package tells Transformers: which processors and feature extractor its auto classes load."""
 
 from transformers import AutoFeatureExtractor, AutoProcessor
 
@@ -7,9 +7,11 @@ from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
 
 from .feature_extraction_emotion2vec import Emotion2VecFeatureExtractor
 from .processing_emobert import EmoBertProcessor
+from .processing_emotion2vec import Emotion2VecProcessor
 
 
 def register() -> None:
-    """Registers both; done at import, and without effect when it is done again."""
+    """Registers them; done at import, and without effect when it is done again."""
     AutoFeatureExtractor.register(Emotion2VecConfig, Emotion2VecFeatureExtractor, exist_ok=True)
     AutoProcessor.register(EmoBertConfig, EmoBertProcessor, exist_ok=True)
+    AutoProcessor.register(Emotion2VecConfig, Emotion2VecProcessor, exist_ok=True)

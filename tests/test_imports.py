@@ -48,15 +48,15 @@ LAYERS = {
         {"encoders"},
         {"pretrained_model"},
         {"modeling_emobert"},
-        {"conversion", "explanation", "export", "finetuning", "registration", "resuming"},
+        {"conversion", "explanation", "export", "finetuning", "resuming"},
         {"plots"},
-        {"evaluation"},
+        {"evaluation", "registration"},
         {"training"},
     ),
     "preprocess": (
         {"audio", "features", "schema"},
-        {"labels", "protocols", "recordings", "skipped"},
-        {"data_report", "feature_extraction_emotion2vec", "processing_emobert"},
+        {"feature_extraction_emotion2vec", "labels", "processor_files", "protocols", "recordings", "skipped"},
+        {"data_report", "processing_emobert", "processing_emotion2vec"},
         {"collator", "corpora", "registration"},
         {"preparation"},
         {"speech_tokens"},
@@ -64,8 +64,8 @@ LAYERS = {
     "commands_emo": (
         {"arguments"},
         {"command_line"},
-        {"__main__", "training_setup"},
-        {"evaluate", "predict", "prepare", "train"},
+        {"__main__", "serving", "training_setup"},
+        {"evaluate", "predict", "prepare", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
         {"cross_validate"},
@@ -78,7 +78,7 @@ HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),
 }
-DOTTED = re.compile(rf"(?<!-m\s)\b({'|'.join(LAYERS)})\.([a-zA-Z]\w*)(?!\w*\.(py|md)\b)")
+DOTTED = re.compile(rf"(?<!-m\s)\b({'|'.join(LAYERS)})\.(?!md\b)([a-zA-Z]\w*)(?!\w*\.(py|md)\b)")
 
 
 # Imports each of its arguments, `package.name`, in a child that has imported the package and no other of its names.

@@ -25,12 +25,11 @@ def alibi_slopes(num_heads: int, device: torch.device | None = None) -> torch.Te
     Example:
 
     ```python
-    >>> from attention import alibi_slopes
-
     >>> alibi_slopes(3).tolist()
     [0.0625, 0.00390625, 0.25]
 
-    ```"""
+    ```
+    """
     power = 2 ** math.floor(math.log2(num_heads))
     head = torch.arange(num_heads, device=device)
     # In steps of the power above, of which the power below takes every second one.

@@ -109,6 +109,10 @@ class Emotion2VecPreTrainedModel(SelfContainedModel, PreTrainedModel):
             init.uniform_(module.projection.weight, a=-bound, b=bound)
             init.uniform_(module.projection.bias, a=-bound, b=bound)
 
+    def _name_code(self):
+        super()._name_code()
+        self.config.remote_pipelines = None  # their code is beside the weights only where the pipeline was saved
+
     def freeze_feature_encoder(self) -> None:
         """Keeps the convolutions over samples as they are in training."""
         self.base_model.feature_extractor.requires_grad_(False)

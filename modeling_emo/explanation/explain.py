@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..inference.many_inputs import find_many
 from ..inference.processor_protocol import UtteranceProcessor
+from ..inference.utterance_inputs import Given, read_utterance
 from ..metrics.scores import label_names, predictions_to_scores
 from ..modeling_emobert import EmoBertForSequenceClassification
 from .co_attention_maps import CoAttentionMaps, co_attention_maps
@@ -122,7 +124,7 @@ class Explanation:
 def explain_prediction(
     model: EmoBertForSequenceClassification,
     processor: UtteranceProcessor,
-    inputs: Mapping[str, Any],
+    inputs: Any = None,
     *,
     label: str | int | None = None,
     span_method: str = "silencing",
@@ -141,8 +143,9 @@ def explain_prediction(
     Args:
         model ([`EmoBertForSequenceClassification`]): the classifier; its parameters get no gradient.
         processor ([`EmoBertProcessor`]): of the model, with a fast tokenizer where there is text.
-        inputs (`dict`): `audio` (whatever the processor takes), `text`, or both; for a model of speech token ids
-            without a speech tokenizer, `speech_input_ids` (one id per speech token) in the place of `audio`.
+        inputs: one utterance in any form that [`EmotionRecognitionPipeline`] takes, without `words`: a recording,
+            `(recording, text)`, or a dict of `audio`, `text` or both; for a model of speech token ids without a speech
+            tokenizer a dict with `speech_input_ids` (one id per speech token) in the place of `audio`.
         label (`str` or `int`, *optional*): name or index of the label to explain; by default the most probable one.
         span_method (`str`, defaults to `"silencing"`): how spans are valued: `"silencing"` one after the other, the
             more faithful, or `"integrated_gradients"` from silence to the recording, which add up and need as many
@@ -158,8 +161,8 @@ def explain_prediction(
         [`Explanation`]
 
     Raises:
-        ValueError: there is neither text nor speech, an input or a label is unknown, the tokenizer is not a fast one,
-            the model takes its speech in another form, or an option is out of range.
+        ValueError: there is neither text nor speech, or more than one utterance, an input or a label is unknown, the
+            tokenizer is not a fast one, the model takes its speech in another form, or an option is out of range.
         ImportError: captum is not installed, and there is text or `span_method` needs it.
 
     Example:
@@ -167,17 +170,17 @@ def explain_prediction(
     ```python
     >>> from transformers import pipeline
     >>> import modeling_emo, preprocess  # registers the pipeline and the processor
-    >>> from modeling_emo import explain_prediction
 
     >>> recognise = pipeline("emotion-recognition", model="outputs/demo")  # doctest: +SKIP
     >>> utterance = {"audio": "call.wav", "text": "Thank you so much!"}
-    >>> explanation = explain_prediction(recognise.model, recognise.processor, utterance)  # doctest: +SKIP
+    >>> explanation = recognise.explain(utterance)  # of its own model and processor  # doctest: +SKIP
     >>> max(explanation.words, key=lambda word: word.attribution).text  # doctest: +SKIP
     'Thank'
 
     ```
     """
-    _check_inputs(model, inputs)
+    _check_model(model, processor)
+    inputs = _read_inputs(model, processor, inputs)
     if span_method not in SPAN_METHODS:
         raise ValueError(f"span_method must be one of {', '.join(SPAN_METHODS)}, got {span_method!r}.")
     with _undisturbed(model):
@@ -215,10 +218,25 @@ def explain_prediction(
     )
 
 
-def _check_inputs(model: EmoBertForSequenceClassification, inputs: Mapping[str, Any]) -> None:
-    unknown = sorted(set(inputs) - set(EXPLAINED_INPUTS))
-    if unknown:
-        raise ValueError(f"Unknown input {', '.join(map(repr, unknown))}: pass a dict with 'audio', 'text' or both.")
+def _check_model(model: Any, processor: Any) -> None:
+    if callable(getattr(model, "explain", None)):
+        raise ValueError(
+            "explain_prediction takes a model and its processor, and got a pipeline: write "
+            "recognise.explain(utterance)."
+        )
+    if not hasattr(model, "emobert") or not hasattr(processor, "feature_extractor"):
+        raise ValueError(
+            "explain_prediction takes an EmoBertForSequenceClassification and its EmoBertProcessor, got "
+            f"{type(model).__name__} and {type(processor).__name__}."
+        )
+
+
+def _read_inputs(
+    model: EmoBertForSequenceClassification, processor: UtteranceProcessor, given: Any
+) -> Mapping[str, Any]:
+    if find_many(given.inputs if isinstance(given, Given) else given) is not None:
+        raise ValueError("Several utterances were given. Explain them one by one.")
+    inputs = read_utterance(given, processor.feature_extractor.sampling_rate, EXPLAINED_INPUTS)
     if inputs.get("audio") is not None and inputs.get("speech_input_ids") is not None:
         raise ValueError("Speech is given twice: pass 'audio' or 'speech_input_ids', not both.")
     takes_ids = model.emobert.speech_input_name == "speech_input_ids"
@@ -230,6 +248,7 @@ def _check_inputs(model: EmoBertForSequenceClassification, inputs: Mapping[str, 
         raise ValueError(
             f"This model takes speech as {model.emobert.speech_input_name}: pass 'audio', not 'speech_input_ids'."
         )
+    return inputs
 
 
 @contextlib.contextmanager

@@ -191,7 +191,7 @@ def read_speech(
     Args:
         model ([`EmoBertForSequenceClassification`]): who will hear it; the result is on its device.
         processor ([`EmoBertProcessor`]): of the model.
-        inputs (`dict`): `audio`, or `speech_input_ids`, or neither.
+        inputs (`dict`): `audio` with its rate, as of [`read_utterance`], or `speech_input_ids`, or neither.
         tokens_per_s (`float`): speech tokens of one second, for `speech_input_ids`.
 
     Returns:
@@ -202,9 +202,8 @@ def read_speech(
         return time_speech_ids(ids, special_ids(model, ids[0]), tokens_per_s)
     if inputs.get("audio") is None:
         return None
-    batch = processor(
-        audio=[inputs["audio"]], sampling_rate=processor.feature_extractor.sampling_rate, return_tensors="pt"
-    )
+    sound = next(processor.read_segments(inputs["audio"])).waveform
+    batch = processor(audio=[sound], sampling_rate=processor.feature_extractor.sampling_rate, return_tensors="pt")
     values, mask = batch[processor.speech_input_name], batch["speech_attention_mask"]
     return time_speech(values.to(model.device), mask.to(model.device), processor)
 

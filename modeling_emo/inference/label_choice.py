@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
+from configuration_emo.shown_values import shown
 
 from ..metrics.scores import label_names
 from ..metrics.values import Floats
@@ -16,7 +18,8 @@ class LabelChoice:
     """Which labels are reported, and how they are called.
 
     Args:
-        config ([`EmoBertConfig`]): the model's labels and `problem_type`.
+        config ([`EmoBertConfig`] or [`Emotion2VecConfig`]): the model's labels and `problem_type`; disallowed labels
+            are none of them.
         labels (sequence of `str` or mapping of `str` to `str`, *optional*): the labels to keep, or the labels to keep
             with their new names; all of them if left out. Several labels may get one name: of classes that exclude
             each other the probabilities are added, of independent ones the largest is taken.
@@ -32,20 +35,33 @@ class LabelChoice:
         (['anger', 'joy'], [0.5, 0.5])
     """
 
-    def __init__(self, config: EmoBertConfig, labels: Sequence[str] | Mapping[str, str] | None = None):
-        known = label_names(config)
+    def __init__(
+        self,
+        config: EmoBertConfig | Emotion2VecConfig,
+        labels: Sequence[str] | Mapping[str, str] | None = None,
+    ):
+        every = label_names(config)
+        disallowed = getattr(config, "disallowed_labels", None) or []
+        known = [label for label in every if label not in disallowed]
         if labels is None:
             labels = known
         renamed = dict(labels) if isinstance(labels, Mapping) else {label: label for label in labels}
         unknown = [label for label in renamed if label not in known]
         if unknown or not renamed or isinstance(labels, str):
-            raise ValueError(f"labels must be some of {', '.join(known)}, or a mapping from them, got {labels!r}.")
+            never = f" ({', '.join(disallowed)} are disallowed)" if set(unknown) & set(disallowed) else ""
+            said = f"labels must be some of {', '.join(known)}, or a mapping from them, got {shown(labels)}{never}."
+            if not config.problem.has_classes:
+                names = ", ".join(known)
+                said = (
+                    f"This model predicts scores and no classes: labels are {names}, or left out, got {shown(labels)}."
+                )
+            raise ValueError(said)
         self.problem = config.problem
         self.names = list(dict.fromkeys(renamed.values()))
         if not self.problem.has_classes and len(self.names) < len(renamed):
             raise ValueError(f"Predicted values cannot be merged: give each a name of its own, got {labels!r}.")
         # The indices of the labels behind each name.
-        self.members = [[known.index(label) for label in renamed if renamed[label] == name] for name in self.names]
+        self.members = [[every.index(label) for label in renamed if renamed[label] == name] for name in self.names]
 
     def apply(self, scores: Sequence[float] | Floats) -> Floats:
         """The scores of the kept labels.

@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import os
-import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 from transformers.pipelines.base import ChunkPipeline
 from transformers.pipelines.pt_utils import PipelineChunkIterator, PipelineIterator, PipelinePackIterator
+from transformers.processing_utils import Unpack
 from transformers.utils import logging
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.hub_code import write_code
 from configuration_emo.token_positions import stated_token_positions
 
-from ..metrics.scores import predictions_to_scores
+from .embeddings import row_vectors
 from .label_choice import LabelChoice
+from .many_inputs import find_many, with_texts
+from .pipeline_options import PipelineOptions, check_options, checked_device
 from .processor_protocol import UtteranceProcessor
+from .segment_results import assemble
+from .similar_lengths import SimilarLengths, in_order
+from .speech_recognition import transcribe
+from .utterance_inputs import Given, read_utterance, reading_error
 
 
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
-_SHOWN_CHARACTERS = 120  # of the name or text that an error calls an input by
-PIPELINE_INPUTS = ("audio", "text", "words")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
     """Emotion of an utterance from its sound, its transcript or both; of a long recording as a timeline.
 
-    Inputs are a dict with `audio`, `text` or both, or a list or generator of such dicts; a bare path, address, array
-    or `bytes` is audio.
+    One utterance is a recording, a recording and its transcript, or a transcript alone: `recognise("a.wav")`,
+    `recognise("a.wav", "yes!")`, `recognise(text="yes!")`; or a dict with some of these, or `(recording, text)`:
 
-    - `audio`: a path, an address (http, https), bytes, a binary file, `(array, rate)`, a dict with `array` and
-      `sampling_rate`, or an array at the model's rate. A sound in which nothing can be heard is an error.
+    - `audio`: a path, an address (http, https, file, and what fsspec knows, such as s3 and hf), bytes, a binary file,
+      `(array, rate)` in either order, a dict with `array` or `raw` and `sampling_rate`, an audio decoder, or samples
+      at the model's rate. A sound in which nothing can be heard is an error.
     - `text`: the transcript.
     - `words`, in the place of `text`: the transcript with times, a list of `{"text": "yes", "timestamp": (1.0, 1.3)}`
       in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted.
 
+    Many are a list, a generator, a pandas table or column, or a dataset or its audio column. Other columns of a row
+    are not read, and named once in a warning. An emotion2vec alone reads no text.
+
     Several threads may call one pipeline at a time. A recording is read as it is predicted: with `chunk_length_s` or
-    `words` memory does not grow with its length.
+    `words` memory does not grow with its length. With `batch_size` above 1 eight batches are read ahead and made of
+    inputs of similar lengths; results come in the order of the inputs.
 
     Args:
         top_k (`int`, *optional*): how many labels, best first; all of them by default. For regression all scores are
@@ -55,8 +65,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             sixth of it if left out; with `words` the sound around a sentence that is heard as well, none if left out.
         asr (callable, *optional*): transcribes audio that comes without `text` and `words`: a Transformers pipeline
             for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate": rate}` and returns the
-            text, or a dict with `text`. It hears each window for itself.
+            text, a dict with `text`, or an object with `text` or `lines`. It hears each window for itself.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
+        return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
         on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
             call ends with a ValueError, or this input's result is `{"error": message}`.
         allow_addresses (`bool`, defaults to `True`): `False` refuses addresses, for servers whose clients might name
@@ -64,9 +75,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
-        With `chunk_length_s`, `words` or `return_text` a `dict` with this list as `predictions`; `text` of
-        `return_text`; and of `chunk_length_s` or `words` the timeline `chunks`, dicts with `timestamp` `(start, end)`
-        in seconds, `text` and `predictions`, whose mean by duration the predictions of the whole are.
+        With `chunk_length_s`, `words`, `return_text` or `return_embeddings` a `dict` with this list as `predictions`;
+        `text` of `return_text`; `embeddings` of `return_embeddings`; and of `chunk_length_s` or `words` the timeline
+        `chunks`, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions` and `embeddings`, whose mean
+        by duration those of the whole are.
+
+        `embeddings` are float32 arrays `(size,)` by name: of EmoBERT `fused`, what the classifier sees, and its halves
+        `text` and `speech`, None without such input; of emotion2vec `pooled`, the mean of the frames.
 
     Raises:
         ValueError: an option is unknown or wrong, an input has neither audio nor text, or its audio cannot be read.
@@ -94,12 +109,122 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     _load_feature_extractor = False  # type: ignore[assignment]
     _load_tokenizer = False  # type: ignore[assignment]
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    # What wings above this one hand down: `explain` and `plot_timeline`. Empty where EmoBERT is not installed.
+    helpers: ClassVar[dict[str, Callable[..., Any]]] = {}
+
+    def __init__(self, model, **kwargs):
+        if not hasattr(getattr(model, "config", None), "problem"):
+            raise ValueError(
+                f"{type(model).__name__} is no model that this pipeline knows. Give an "
+                "EmoBertForSequenceClassification or an Emotion2VecForAudioClassification."
+            )
+        super().__init__(model, **{**kwargs, "device": checked_device(kwargs.get("device"))})
+        if not hasattr(self.processor, "read_segments"):
+            kind = "EmoBertProcessor" if self._reads_text else "Emotion2VecProcessor"
+            raise ValueError(
+                f"The pipeline needs a processor, got {type(self.processor).__name__}. Pass "
+                f"processor={kind}.from_pretrained(folder)."
+            )
+        if not self._reads_text:
+            return
         # A tokenizer need not state how many token ids the encoder takes, and may state more.
-        positions = stated_token_positions(self.model.config.text_config)
-        if positions is not None and self.processor is not None:
+        positions = stated_token_positions(self._config.text_config)
+        if positions is not None:
             self.processor = self.processor.limit_text(positions)
+
+    def __call__(  # type: ignore[override]  # the first two arguments by their meaning
+        self,
+        inputs: Any = None,
+        text: str | Sequence[str | None] | None = None,
+        *,
+        audio: Any = None,
+        words: Sequence[Any] | None = None,
+        sampling_rate: int | None = None,
+        batch_size: int | None = None,
+        num_workers: int | None = None,
+        **options: Unpack[PipelineOptions],
+    ) -> Any:
+        """Predicts one utterance, or many.
+
+        Args:
+            inputs (*optional*): a recording, a dict, or many of them, in any form that the class lists.
+            text (`str`, *optional*): the transcript; of many recordings a list with one for each. Alone it is
+                predicted from the text.
+            audio (*optional*): another name of `inputs`.
+            words (`list[dict]`, *optional*): the transcript with times, in the place of `text`.
+            sampling_rate (`int`, *optional*): of a bare array, in Hz; the model's if left out.
+            batch_size (`int`, defaults to 1): utterances, or segments of them, that are predicted together.
+            num_workers (`int`, defaults to 0): 1 reads the next recordings in a process of its own.
+            options: those of the class, for this call.
+
+        Returns:
+            One result as the class says. Of a list, a table, or a column of a dataset a list of results, of a
+            generator or torch dataset an iterator that predicts while it is read.
+
+        Raises:
+            ValueError: see the class.
+
+        Example:
+
+        ```python
+        >>> recognise("call.wav", text="Thank you so much!", top_k=1)  # doctest: +SKIP
+        [{'label': 'sentiment', 'score': 2.31}]
+        >>> recognise(["a.wav", "b.wav"], batch_size=2, on_error="return")  # doctest: +SKIP
+
+        ```
+        """
+        if inputs is not None and audio is not None:
+            raise ValueError("The recording is given twice, as the first argument and as `audio`. Leave one out.")
+        inputs = audio if inputs is None else inputs
+        many = find_many(inputs)
+        if inputs is None and text is None and words is None:
+            raise ValueError("There is neither audio nor text: write recognise('a.wav'), or recognise(text=...).")
+        if inputs is None and isinstance(text, Iterable) and not isinstance(text, str):
+            many, text = find_many([{"text": one} for one in text]), None
+        own = self._sanitize_parameters(**options)
+        parameters = [
+            {**made, **given}
+            for made, given in zip(
+                (self._preprocess_params, self._forward_params, self._postprocess_params), own, strict=True
+            )
+        ]
+        workers = num_workers if num_workers is not None else self._num_workers or 0
+        size = batch_size if batch_size is not None else self._batch_size or 1
+        if many is None:
+            alone = [Given(inputs, text, words, sampling_rate)]
+            return next(iter(self.get_iterator(alone, workers, size, *parameters)))
+        many = with_texts(many, text, words, sampling_rate)
+        results = self.get_iterator(many.utterances, workers, size, *parameters)
+        return list(results) if many.is_sized else results
+
+    def explain(self, inputs: Any = None, text: str | None = None, *, audio: Any = None, **options: Any) -> Any:
+        """Why the prediction of one utterance came out as it did: [`explain_prediction`] of this model.
+
+        Args:
+            inputs, text, audio: as of a call.
+            options: of [`explain_prediction`], such as `label`.
+        """
+        if inputs is not None and audio is not None:
+            raise ValueError("The recording is given twice, as the first argument and as `audio`. Leave one out.")
+        given = Given(audio if inputs is None else inputs, text)
+        return self._helper("explain")(self.model, self.processor, given, **options)
+
+    def plot_timeline(self, result: Mapping[str, Any], path: str | os.PathLike, **options: Any) -> Any:
+        """Draws a result with `chunks`: [`plot_timeline`] with this model's kind of scores and their range.
+
+        Args:
+            result (`dict`): of a call with `chunk_length_s` or `words`.
+            path (`str` or `Path`): the picture to write.
+            options: of [`plot_timeline`], such as `title`.
+        """
+        score_range = getattr(self._config, "label_range", None)
+        scale = {"problem_type": self._config.problem.name, "score_range": score_range}
+        return self._helper("plot_timeline")(result, path, **{**scale, **options})
+
+    def _helper(self, name: str) -> Callable[..., Any]:
+        if name not in self.helpers:
+            raise ValueError(f"`{name}` is not beside the weights: install EmoBERT and import modeling_emo first.")
+        return self.helpers[name]
 
     def _sanitize_parameters(
         self,
@@ -109,19 +234,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         stride_length_s: float | tuple[float, float] | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         return_text: bool | None = None,
+        return_embeddings: bool | None = None,
         on_error: str | None = None,
         allow_addresses: bool | None = None,
         **kwargs,
     ):
-        if kwargs:
-            known = "top_k, labels, chunk_length_s, stride_length_s, asr, return_text, on_error, allow_addresses"
-            raise ValueError(f"Unknown option {', '.join(sorted(kwargs))} of the pipeline; it knows {known}.")
-        if top_k is not None and top_k < 1:
-            raise ValueError(f"top_k must be at least 1, got {top_k}.")
-        if on_error not in (None, "raise", "return"):
-            raise ValueError(f"on_error must be 'raise' or 'return', got {on_error!r}.")
-        if asr is not None and not callable(asr):
-            raise ValueError(f"asr must be callable, such as pipeline('automatic-speech-recognition'), got {asr!r}.")
+        check_options(kwargs, top_k=top_k, on_error=on_error, asr=asr, reads_text=self._reads_text)
         reading = {
             "chunk_length_s": chunk_length_s,
             "stride_length_s": stride_length_s,
@@ -131,11 +249,20 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         }
         choice = None if labels is None else LabelChoice(self._config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
-        return _given(reading), {}, _given(reporting)
+        return _given(reading), _given({"return_embeddings": return_embeddings}), _given(reporting)
 
     @property
     def _config(self) -> EmoBertConfig:
+        """Of an emotion2vec it is an [`Emotion2VecConfig`], which has the same of labels, and no text."""
         return cast(EmoBertConfig, self.model.config)
+
+    @property
+    def _reads_text(self) -> bool:
+        return hasattr(self.model.config, "text_config")
+
+    @property
+    def _rate(self) -> int:
+        return self.processor.feature_extractor.sampling_rate
 
     def preprocess(  # type: ignore[override]  # what this pipeline reads and yields, by name
         self,
@@ -148,7 +275,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     ) -> Iterator[dict[str, Any]]:
         """The segments of one input, one after the other, each with what the model needs of it."""
         try:
-            utterance = self._checked_input(inputs)
+            utterance = read_utterance(inputs, self._rate)
             is_timeline = chunk_length_s is not None or utterance.get("words") is not None
             segments = self.processor.read_segments(
                 **utterance,
@@ -159,14 +286,15 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             for segment in segments:
                 text = segment.text
                 if asr is not None and segment.waveform is not None and text is None:
-                    text = self._transcribe(asr, segment.waveform)
-                self._warn_of_length(segment.waveform)
+                    text = transcribe(asr, segment.waveform, self._rate)
+                self._check_length(segment.waveform)
                 yield {
                     "features": self.processor.extract_utterance(text, segment.waveform),
                     "timestamp": (segment.start, segment.end),
                     "text": text,
                     "is_timeline": is_timeline,
                     "error": None,
+                    "length": (0 if segment.waveform is None else len(segment.waveform), len(text or "")),
                     "is_last": segment.is_last,
                 }
         except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
@@ -174,19 +302,21 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             if on_error == "raise":
                 raise problem from error
             failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline"))
-            yield {**failed, "error": str(problem), "is_last": True}
+            yield {**failed, "error": str(problem), "length": (0, 0), "is_last": True}
 
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
     ):
-        # As the parent's, but that batches are padded by the processor, which knows about missing modalities.
-        segments = PipelineChunkIterator(inputs, self.preprocess, preprocess_params)
+        # As the parent's, but that batches have similar lengths and are padded by the processor, which knows about
+        # missing modalities.
+        segments = SimilarLengths(PipelineChunkIterator(inputs, self.preprocess, preprocess_params), batch_size)
         batches = DataLoader(
             segments, num_workers=min(num_workers, 1), batch_size=batch_size, collate_fn=self._collate
         )
         # At least 2, as 1 stands for inputs that are not in batches.
-        outputs = PipelinePackIterator(batches, self.forward, forward_params, loader_batch_size=max(batch_size, 2))
-        return PipelineIterator(outputs, self.postprocess, postprocess_params)
+        outputs = PipelineIterator(batches, self.forward, forward_params, loader_batch_size=max(batch_size, 2))
+        whole = PipelinePackIterator(in_order(outputs), lambda segment: segment, {})
+        return PipelineIterator(whole, self.postprocess, postprocess_params)
 
     def _collate(self, segments: list[dict[str, Any]]) -> dict[str, Any]:
         """Segments as lists by name, and those that could be read as a padded batch."""
@@ -194,10 +324,24 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         readable = [features for features in batch.pop("features") if features is not None]
         return {"model_inputs": dict(self.processor.pad(readable)) if readable else None, **batch}
 
-    def _forward(self, batch: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # a batch of segments
+    def _forward(  # type: ignore[override]  # a batch of segments
+        self, batch: dict[str, Any], return_embeddings: bool = False
+    ) -> dict[str, Any]:
         model_inputs = batch.pop("model_inputs")
-        logits = iter(()) if model_inputs is None else iter(self.model(**model_inputs).logits.float())
-        return {"logits": [next(logits) if error is None else None for error in batch["error"]], **batch}
+        logits: Iterator[Any] = iter(())
+        vectors: Iterator[Any] = iter(())
+        if model_inputs is not None:
+            if not self._reads_text:  # as Transformers' audio pipelines do it
+                model_inputs["input_values"] = model_inputs["input_values"].to(self.model.dtype)
+            output = self.model(**model_inputs)
+            logits = iter(output.logits.float())
+            if return_embeddings:
+                vectors = iter(row_vectors(output, model_inputs, self._config))
+        return {
+            "logits": [next(logits) if error is None else None for error in batch["error"]],
+            "vectors": [next(vectors, None) if error is None else None for error in batch["error"]],
+            **batch,
+        }
 
     def postprocess(  # type: ignore[override]  # the segments of one input, options by name
         self,
@@ -206,132 +350,56 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         choice: LabelChoice | None = None,
         return_text: bool = False,
     ) -> list[dict[str, Any]] | dict[str, Any]:
-        error = next((segment["error"] for segment in segments if segment["error"] is not None), None)
-        if error is not None:
-            return {"error": error}
         choice = LabelChoice(self._config) if choice is None else choice
-        logits = torch.cat([segment["logits"] for segment in segments]).numpy()
-        scores = choice.apply(predictions_to_scores(logits, self._config))
-        spans = [segment["timestamp"] for segment in segments]
-        durations = [1.0 if start is None else max(end - start, 1e-3) for start, end in spans]
-        whole = self._ranked(np.average(scores, axis=0, weights=durations), choice, top_k)
-        texts = [segment["text"] for segment in segments]
-        is_timeline = segments[0]["is_timeline"]
-        if not is_timeline and not return_text:
-            return whole
-        result: dict[str, Any] = {"predictions": whole}
-        if return_text:
-            result["text"] = " ".join(text for text in texts if text) or None
-        if is_timeline:
-            result["chunks"] = [
-                {"timestamp": span, "text": text, "predictions": self._ranked(row, choice, top_k)}
-                for span, text, row in zip(spans, texts, scores, strict=True)
-            ]
-        return result
+        return assemble(segments, self._config, choice, top_k=top_k, return_text=return_text)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
         """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""
         if type(self) is EmotionRecognitionPipeline:
-            self.model.save_pretrained(save_directory, **kwargs)  # with the code of this class
+            self.model.save_pretrained(save_directory, **kwargs)  # EmoBERT's comes with the code of this class
+            if not self._reads_text and isinstance(self.model, torch.nn.Module):
+                self._config.remote_pipelines = remote_pipelines("AutoModelForAudioClassification", "audio")
+                write_code(os.fspath(save_directory), type(self))
+                self._config.save_pretrained(save_directory, **kwargs)
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
 
-    def _checked_input(self, inputs: Any) -> dict[str, Any]:
-        """One input as the arguments of the processor's `read_segments`."""
-        utterance = dict(inputs) if isinstance(inputs, Mapping) and not _is_audio(inputs) else {"audio": inputs}
-        unknown = sorted(set(utterance) - set(PIPELINE_INPUTS))
-        if unknown:
+    def _check_length(self, waveform: np.ndarray | None) -> None:
+        """Refuses a sound that gives no frame, since it would end the whole batch, and warns of one that is cut."""
+        speech_config = getattr(self._config, "speech_config", self._config)
+        shortest = getattr(speech_config, "receptive_field", 1)
+        if waveform is not None and len(waveform) < shortest:
             raise ValueError(
-                f"Unknown input {', '.join(unknown)}: pass a dict with some of {', '.join(PIPELINE_INPUTS)}."
+                f"A sound of {len(waveform)} samples is too short: a frame of this model is {shortest}. Leave it out."
             )
-        audio = utterance.get("audio")
-        if isinstance(audio, torch.Tensor):
-            audio = audio.detach().cpu().numpy()
-        if isinstance(audio, np.ndarray):
-            rate = self.processor.feature_extractor.sampling_rate
-            logger.warning_once(
-                f"A bare array does not state its rate: it is taken to have the model's {rate} Hz. Pass (array, rate) "
-                "to have it resampled."
-            )
-            audio = (audio, rate)
-        return {**utterance, "audio": audio}
-
-    def _transcribe(self, asr: Callable[[dict[str, Any]], Any], waveform: np.ndarray) -> str | None:
-        """What is said, None where nothing was recognised."""
-        result = asr({"raw": waveform, "sampling_rate": self.processor.feature_extractor.sampling_rate})
-        text = result.get("text") if isinstance(result, Mapping) else result
-        if not isinstance(text, str):
-            raise ValueError(f"asr must return a text, or a dict with `text`, got {result!r}.")
-        return text.strip() or None
-
-    def _warn_of_length(self, waveform: np.ndarray | None) -> None:
-        limits = self._config.max_speech_seconds, self.processor.max_audio_seconds
+        limits = getattr(self._config, "max_speech_seconds", None), self.processor.max_audio_seconds
         limit = min((seconds for seconds in limits if seconds is not None), default=None)
-        rate = self.processor.feature_extractor.sampling_rate
-        if limit is not None and waveform is not None and len(waveform) > limit * rate:
+        if limit is not None and waveform is not None and len(waveform) > limit * self._rate:
             logger.warning(
-                f"Of a sound of {len(waveform) / rate:.1f} s this model hears the first {limit:g} s. "
+                f"Of a sound of {len(waveform) / self._rate:.1f} s this model hears the first {limit:g} s. "
                 f"Pass chunk_length_s={limit:g} or less to have all of it predicted."
             )
-
-    @staticmethod
-    def _ranked(scores: np.ndarray, choice: LabelChoice, top_k: int | None) -> list[dict[str, Any]]:
-        ranked = [(name, float(score)) for name, score in zip(choice.names, scores, strict=True)]
-        if choice.problem.has_classes:
-            ranked = sorted(ranked, key=lambda entry: -entry[1])[:top_k]
-        return [{"label": name, "score": score} for name, score in ranked]
-
-
-def reading_error(inputs: Any, error: Exception) -> ValueError:
-    """What is said of an input that cannot be read: the error itself, if it is a ValueError, or one with its name.
-
-    Args:
-        inputs: an input of the pipeline.
-        error (`Exception`): what its reading ended with.
-    """
-    if type(error) is ValueError:
-        return error
-    said = f": {error}" if str(error) else ""
-    return ValueError(
-        f"{_name_of_input(inputs)} cannot be read ({type(error).__name__}{said}). Correct it or leave it out."
-    )
-
-
-def _name_of_input(inputs: Any) -> str:
-    """The file or the beginning of the text that an input is recognised by."""
-    utterance = inputs if isinstance(inputs, Mapping) and not _is_audio(inputs) else {"audio": inputs}
-    audio = utterance.get("audio")
-    if isinstance(audio, Mapping):
-        audio = audio.get("path")
-    if isinstance(audio, (str, os.PathLike)):
-        return textwrap.shorten(os.fspath(audio), _SHOWN_CHARACTERS, placeholder="...")
-    file_name = getattr(audio, "name", None)
-    if isinstance(file_name, str):
-        return file_name
-    if utterance.get("audio") is not None:
-        return "The audio in memory"
-    if utterance.get("text") is not None:
-        return f"The text {textwrap.shorten(str(utterance['text']), _SHOWN_CHARACTERS, placeholder='...')!r}"
-    return "The transcript with times"
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _is_audio(inputs: Mapping[str, Any]) -> bool:
-    """True for a dict that is a sound itself, as a dataset's audio column gives."""
-    return not set(inputs) & set(PIPELINE_INPUTS) and bool({"array", "bytes", "path"} & set(inputs))
+def remote_pipelines(
+    auto_class: str = "AutoModelForSequenceClassification", modality: str = "multimodal"
+) -> dict[str, dict[str, Any]]:
+    """What `config.json` says of this pipeline, for `pipeline()` where EmoBERT is not installed.
 
-
-def remote_pipelines() -> dict[str, dict[str, Any]]:
-    """What `config.json` says of this pipeline, for `pipeline()` where EmoBERT is not installed."""
+    Args:
+        auto_class (`str`): by which the model is loaded.
+        modality (`str`): Transformers' name for what goes in.
+    """
     module = __name__.rpartition(".")[2]
     return {
         TASK: {
             "impl": f"{module}.{EmotionRecognitionPipeline.__name__}",
-            "pt": ["AutoModelForSequenceClassification"],
-            "type": "multimodal",
+            "pt": [auto_class],
+            "type": modality,
         }
     }

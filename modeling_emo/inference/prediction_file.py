@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
@@ -239,7 +240,8 @@ def _is_current(row: Mapping[str, Any]) -> bool:
 def _append(path: Path, row: Mapping[str, Any]) -> None:
     with path.open("ab") as file:
         # A file name need not be UTF-8; what is not is written as JSON writes it, and comes back when it is read.
-        file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        line = json.dumps(row, ensure_ascii=False, default=np.ndarray.tolist)  # embeddings are arrays
+        file.write(line.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _table_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

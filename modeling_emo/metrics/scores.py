@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import from_numpy
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.configuration_emotion2vec import Emotion2VecConfig
 
 from .confusion import presence_rows
 from .values import Floats
@@ -42,12 +44,12 @@ INVERSE_ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType
 )
 
 
-def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig) -> Floats:
+def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig | Emotion2VecConfig) -> Floats:
     """One score per utterance and label.
 
     Args:
         logits (`array` of shape `(utterances, num_labels)`, or `(utterances, num_labels, 2)` for one-vs-rest).
-        config ([`EmoBertConfig`]): its `problem_type` and `num_labels`.
+        config ([`EmoBertConfig`] or [`Emotion2VecConfig`]): its `problem_type` and `num_labels`.
 
     Returns:
         `array` of shape `(utterances, num_labels)`, float64: probabilities that sum to 1 over the labels
@@ -65,14 +67,14 @@ def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig) -> Floats:
     """
     values = np.asarray(logits, dtype=np.float64)
     of_label = config.problem.logits_per_label
-    expected = (config.num_labels, of_label) if of_label > 1 else (config.num_labels,)
+    expected: tuple[Any, ...] = (config.num_labels, of_label) if of_label > 1 else (config.num_labels,)
     if values.shape[1:] != expected:
         shape = ", ".join(map(str, expected))
-        raise ValueError(f"{config.problem_type} has logits of shape (utterances, {shape}), got {values.shape}.")
+        raise ValueError(f"{config.problem.name} has logits of shape (utterances, {shape}), got {values.shape}.")
     return ACTIVATIONS[config.problem.activation](values)
 
 
-def label_names(config: EmoBertConfig) -> list[str]:
+def label_names(config: EmoBertConfig | Emotion2VecConfig) -> list[str]:
     """The configuration's label names in the order of the logits."""
     return [name for _, name in sorted((int(index), name) for index, name in (config.id2label or {}).items())]
 

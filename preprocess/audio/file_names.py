@@ -18,7 +18,7 @@ def printable(path: str | os.PathLike) -> str:
     """A file name for people, its bytes that are not UTF-8 written as `\\udcff`.
 
     Example:
-        >>> printable("a\udcff.wav")
-        'a\\\\udcff.wav'
+        >>> printable(b"a\\xff.wav".decode("utf-8", "surrogateescape")) == r"a\\udcff.wav"
+        True
     """
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")

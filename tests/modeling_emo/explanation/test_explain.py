@@ -378,7 +378,7 @@ def test_it_can_be_written_as_json():
     [
         ({}, {}, "neither text nor speech"),
         ({"text": "  ", "audio": None}, {}, "neither text nor speech"),
-        ({"words": "a"}, {}, "Unknown input 'words'"),
+        ({"words": "a"}, {}, "Unknown input words: pass a dict with some of audio, text, speech_input_ids"),
         ({"audio": tone(0.1), "speech_input_ids": [1]}, {}, "given twice"),
         ({"text": TEXT}, {"num_steps": 0}, "num_steps=0"),
         ({"audio": tone(0.1)}, {"span_s": 0}, "span_s=0"),
@@ -401,7 +401,7 @@ def test_frames_are_where_they_were_heard(family):
     clicked[round(click_s * rate) : round(click_s * rate) + 20] += 0.5
     states, timed = [], None
     for sound in (quiet, clicked):
-        timed = read_speech(model, processor, {"audio": sound}, 100.0)
+        timed = read_speech(model, processor, {"audio": (sound, rate)}, 100.0)
         with torch.no_grad():
             encoded = model.emobert.encode_speech(timed.values, timed.mask, output_hidden_states=True)
         states.append(encoded.get("hidden_states")[0][0])

@@ -47,7 +47,7 @@ def test_special_frames_are_left_out_and_late_ones_go_to_the_last_span():
 
 
 def test_a_frame_s_time_is_the_middle_of_what_it_sees():
-    sound = {"audio": tone(0.2)}
+    sound = {"audio": (tone(0.2), RATE)}
     cases = [
         # samples from one frame to the next, samples that one sees, frames before the first sound
         (model_with_speech_tokenizer(), 20, 45, 1),

@@ -146,10 +146,11 @@ class TestInputs:
             ({"words": [{"text": "a", "timestamp": (float("inf"), None)}]}, "starts at 0 or later"),
             (
                 {"audio": (np.zeros(8000, np.float32), 16_000), "words": [{"text": "a", "timestamp": (1e308, None)}]},
-                "The audio in memory cannot be read (OverflowError: ",
+                "Word 0 needs a text, and a time in seconds",
             ),
             ({"audio": {"array": np.zeros(8000), "sampling_rate": "16000"}}, "positive whole number of Hz"),
-            ("a transcript that stands in the wrong column " * 99, "this cannot be a path"),
+            ("a transcript that stands in the wrong column " * 99, "there is no such file. Check the path"),
+            ({"audio": "a transcript that stands in the wrong column " * 99}, "this cannot be a path"),
             ("a\0b.wav", "there is no such file"),
             ({"audio": (np.array([0.5, "x"], dtype=object), 16_000)}, "samples must be floats, int8, int16"),
         ],
@@ -358,6 +359,26 @@ def test_a_sound_that_is_longer_than_the_model_hears_is_warned_of(caplog):
     caplog.clear()
     recognise({"audio": tone(1.6)}, chunk_length_s=1.0)
     assert not caplog.text
+
+
+def test_batches_are_made_of_similar_lengths(recognise):
+    padded = []
+    pad = recognise.processor.pad
+
+    def counting(utterances, *args, **kwargs):
+        batch = pad(utterances, *args, **kwargs)
+        padded.append(batch["speech_attention_mask"].float().mean().item())
+        return batch
+
+    inputs = [{"audio": (tone(seconds), 16_000)} for seconds in (0.3, 2.0, 0.3, 2.0, 0.3, 2.0)]
+    alone = [by_label(recognise(one)) for one in inputs]
+    recognise.processor.pad = counting
+    try:
+        together = recognise(inputs, batch_size=3)
+    finally:
+        del recognise.processor.pad
+    assert padded == [1.0, 1.0], "no padding"
+    assert [by_label(result) for result in together] == [pytest.approx(one, abs=1e-5) for one in alone]
 
 
 def test_memory_does_not_grow_with_the_length_of_the_recording(recognise, tmp_path):

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import re
+import sys
 import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from preprocess.audio.url import is_url, local_copy
@@ -150,3 +153,60 @@ def test_inside_a_running_event_loop(server, tmp_path):
             return path.read_bytes()
 
     assert asyncio.run(handler()) == (tmp_path / "tone.wav").read_bytes()
+
+
+class TestOtherSchemes:
+    @pytest.fixture
+    def address(self):
+        """A file in fsspec's own memory, which is read as those of hf:// and s3:// are."""
+        fsspec.filesystem("memory").pipe_file("/bucket/a.wav", b"RIFF" * 1000)
+        yield "memory://bucket/a.wav"
+        fsspec.filesystem("memory").rm("/bucket/a.wav")
+
+    @pytest.fixture(autouse=True)
+    def _own_temporary_folder(self, tmp_path, monkeypatch):
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+
+    def test_are_read_by_fsspec(self, address, tmp_path):
+        with local_copy(address) as path:
+            assert path.read_bytes() == b"RIFF" * 1000
+        assert not path.exists()
+        (tmp_path / "a b.wav").write_bytes(b"local")
+        with local_copy(f"file://{tmp_path}/a b.wav") as path:
+            assert path.read_bytes() == b"local"
+
+    def test_have_the_same_limits(self, address, tmp_path):
+        with pytest.raises(ValueError, match="a.wav: more than 3,999 bytes"), local_copy(address, max_bytes=3999):
+            pass
+        with (
+            pytest.raises(ValueError, match="a.wav: not fetched within 0 s"),
+            local_copy(address, max_total_seconds=0),
+        ):
+            pass
+        with pytest.raises(ValueError, match="not read here"), local_copy(address, allow_addresses=False):
+            pass
+        with pytest.raises(ValueError, match="not read here"), local_copy("file:///etc/hosts", allow_addresses=False):
+            pass
+        assert not list((tmp_path / "temporary").iterdir())
+
+    @pytest.mark.parametrize(
+        ("address", "said"),
+        [
+            ("memory://bucket/absent.wav", "absent.wav: cannot be fetched (FileNotFoundError"),
+            ("nosuch://a.wav", "nosuch://a.wav: cannot be fetched (ValueError: Protocol not known"),
+            ("file:///no/such/folder/a.wav", "a.wav: cannot be fetched (FileNotFoundError"),
+        ],
+    )
+    def test_what_cannot_be_fetched_is_named(self, address, said):
+        with pytest.raises(ValueError, match=re.escape(said)), local_copy(address):
+            pass
+
+    def test_a_system_that_is_not_installed_is_named(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "s3fs", None)
+        said = "s3://b/a.wav: cannot be fetched without s3fs. Install it"
+        with pytest.raises(ValueError, match=said), local_copy("s3://b/a.wav"):
+            pass
+
+    def test_a_drive_is_no_scheme(self):
+        assert is_url("hf://datasets/lab/calls/a.wav") and not is_url("C://calls/a.wav") and not is_url("a.wav")
