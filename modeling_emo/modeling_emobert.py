@@ -12,6 +12,7 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .encoders.families import family_of
 from .encoders.layers import drop_layers_above, switch_off_layer_drop
 from .encoders.loading import build_encoder
+from .encoders.own_length import set_own_length
 from .encoders.packed_layers import prepare_packing
 from .encoders.present_rows import encode_present_rows
 from .encoders.speech import SPEECH_INPUTS, encode_speech, speech_input_name
@@ -27,7 +28,6 @@ from .speech_tokenizer_module import SpeechTokenizerModule
 
 # The arguments of `forward` that may hold the speech, at most one of them at a time.
 SPEECH_ARGUMENTS = (*SPEECH_INPUTS, "encoded_speech")
-
 
 # What Transformers' auto classes load from this file where EmoBERT is not installed.
 AUTO_CLASSES = {
@@ -66,8 +66,9 @@ class EmoBertModel(EmoBertPreTrainedModel):
         self.speech_encoder = build_encoder(config.speech_config) if speech_encoder is None else speech_encoder
         check_encoder(self.text_encoder, "text")
         family_of(config.speech_config).prepare(self.speech_encoder)
+        set_own_length(self.speech_encoder, config.speech_own_length)
         if config.speech_layer is not None:
-            drop_layers_above(self.speech_encoder, config.speech_layer)
+            drop_layers_above(self.speech_encoder, max(config.speech_layers))
         if config.speech_layer is not None or config.use_weighted_layer_sum:
             switch_off_layer_drop(self.speech_encoder)
         prepare_packing(self.speech_encoder)
@@ -239,7 +240,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         if self.layer_sum is not None:
             sequence = torch.stack(states, dim=2)
         elif self.config.speech_layer is not None:
-            sequence = states[self.config.speech_layer]
+            sequence = torch.cat([states[layer] for layer in self.config.speech_layers], dim=-1)
         return EncodedSequence(sequence, mask, output)
 
     def fuse(
