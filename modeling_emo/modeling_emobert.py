@@ -28,7 +28,6 @@ from .speech_tokenizer_module import SpeechTokenizerModule
 
 # The arguments of `forward` that may hold the speech, at most one of them at a time.
 SPEECH_ARGUMENTS = (*SPEECH_INPUTS, "encoded_speech")
-
 # What Transformers' auto classes load from this file where EmoBERT is not installed.
 AUTO_CLASSES = {
     "AutoModel": "EmoBertModel",
@@ -367,10 +366,9 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         Predicts; inputs as in [`EmoBertModel`].
 
         Args:
-            labels (`torch.Tensor`, *optional*): by `config.problem_type`: class indices `(batch,)`
-                (`single_label_classification`), 0/1 rows `(batch, num_labels)` (`multi_label_classification`), scores
-                `(batch,)` or `(batch, num_labels)` (`regression`), class indices `(batch,)` or 0/1 rows
-                `(batch, num_labels)` (`one_vs_rest_classification`).
+            labels (`torch.Tensor`, *optional*): by `config.problem_type`: class indices `(batch,)` of a single label
+                or one-vs-rest; 0/1 rows `(batch, num_labels)` of several labels or one-vs-rest; scores `(batch,)` or
+                `(batch, num_labels)` of a regression.
             votes (`torch.Tensor` of shape `(batch, num_labels)`, *optional*): votes, see [`emotion_loss`].
             num_items_in_batch, weight_in_batch (*optional*): see [`emotion_loss`]; Trainer passes them.
         """
@@ -397,11 +395,10 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
             options = {"labels": labels, "votes": votes, "config": self.config, "weight_in_batch": weight_in_batch}
             options["num_items_in_batch"] = num_items_in_batch
             loss = self.loss_function(pooled_logits=logits, **options)
-            if with_unimodal_loss:
-                for side in ("text", "speech"):
-                    alone = self._logits(outputs[f"{side}_only_pooler_output"])
-                    unimodal_loss = self.loss_function(pooled_logits=alone, rows=outputs[f"has_{side}"], **options)
-                    loss = loss + self.config.unimodal_loss_weight * unimodal_loss
+            for side in ("text", "speech") if with_unimodal_loss else ():
+                alone = self._logits(outputs[f"{side}_only_pooler_output"])
+                unimodal_loss = self.loss_function(pooled_logits=alone, rows=outputs[f"has_{side}"], **options)
+                loss = loss + self.config.unimodal_loss_weight * unimodal_loss
         return EmoBertSequenceClassifierOutput(loss=loss, logits=logits, **outputs)
 
     def _name_code(self):
