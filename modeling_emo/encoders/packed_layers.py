@@ -38,7 +38,7 @@ class PackStates:
         mask = kwargs.get("attention_mask")
         # Looking it up would break the graph of a compiled layer, which runs on the batch as it comes.
         if torch.compiler.is_compiling() and (
-            mask is None or (len(mask), mask.shape[-1]) == (len(states), states.shape[1])
+            mask is None or (mask.shape[0], mask.shape[-1]) == tuple(states.shape[:2])
         ):
             return None
         packing = _packing.get()
