@@ -34,7 +34,10 @@ def find_utterances(arguments: PredictionArguments) -> list[dict]:
     return [{"audio": audio, "text": text} for audio, text in zip(recordings, arguments.text, strict=True)]
 
 
-def format_predictions(predictions: list[dict]) -> str:
+def format_predictions(predictions: list[dict] | None) -> str:
+    """The labels with their scores; silence has none."""
+    if predictions is None:
+        return "silence"
     return ", ".join(f"{entry['label']} {entry['score']:.3f}" for entry in predictions)
 
 

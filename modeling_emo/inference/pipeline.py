@@ -19,6 +19,7 @@ from configuration_emo.hub_code import write_code
 from configuration_emo.token_positions import stated_token_positions
 
 from .embeddings import row_vectors
+from .heard_length import check_heard_length
 from .label_choice import LabelChoice
 from .many_inputs import find_many, with_texts
 from .pipeline_options import PipelineOptions, check_options, checked_device
@@ -76,7 +77,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         With `chunk_length_s`, `words`, `return_text` or `return_embeddings` a `dict` with this list as `predictions`;
         `text` of `return_text`; `embeddings` of `return_embeddings`; and of `chunk_length_s` or `words` the timeline
         `chunks`, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions` and `embeddings`, whose mean
-        by duration those of the whole are.
+        by duration those of the whole are. Silence has no emotion: where nothing can be heard (samples stay within two
+        steps of 16 bits) `predictions` and `embeddings` of a segment are None, and no mean has it.
 
         `embeddings` are float32 arrays `(size,)` by name: of EmoBERT `fused`, what the classifier sees, and its halves
         `text` and `speech`, None without such input; of emotion2vec `pooled`, the mean of the frames.
@@ -282,12 +284,14 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                 allow_addresses=allow_addresses,
             )
             for segment in segments:
-                text = segment.text
-                if asr is not None and segment.waveform is not None and text is None:
-                    text = transcribe(asr, segment.waveform, self._rate)
-                self._check_length(segment.waveform)
+                text, features = segment.text, None
+                if not segment.is_silent:
+                    if asr is not None and segment.waveform is not None and text is None:
+                        text = transcribe(asr, segment.waveform, self._rate)
+                    check_heard_length(segment.waveform, self._config, self.processor)
+                    features = self.processor.extract_utterance(text, segment.waveform)
                 yield {
-                    "features": self.processor.extract_utterance(text, segment.waveform),
+                    "features": features,
                     "timestamp": (segment.start, segment.end),
                     "text": text,
                     "is_timeline": is_timeline,
@@ -314,10 +318,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return PipelineIterator(outputs, self.postprocess, postprocess_params)
 
     def _collate(self, segments: list[dict[str, Any]]) -> dict[str, Any]:
-        """Segments as lists by name, and those that could be read as a padded batch."""
+        """Segments as lists by name, and those that could be read and are not silent as a padded batch."""
         batch = {name: [segment[name] for segment in segments] for name in segments[0]}
-        readable = [features for features in batch.pop("features") if features is not None]
-        return {"model_inputs": dict(self.processor.pad(readable)) if readable else None, **batch}
+        features = batch.pop("features")
+        batch["is_scored"] = [one is not None for one in features]
+        scored = [one for one in features if one is not None]
+        return {"model_inputs": dict(self.processor.pad(scored)) if scored else None, **batch}
 
     def _forward(  # type: ignore[override]  # a batch of segments
         self, batch: dict[str, Any], return_embeddings: bool = False
@@ -333,8 +339,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             if return_embeddings:
                 vectors = iter(row_vectors(output, model_inputs, self._config))
         return {
-            "logits": [next(logits) if error is None else None for error in batch["error"]],
-            "vectors": [next(vectors, None) if error is None else None for error in batch["error"]],
+            "logits": [next(logits) if is_scored else None for is_scored in batch["is_scored"]],
+            "vectors": [next(vectors, None) if is_scored else None for is_scored in batch["is_scored"]],
             **batch,
         }
 
@@ -359,22 +365,6 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
-
-    def _check_length(self, waveform: np.ndarray | None) -> None:
-        """Refuses a sound that gives no frame, since it would end the whole batch, and warns of one that is cut."""
-        speech_config = getattr(self._config, "speech_config", self._config)
-        shortest = getattr(speech_config, "receptive_field", 1)
-        if waveform is not None and len(waveform) < shortest:
-            raise ValueError(
-                f"A sound of {len(waveform)} samples is too short: a frame of this model is {shortest}. Leave it out."
-            )
-        limits = getattr(self._config, "max_speech_seconds", None), self.processor.max_audio_seconds
-        limit = min((seconds for seconds in limits if seconds is not None), default=None)
-        if limit is not None and waveform is not None and len(waveform) > limit * self._rate:
-            logger.warning(
-                f"Of a sound of {len(waveform) / self._rate:.1f} s this model hears the first {limit:g} s. "
-                f"Pass chunk_length_s={limit:g} or less to have all of it predicted."
-            )
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ class PredictionFile:
         """Writes `path` as CSV if it is one: a row for each recording, or for each segment of a timeline."""
         if self.path.suffix != ".csv" or not self.rows_path.exists():
             return
-        names = list(dict.fromkeys(entry["label"] for row in self for entry in row["predictions"]))
+        names = list(dict.fromkeys(entry["label"] for row in self for entry in row["predictions"] or []))
         columns = ["audio", "start", "end", "text", *(f"score_{name}" for name in sorted(names))]
         with self.path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.DictWriter(file, fieldnames=columns)
@@ -247,5 +247,5 @@ def _append(path: Path, row: Mapping[str, Any]) -> None:
 def _table_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for part in row.get("chunks") or [{**row, "timestamp": (None, None)}]:
         start, end = part["timestamp"]
-        scores = {f"score_{entry['label']}": entry["score"] for entry in part["predictions"]}
+        scores = {f"score_{entry['label']}": entry["score"] for entry in part["predictions"] or []}
         yield {"audio": row["input"].get("audio"), "start": start, "end": end, "text": part["text"], **scores}

@@ -32,6 +32,10 @@ class RecordingSegment(Protocol):
     def is_last(self) -> bool:
         """No segment of the recording follows."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing can be heard in it: it gets no prediction."""
+
 
 @runtime_checkable
 class UtteranceProcessor(Protocol):

@@ -72,7 +72,7 @@ def plot_timeline(
     Of classes every label has a row, as high as its probability (the shaded height is 1) and in full colour where it
     is the most probable one; the lowest row names the most probable label. Of more than eight labels the ones with the
     highest means have rows. Of scores (`regression`) all are drawn on one scale, with their mean over the recording.
-    Time between segments, which nobody predicted, is left empty.
+    Time between segments, and silence, which has no predictions, are left empty.
 
     Args:
         result (`dict`): what [`EmotionRecognitionPipeline`] returns with `chunk_length_s` or `words`: `chunks`, each
@@ -123,17 +123,20 @@ def read_timeline(result: Mapping[str, Any]) -> Timeline:
         raise ValueError(
             "The result has no `chunks` to draw: call the pipeline with chunk_length_s, or give `words` with times."
         )
-    rows = [{entry["label"]: entry["score"] for entry in chunk["predictions"]} for chunk in chunks]
+    if all(chunk["predictions"] is None for chunk in chunks):
+        raise ValueError("None of the chunks has predictions to draw: nothing can be heard in them.")
+    numbered = [(index, chunk) for index, chunk in enumerate(chunks) if chunk["predictions"] is not None]
+    rows = [{entry["label"]: entry["score"] for entry in chunk["predictions"]} for _, chunk in numbered]
     labels = list(rows[0])
-    for index, (chunk, row) in enumerate(zip(chunks, rows, strict=True)):
+    for (index, chunk), row in zip(numbered, rows, strict=True):
         if None in chunk["timestamp"]:
             raise ValueError(f"Chunk {index} has no times: a text without sound and times has no timeline.")
         if set(row) != set(labels):
             raise ValueError(
-                f"Chunk {index} has the labels {', '.join(row)}, chunk 0 {', '.join(rows[0])}: call the pipeline "
+                f"Chunk {index} has the labels {', '.join(row)}, chunk {numbered[0][0]} {', '.join(rows[0])}: call the pipeline "
                 "without top_k."
             )
-    starts, ends = np.array([chunk["timestamp"] for chunk in chunks], dtype=np.float64).T
+    starts, ends = np.array([chunk["timestamp"] for _, chunk in numbered], dtype=np.float64).T
     return Timeline(labels, starts, ends, np.array([[row[label] for label in labels] for row in rows]))
 
 

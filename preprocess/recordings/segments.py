@@ -14,6 +14,7 @@ from transformers.utils import logging
 from configuration_emo.shown_values import shown
 
 from ..audio.load_audio import AudioSource, load_audio, stream_audio
+from ..audio.samples import is_silent
 from ..audio.url import local_copy
 from ..features.text_features import is_text
 from .sentences import TimedText, split_sentences
@@ -35,6 +36,7 @@ class Segment:
         start, end (`float`, *optional*): the stretch in seconds, without its context; None for text without times.
         text (`str`, *optional*): what is said.
         is_last (`bool`): no segment follows.
+        is_silent (`bool`): nothing can be heard between `start` and `end`, see `is_silent`; whatever lies around it.
     """
 
     waveform: np.ndarray | None
@@ -42,6 +44,7 @@ class Segment:
     end: float | None
     text: str | None
     is_last: bool
+    is_silent: bool = False
 
 
 def read_segments(
@@ -152,7 +155,8 @@ def _window_segments(
         end = begin + (len(window) if is_last else length - right)
         if is_last and begin:
             window = sound.read(max(0, end - length), end)
-        yield Segment(window[:length], start / rate, end / rate, text, is_last)
+        silent = is_silent(sound.read(start, end))
+        yield Segment(window[:length], start / rate, end / rate, text, is_last, silent)
         sound.forget_before(begin)
         begin += step
 
@@ -180,7 +184,10 @@ def _sentence_segments(
             yield waiting
         if len(waveform) < shortest:  # the sound ends here: what is heard reaches back instead
             waveform = sound.read(max(0, sound.end - shortest), sound.end)
-        waiting = Segment(waveform, sentence.start, min(sentence.end, sound.end / rate), sentence.text, False)
+        own_end = min(sentence.end, sound.end / rate)
+        own = sound.read(round(sentence.start * rate), round(own_end * rate))
+        silent = is_silent(own if len(own) >= shortest else waveform)
+        waiting = Segment(waveform, sentence.start, own_end, sentence.text, False, silent)
     assert waiting is not None
     sound.read_to_the_end()  # damage that shows only there is an error too
     yield replace(waiting, is_last=True)

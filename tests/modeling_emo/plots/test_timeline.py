@@ -96,6 +96,19 @@ class TestClasses:
         assert "time (h:mm:ss)" in texts(path) and "1:10:00" in texts(path)
 
 
+def test_silence_is_left_empty_and_in_no_mean(tmp_path):
+    given = result(SCORES, LABELS)
+    given["chunks"][1]["predictions"] = None
+    assert "2 segments, 0:30   highest mean probability: angry, 45%" in texts(
+        plot_timeline(given, tmp_path / "timeline.svg")
+    )
+    assert len(series(tmp_path / "timeline.svg", 0)) == 2
+    for chunk in given["chunks"]:
+        chunk["predictions"] = None
+    with pytest.raises(ValueError, match="None of the chunks has predictions to draw"):
+        plot_timeline(given, tmp_path / "timeline.svg")
+
+
 class TestScores:
     def test_draws_the_scale_and_the_mean(self, tmp_path):
         scores = [[-2.0], [0.0], [3.5]]
