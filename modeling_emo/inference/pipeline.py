@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader
 from transformers.pipelines.base import ChunkPipeline
@@ -26,7 +25,7 @@ from .pipeline_options import PipelineOptions, check_options, checked_device
 from .processor_protocol import UtteranceProcessor
 from .segment_results import assemble
 from .speech_recognition import transcribe
-from .utterance_inputs import Given, read_utterance, reading_error
+from .utterance_inputs import UTTERANCE_INPUTS, Given, read_utterance, reading_error
 
 
 logger = logging.get_logger(__name__)
@@ -45,13 +44,15 @@ class EmotionRecognitionPipeline(ChunkPipeline):
       at the model's rate. A sound in which nothing can be heard is an error.
     - `text`: the transcript.
     - `words`, in the place of `text`: the transcript with times, a list of `{"text": "yes", "timestamp": (1.0, 1.3)}`
-      in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted.
+      in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted. Words may
+      name their `speaker`, at whose change a sentence begins.
+    - `turns`: who speaks when, a list of `{"start": 0.5, "end": 2.0, "speaker": "anna"}`. Each turn is predicted.
 
     Many are a list, a generator, a pandas table or column, or a dataset or its audio column. Other columns of a row
     are not read, and named once in a warning. An emotion2vec alone reads no text.
 
-    Several threads may call one pipeline at a time. A recording is read as it is predicted: with `chunk_length_s` or
-    `words` memory does not grow with its length.
+    Several threads may call one pipeline at a time. A recording is read as it is predicted: where it is divided
+    memory does not grow with its length, but for a diarizer, which is given all of it.
 
     Args:
         top_k (`int`, *optional*): how many labels, best first; all of them by default. For regression all scores are
@@ -62,6 +63,14 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             longest sentence.
         stride_length_s (`float` or `(left, right)`, *optional*): seconds that a window shares with its neighbours, a
             sixth of it if left out; with `words` the sound around a sentence that is heard as well, none if left out.
+        segmentation (`str`, *optional*): `"windows"`, `"sentences"` (of `words`), `"voice"` (stretches in which
+            somebody speaks) or `"turns"`; what the other arguments call for if left out.
+        turns (path or callable, *optional*): an RTTM file, or a diarizer: a function that takes `{"raw": waveform,
+            "sampling_rate": rate}` and returns a list of turns.
+        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out, or
+            `"silero"`, a model (`pip install 'emobert[silero]'`).
+        channels (`str` or `int`, *optional*): `"mix"` if left out, the number of one, or `"each"`, whose results have
+            every channel as a speaker, `channel 0` and so on.
         asr (callable, *optional*): transcribes audio that comes without `text` and `words`: a Transformers pipeline
             for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate": rate}` and returns the
             text, a dict with `text`, or an object with `text` or `lines`. It hears each window for itself.
@@ -74,11 +83,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
-        With `chunk_length_s`, `words`, `return_text` or `return_embeddings` a `dict` with this list as `predictions`;
-        `text` of `return_text`; `embeddings` of `return_embeddings`; and of `chunk_length_s` or `words` the timeline
-        `chunks`, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions` and `embeddings`, whose mean
-        by duration those of the whole are. Silence has no emotion: where nothing can be heard (samples stay within two
-        steps of 16 bits) `predictions` and `embeddings` of a segment are None, and no mean has it.
+        Of what is divided, and with `return_text` or `return_embeddings`, a `dict` with this list as `predictions`;
+        `text` of `return_text`; `embeddings` of `return_embeddings`; and of what is divided the timeline `chunks` in
+        the order of their starts, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions`,
+        `embeddings`, and `speaker` where one is known of any. Their mean by duration those of the whole are; turns may
+        overlap, and each counts. `speakers` has the same means of each speaker by name. Silence has no
+        emotion: where nothing can be heard (samples stay within two steps of 16 bits) `predictions` and `embeddings`
+        of a segment are None, and no mean has it.
 
         `embeddings` are float32 arrays `(size,)` by name: of EmoBERT `fused`, what the classifier sees, and its halves
         `text` and `speech`, None without such input; of emotion2vec `pooled`, the mean of the frames.
@@ -193,6 +204,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if many is None:
             alone = [Given(inputs, text, words, sampling_rate)]
             return next(iter(self.get_iterator(alone, workers, size, *parameters)))
+        if isinstance(parameters[0].get("turns"), (list, tuple)):
+            raise ValueError("There are several recordings: give each its turns, {'audio': ..., 'turns': [...]}.")
         many = with_texts(many, text, words, sampling_rate)
         results = self.get_iterator(many.utterances, workers, size, *parameters)
         return list(results) if many.is_sized else results
@@ -232,6 +245,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         labels: Sequence[str] | Mapping[str, str] | None = None,
         chunk_length_s: float | None = None,
         stride_length_s: float | tuple[float, float] | None = None,
+        segmentation: str | None = None,
+        turns: Any = None,
+        voice_detector: str | None = None,
+        channels: str | int | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         return_text: bool | None = None,
         return_embeddings: bool | None = None,
@@ -243,6 +260,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         reading = {
             "chunk_length_s": chunk_length_s,
             "stride_length_s": stride_length_s,
+            "segmentation": segmentation,
+            "turns": turns,
+            "voice_detector": voice_detector,
+            "channels": channels,
             "asr": asr,
             "on_error": on_error,
             "allow_addresses": allow_addresses,
@@ -267,23 +288,16 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     def preprocess(  # type: ignore[override]  # what this pipeline reads and yields, by name
         self,
         inputs: Any,
-        chunk_length_s: float | None = None,
-        stride_length_s: float | tuple[float, float] | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         on_error: str = "raise",
-        allow_addresses: bool = True,
+        **division: Any,
     ) -> Iterator[dict[str, Any]]:
         """The segments of one input, one after the other, each with what the model needs of it."""
         try:
-            utterance = read_utterance(inputs, self._rate)
-            is_timeline = chunk_length_s is not None or utterance.get("words") is not None
-            segments = self.processor.read_segments(
-                **utterance,
-                chunk_length_s=chunk_length_s,
-                stride_length_s=stride_length_s,
-                allow_addresses=allow_addresses,
-            )
-            for segment in segments:
+            utterance = {**division, **read_utterance(inputs, self._rate, (*UTTERANCE_INPUTS, "turns"))}
+            dividing = (utterance.get(name) for name in ("chunk_length_s", "segmentation", "turns", "words"))
+            is_timeline = any(one is not None for one in dividing) or utterance.get("channels") == "each"
+            for segment in self.processor.read_segments(**utterance):
                 text, features = segment.text, None
                 if not segment.is_silent:
                     if asr is not None and segment.waveform is not None and text is None:
@@ -295,6 +309,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                     "timestamp": (segment.start, segment.end),
                     "text": text,
                     "is_timeline": is_timeline,
+                    "speaker": segment.speaker,
                     "error": None,
                     "is_last": segment.is_last,
                 }
@@ -302,7 +317,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             problem = reading_error(inputs, error)
             if on_error == "raise":
                 raise problem from error
-            failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline"))
+            failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline", "speaker"))
             yield {**failed, "error": str(problem), "is_last": True}
 
     def get_iterator(

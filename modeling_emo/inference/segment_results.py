@@ -27,7 +27,7 @@ def assemble(
 
     Args:
         segments (sequence of `dict`): in order, each with `logits` `(1, num_labels[, 2])`, `vectors` (both None
-            of silence), `timestamp`, `text`, `is_timeline` and `error`.
+            of silence), `timestamp`, `text`, `is_timeline`, `speaker` and `error`.
         config ([`EmoBertConfig`] or [`Emotion2VecConfig`]): of the model.
         choice ([`LabelChoice`]): which labels are reported.
         top_k (`int`, *optional*): how many of them.
@@ -39,6 +39,7 @@ def assemble(
     error = next((segment["error"] for segment in segments if segment["error"] is not None), None)
     if error is not None:
         return {"error": error}
+    segments = sorted(segments, key=lambda segment: segment["timestamp"][0] or 0.0)  # channels come one by one
     scored = [segment for segment in segments if segment["logits"] is not None]
     scores = _scores(scored, config, choice)
     durations = [_seconds(segment) for segment in scored]
@@ -55,15 +56,37 @@ def assemble(
         result["embeddings"] = mean_vectors(embeddings, durations)
     if is_timeline:
         rows, vectors = iter(scores), iter(embeddings)
+        has_speakers = any(segment["speaker"] is not None for segment in segments)
+        if has_speakers:
+            result["speakers"] = _of_speakers(segments, scored, scores, choice, top_k)
         result["chunks"] = []
         for segment in segments:
             is_scored = segment["logits"] is not None
             chunk = {"timestamp": segment["timestamp"], "text": segment["text"]}
             chunk["predictions"] = _ranked(next(rows), choice, top_k) if is_scored else None
+            if has_speakers:
+                chunk["speaker"] = segment["speaker"]
             if embeddings:
                 chunk["embeddings"] = next(vectors) if is_scored else None
             result["chunks"].append(chunk)
     return result
+
+
+def _of_speakers(
+    segments: Sequence[dict[str, Any]],
+    scored: Sequence[dict[str, Any]],
+    scores: np.ndarray,
+    choice: LabelChoice,
+    top_k: int | None,
+) -> dict[str, list[dict[str, Any]] | None]:
+    """The mean of each speaker by duration, in the order of their first words; None of one who is silent."""
+    names = dict.fromkeys(segment["speaker"] for segment in segments if segment["speaker"] is not None)
+    means: dict[str, list[dict[str, Any]] | None] = {}
+    for name in names:
+        rows = [index for index, segment in enumerate(scored) if segment["speaker"] == name]
+        durations = [_seconds(scored[index]) for index in rows]
+        means[name] = _ranked(np.average(scores[rows], axis=0, weights=durations), choice, top_k) if rows else None
+    return means
 
 
 def _scores(scored: Sequence[dict[str, Any]], config: EmoBertConfig, choice: LabelChoice) -> np.ndarray:

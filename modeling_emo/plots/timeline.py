@@ -133,8 +133,8 @@ def read_timeline(result: Mapping[str, Any]) -> Timeline:
             raise ValueError(f"Chunk {index} has no times: a text without sound and times has no timeline.")
         if set(row) != set(labels):
             raise ValueError(
-                f"Chunk {index} has the labels {', '.join(row)}, chunk {numbered[0][0]} {', '.join(rows[0])}: call the pipeline "
-                "without top_k."
+                f"Chunk {index} has the labels {', '.join(row)}, chunk {numbered[0][0]} {', '.join(rows[0])}: call "
+                "the pipeline without top_k."
             )
     starts, ends = np.array([chunk["timestamp"] for _, chunk in numbered], dtype=np.float64).T
     return Timeline(labels, starts, ends, np.array([[row[label] for label in labels] for row in rows]))

@@ -111,7 +111,7 @@ def resampled_length(samples: int, rate: int, sampling_rate: int) -> int:
 
 
 def is_silent(samples: np.ndarray) -> bool:
-    """True where nothing can be heard: the samples never leave a band of two steps of 16 bits (whatever its offset), or are none.
+    """True where nothing can be heard: there are no samples, or they stay within two steps of 16 bits of each other.
 
     Args:
         samples (`np.ndarray` of shape `(samples,)`): full scale is 1.
