@@ -5,7 +5,9 @@
 takes the section `train` of the file (or the whole file if it has no such section); flags win over the file.
 """
 
+import hashlib
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 from configuration_emo import as_mapping
@@ -300,16 +302,37 @@ class PredictionArguments:
     stride_length_s: float | None = field(
         default=None, metadata={"help": "Seconds that a window shares with its neighbours; a sixth of it if left out."}
     )
+    segmentation: str | None = field(
+        default=None, metadata={"help": "windows or voice; turns if --turns is given. Each segment is predicted."}
+    )
+    turns: str | None = field(default=None, metadata={"help": "An RTTM file: who speaks when in each recording."})
+    channels: str | None = field(
+        default=None, metadata={"help": "mix, each (every channel a speaker), or the number of one, from 0."}
+    )
+    voice_detector: str | None = field(default=None, metadata={"help": "For voice: energy, or silero."})
+    vtt: str | None = field(
+        default=None, metadata={"help": "A .vtt file: the timeline of one recording, for players of sound and video."}
+    )
     batch_size: int = field(default=1, metadata={"help": "Recordings, or windows of them, that are run together."})
     device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:1; the first GPU if left out."})
     dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})
 
     def __post_init__(self):
         self.labels = as_mapping(self.labels) or None
+        if self.channels is not None and self.channels.isdecimal():
+            self.channels = int(self.channels)  # type: ignore[assignment]
         if self.text and self.text_files:
             raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
 
     def settings(self) -> dict[str, Any]:
         """What the predictions depend on."""
-        names = ("model", "asr", "top_k", "labels", "chunk_length_s", "stride_length_s", "dtype")
+        names = ("model", "asr", "top_k", "labels", "dtype")
+        settings = {name: getattr(self, name) for name in names} | self.division()
+        if self.turns is not None and Path(self.turns).is_file():
+            settings["turns_sha256"] = hashlib.sha256(Path(self.turns).read_bytes()).hexdigest()
+        return settings
+
+    def division(self) -> dict[str, Any]:
+        """How recordings are divided into what is predicted."""
+        names = ("chunk_length_s", "stride_length_s", "segmentation", "turns", "channels", "voice_detector")
         return {name: getattr(self, name) for name in names}

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .inference.label_choice import LabelChoice
     from .inference.pipeline import EmotionRecognitionPipeline
     from .inference.prediction_file import predict_to_file
+    from .inference.timeline_formats import to_dataframe, to_rttm, to_vtt
     from .loss import emotion_loss, label_weight, split_loss
     from .metrics.calibration import expected_calibration_error
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
@@ -179,6 +180,9 @@ __all__ = [
     "shard_model",
     "split_loss",
     "summarize_runs",
+    "to_dataframe",
+    "to_rttm",
+    "to_vtt",
     "training_run",
     "training_sampler",
     "vq_wav2vec_codes",

@@ -152,7 +152,8 @@ class PredictionFile:
         if self.path.suffix != ".csv" or not self.rows_path.exists():
             return
         names = list(dict.fromkeys(entry["label"] for row in self for entry in row["predictions"] or []))
-        columns = ["audio", "start", "end", "text", *(f"score_{name}" for name in sorted(names))]
+        speaker = ["speaker"] if any(row.get("speakers") for row in self) else []
+        columns = ["audio", "start", "end", *speaker, "text", *(f"score_{name}" for name in sorted(names))]
         with self.path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.DictWriter(file, fieldnames=columns)
             writer.writeheader()
@@ -248,4 +249,5 @@ def _table_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for part in row.get("chunks") or [{**row, "timestamp": (None, None)}]:
         start, end = part["timestamp"]
         scores = {f"score_{entry['label']}": entry["score"] for entry in part["predictions"] or []}
-        yield {"audio": row["input"].get("audio"), "start": start, "end": end, "text": part["text"], **scores}
+        line = {"audio": row["input"].get("audio"), "start": start, "end": end, "text": part["text"], **scores}
+        yield {**line, "speaker": part["speaker"]} if row.get("speakers") else line

@@ -146,7 +146,8 @@ def read_segments(
         if source is None and words is None:
             yield Segment(None, None, None, text, is_last=True)
             return
-        source = _readable_again(source)
+        if division == "voice" or channels == "each" or callable(turns):
+            source = _readable_again(source)
         if channels != "each":
             number = None if channels in (None, "mix") else int(channels)  # type: ignore[arg-type]
             found = _named(of_channel(source, number, allow_silence=False), number)

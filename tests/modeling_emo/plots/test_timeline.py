@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modeling_emo.plots.timeline import clock, plot_timeline, read_timeline
+from modeling_emo.plots.timeline import plot_timeline
+from modeling_emo.plots.timeline_parts import clock, read_timeline
 
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -172,3 +173,31 @@ def test_reads_the_numbers_of_a_result():
 )
 def test_clock(seconds, expected):
     assert clock(seconds) == expected
+
+
+class TestSpeakers:
+    def of_two(self, problem="classes"):
+        """Overlapping turns of two speakers, and a silent one."""
+        scores, labels = (SCORES, LABELS) if problem == "classes" else ([[1.0], [-1.0], [3.0]], ["sentiment"])
+        given = result(scores, labels)
+        for chunk, speaker in zip(given["chunks"], ("anna", "ben", "anna"), strict=True):
+            chunk["speaker"] = speaker
+        given["chunks"][1]["timestamp"] = (5.0, 15.0)
+        given["chunks"].append({"timestamp": (30.0, 40.0), "text": None, "predictions": None, "speaker": "ben"})
+        return given
+
+    def test_each_has_a_lane_with_bars_of_the_most_probable_labels(self, tmp_path):
+        path = plot_timeline(self.of_two(), tmp_path / "lanes.svg")
+        # Anna is sad, then angry; Ben angry. Colours are by name: angry, happy, sad.
+        bars = re.findall(r'id="(lane_\d+_\d+)"', path.read_text(encoding="utf-8"))
+        assert bars == ["lane_0_2", "lane_0_0", "lane_1_0"]
+        written = texts(path)
+        assert {"anna", "ben", "mean", "Emotion over time"} <= set(written)
+        assert "3 segments, 0:30, 2 speakers   height: probability of the most probable label" in written
+        assert "45%" in " ".join(written) and "50%" in " ".join(written)
+
+    def test_scores_have_lanes_on_one_scale(self, tmp_path):
+        options = {"problem_type": "regression", "score_range": (-4, 4)}
+        path = plot_timeline(self.of_two("scores"), tmp_path / "lanes.svg", **options)
+        assert len(groups(path, r"lane_0_0")) == 1 and len(groups(path, r"lane_1_0")) == 1
+        assert {"anna", "ben", "2.00", "-1.00"} <= {text.replace("−", "-") for text in texts(path)}
