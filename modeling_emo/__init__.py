@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .loss import emotion_loss, label_weight, split_loss
     from .metrics.calibration import expected_calibration_error
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
+    from .metrics.diarization import emotion_diarization_error
     from .metrics.intervals import bootstrap_intervals
     from .metrics.scores import label_names
     from .metrics.task_metrics import (
@@ -134,6 +135,7 @@ __all__ = [
     "create_optimizer",
     "deletion_faithfulness",
     "dimensional_metrics",
+    "emotion_diarization_error",
     "emotion_loss",
     "emotion_metrics",
     "evaluate_logits",
