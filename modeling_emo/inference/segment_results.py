@@ -47,7 +47,7 @@ def assemble(
     texts = [segment["text"] for segment in segments]
     is_timeline = segments[0]["is_timeline"]
     embeddings = [as_arrays(segment["vectors"]) for segment in scored if segment["vectors"] is not None]
-    if not is_timeline and not return_text and not embeddings:
+    if not is_timeline and not return_text and not embeddings and whole is not None:
         return whole
     result: dict[str, Any] = {"predictions": whole}
     if return_text:

@@ -36,7 +36,7 @@ def to_vtt(result: Mapping[str, Any]) -> str:
         <v anna>[happy 0.81] Thanks!
         <BLANKLINE>
     """
-    cues = []
+    cues: list[str] = []
     for chunk in _timed_chunks(result):
         start, end = (_clock(seconds) for seconds in chunk["timestamp"])
         if chunk["predictions"] is None or start == end:

@@ -20,7 +20,7 @@ def emotion_diarization_error(
     reference: Sequence[Mapping[str, Any]],
     predicted: Sequence[Mapping[str, Any]] | Mapping[str, Any],
     *,
-    neutral: Collection[str] = ("neu", "neutral"),
+    neutral: Collection[str] = ("neu", "neutral", "n"),
 ) -> dict[str, float]:
     """Emotion diarization error rate (EDER) of one recording, and what it is made of.
 
