@@ -49,7 +49,7 @@ $(VENV)/gradio: $(VENV)/base
 	touch $@
 
 app: $(VENV)/gradio $(DEMO)/model.safetensors
-	$(BIN)/python examples/gradio_demo/app.py
+	$(BIN)/emobert serve
 
 outputs/encoders/moonshine-tiny-encoder/model.safetensors: | $(VENV)/demo
 	$(BIN)/python -m modeling_emo.conversion.demo_encoders --output_dir outputs/encoders

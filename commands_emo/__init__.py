@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ModelArguments,
         PredictionArguments,
         PreparationArguments,
+        ServeArguments,
     )
     from .command_line import parse_command, run_command, run_script
     from .training_setup import TrainingSetup, record_training, set_up_training
@@ -30,6 +31,7 @@ __all__ = [
     "ModelArguments",
     "PredictionArguments",
     "PreparationArguments",
+    "ServeArguments",
     "TrainingSetup",
     "parse_command",
     "record_training",

@@ -6,6 +6,7 @@ takes the section `train` of the file (or the whole file if it has no such secti
 """
 
 import hashlib
+import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,6 +47,15 @@ class PreparationArguments:
     )
     label_range: list[float] | None = field(default=None, metadata={"help": "Smallest and largest score."})
     protocol: str = field(default="official split", metadata={"help": "What the splits are, for the record."})
+    validation_fraction: float = field(
+        default=0.0, metadata={"help": "Share of the training groups that become the split validation."}
+    )
+    test_fraction: float = field(default=0.0, metadata={"help": "Share of them that become the split test."})
+    validation_by: str = field(
+        default="speaker",
+        metadata={"help": "What these groups are: speaker, session, or row, where a voice may be on both sides."},
+    )
+    split_seed: int = field(default=0, metadata={"help": "Decides which groups."})
     max_audio_seconds: float | None = field(default=None, metadata={"help": "Longer audio is cut."})
     max_text_length: int | None = field(default=None, metadata={"help": "Longer texts are cut, in token ids."})
     max_speech_ids: int | None = field(default=None, metadata={"help": "Longer speech is cut, in token ids."})
@@ -66,7 +76,7 @@ class PreparationArguments:
     )
 
     def __post_init__(self):
-        self.corpus_options = as_mapping(self.corpus_options)
+        self.corpus_options = {**as_mapping(self.corpus_options), **self._parts()}
         if self.speech_tokenizer is None:
             if self.tokens_dir is not None or self.long_audio != "truncate":
                 raise ValueError("tokens_dir and long_audio are for speech tokens: give a speech_tokenizer as well.")
@@ -78,6 +88,12 @@ class PreparationArguments:
             )
         if self.tokens_dir is None:
             self.tokens_dir = f"{self.output_dir.rstrip('/')}_tokens"
+
+    def _parts(self) -> dict[str, Any]:
+        """What is taken out of the training part, as options of `read_corpus`."""
+        fractions = {"validation_from_train": self.validation_fraction, "test_from_train": self.test_fraction}
+        common = {"by": self.validation_by, "seed": self.split_seed}
+        return {name: {**common, "fraction": fraction} for name, fraction in fractions.items() if fraction}
 
     def record(self) -> dict[str, Any]:
         """What preparation.json should say of where the data came from."""
@@ -269,6 +285,14 @@ class CrossValidationArguments:
             raise ValueError(f"num_workers must be at least 1, got {self.num_workers}.")
 
 
+def _label_choice(labels: dict | str | None) -> dict[str, str] | None:
+    """A mapping, as JSON or as `ang=anger,hap=joy`; or names that stay as they are, `happy,sad`."""
+    if not isinstance(labels, str) or labels.strip().startswith("{"):
+        return as_mapping(labels) or None
+    pairs = [pair.split("=", 1) for pair in labels.split(",") if pair.strip()]
+    return {pair[0].strip(): pair[-1].strip() for pair in pairs} or None
+
+
 @dataclass
 class PredictionArguments:
     """Recordings and transcripts to predict."""
@@ -294,7 +318,8 @@ class PredictionArguments:
     )
     top_k: int | None = field(default=None, metadata={"help": "How many labels of each recording; all if left out."})
     labels: dict | str | None = field(
-        default=None, metadata={"help": "Labels to choose from with the names to report, as a mapping or JSON."}
+        default=None,
+        metadata={"help": "Labels to choose from: happy,sad or, with the names to report, hap=joy,ang=anger."},
     )
     chunk_length_s: float | None = field(
         default=None, metadata={"help": "Seconds of a window: recordings are predicted window by window."}
@@ -318,7 +343,7 @@ class PredictionArguments:
     dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})
 
     def __post_init__(self):
-        self.labels = as_mapping(self.labels) or None
+        self.labels = _label_choice(self.labels)
         if self.channels is not None and self.channels.isdecimal():
             self.channels = int(self.channels)  # type: ignore[assignment]
         if self.text and self.text_files:
@@ -336,3 +361,49 @@ class PredictionArguments:
         """How recordings are divided into what is predicted."""
         names = ("chunk_length_s", "stride_length_s", "segmentation", "turns", "channels", "voice_detector")
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass
+class ServeArguments:
+    """The page and the interface for programs."""
+
+    _argument_group_name: ClassVar[str] = "server"
+
+    model: str = field(
+        default_factory=lambda: os.environ.get("EMOBERT_MODEL", "outputs/demo"),
+        metadata={"help": "Folder or Hub id of the trained model; the variable EMOBERT_MODEL if left out."},
+    )
+    asr: str | None = field(
+        default_factory=lambda: os.environ.get("EMOBERT_ASR"),
+        metadata={"help": "Folder or Hub id of a speech recogniser for sound without transcript; EMOBERT_ASR."},
+    )
+    chunk_length_s: float = field(
+        default=10.0, metadata={"help": "Longer recordings get a timeline of windows of so many seconds."}
+    )
+    max_audio_seconds: float = field(default=600.0, metadata={"help": "Longer recordings are refused."})
+    max_file_mb: float = field(default=50.0, metadata={"help": "Larger files are refused, in millions of bytes."})
+    max_uploads_mb: float = field(
+        default=2000.0,
+        metadata={"help": "Of more in all, in millions of bytes, the oldest uploads and pictures are deleted."},
+    )
+    max_text_length: int = field(default=5000, metadata={"help": "Longer texts are refused, in characters."})
+    max_batch_size: int = field(default=16, metadata={"help": "Most requests of programs predicted at a time."})
+    forward_batch_size: int | None = field(
+        default=None, metadata={"help": "How many of these the model sees in one pass; 4 on a CPU, all on a GPU."}
+    )
+    max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
+    keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
+    server_name: str | None = field(
+        default=None, metadata={"help": "Address to listen on; GRADIO_SERVER_NAME or 127.0.0.1 if left out."}
+    )
+    server_port: int | None = field(
+        default=None, metadata={"help": "Port; GRADIO_SERVER_PORT or the first free one from 7860 on if left out."}
+    )
+
+    def __post_init__(self):
+        for name in (
+            *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
+            *("max_uploads_mb", "max_batch_size", "max_queue_size", "keep_files_seconds"),
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")

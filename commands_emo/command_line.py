@@ -28,6 +28,7 @@ from .arguments import (
     ModelArguments,
     PredictionArguments,
     PreparationArguments,
+    ServeArguments,
 )
 
 
@@ -61,6 +62,7 @@ COMMANDS = {
     "evaluate": Command("evaluate", "evaluate", lambda: (EvaluationArguments,)),
     "cross-validate": Command("cross_validate", "cross_validation", lambda: (CrossValidationArguments,)),
     "predict": Command("predict", "predict", lambda: (PredictionArguments,)),
+    "serve": Command("serve", "serve", lambda: (ServeArguments,)),
 }
 # Command lines of their own, by what stands behind `emobert`: the module of modeling_emo whose `main` takes the rest.
 OTHERS = {

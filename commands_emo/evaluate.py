@@ -49,6 +49,8 @@ def run(arguments: EvaluationArguments) -> None:
     prepared = match_labels(load_prepared(arguments.data_dir), model.config)
     check_processor(prepared, processor, arguments.model)
     splits, data = select_splits(prepared, arguments)
+    if arguments.split not in splits:
+        raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
     record = read_training_record(arguments.model)
     check_evaluated_data(record, data)

@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+from configuration_emo.structured_text import read_json_object
+
 from .command_line import parse_command
 from .evaluate import run as evaluate
 from .train import run as train
@@ -64,7 +66,7 @@ class FoldRun:
         path = self.folder / FINISHED_FILE
         if not path.is_file():
             return False
-        if json.loads(path.read_text(encoding="utf-8"))["fingerprint"] == self.fingerprint:
+        if read_json_object(path, "fingerprint")["fingerprint"] == self.fingerprint:
             return True
         if redo:
             return False

@@ -21,6 +21,22 @@ from .arguments import DataArguments, LoraArguments, ModelArguments
 from .training_setup import record_training, set_up_training
 
 
+def refuse_other_work(arguments: EmoBertTrainingArguments) -> None:
+    """Flags of Transformers' own scripts that ask for more than training.
+
+    Raises:
+        ValueError: one of them is given, and would have no effect.
+    """
+    if arguments.do_predict:
+        raise ValueError("do_predict has no effect here. Leave it out, and run `emobert evaluate` after training.")
+    strategy = getattr(arguments.eval_strategy, "value", arguments.eval_strategy)
+    if arguments.do_eval and strategy == "no":
+        raise ValueError(
+            "do_eval has no effect without eval_strategy. Give --eval_strategy epoch to validate while training, and "
+            "run `emobert evaluate` for a split that is reported."
+        )
+
+
 def run(
     model_arguments: ModelArguments,
     data_arguments: DataArguments,
@@ -28,6 +44,7 @@ def run(
     lora_arguments: LoraArguments,
 ) -> None:
     """Trains, and writes the model and how its training went."""
+    refuse_other_work(training_arguments)
     output_dir, is_main_process = str(training_arguments.output_dir), training_arguments.process_index == 0
     lock = lock_output_dir(output_dir, is_main_process=is_main_process)  # against a second run
     set_seed(training_arguments.seed)

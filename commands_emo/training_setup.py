@@ -145,8 +145,9 @@ def check_validation(has_validation: bool, training_arguments: EmoBertTrainingAr
     strategy = getattr(training_arguments.eval_strategy, "value", training_arguments.eval_strategy)
     if not has_validation and strategy != "no":
         raise ValueError(
-            f"eval_strategy={strategy!r}, but there are no validation rows. Set eval_strategy to 'no' and "
-            "load_best_model_at_end to false (the last step is kept), or give validation_fraction more than 0."
+            f"eval_strategy={strategy!r}, but there are no validation rows. Take some (`emobert prepare "
+            "--validation_fraction 0.1`, `validation_fraction` in protocol_options), or set eval_strategy to 'no' and "
+            "load_best_model_at_end to false: the last step is kept."
         )
 
 

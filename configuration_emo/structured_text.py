@@ -61,6 +61,25 @@ def read_json(path: str | Path) -> Any:
     return parse_json(read_text(path), str(path))
 
 
+def read_json_object(path: str | Path, *required: str) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Args:
+        path (`str` or `Path`): the file.
+        required (`str`): names that it must have.
+
+    Raises:
+        ValueError: as [`read_json`], it holds something else, or a name is missing.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no JSON object: it is damaged, or another file. Make it again.")
+    missing = [name for name in required if name not in content]
+    if missing:
+        raise ValueError(f"{path} has no {', '.join(missing)}: it is damaged, or another file. Make it again.")
+    return content
+
+
 def read_json_lines(path: str | Path) -> Iterator[tuple[str, Any]]:
     """The place and the value of each line of a JSON Lines file that is not empty.
 

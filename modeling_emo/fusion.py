@@ -61,7 +61,8 @@ class Pooling(nn.Module):
     def __init__(self, hidden_size: int, kind: str):
         super().__init__()
         self.kind = kind
-        self.score = nn.Linear(hidden_size, 1) if kind == "attention" else None
+        # No bias: it would move all scores of a softmax alike, and change nothing.
+        self.score = nn.Linear(hidden_size, 1, bias=False) if kind == "attention" else None
 
     def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """`(batch, length, hidden)` and a boolean mask `(batch, length)` to `(batch, hidden)`, or twice that width

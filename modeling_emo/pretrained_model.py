@@ -31,6 +31,8 @@ class EmoBertPreTrainedModel(SelfContainedModel, PreTrainedModel):
     input_modalities = ("audio", "text")  # type: ignore[assignment]  # tuples in Transformers, too
     supports_gradient_checkpointing = True
     _no_split_modules = ["CoAttentionLayer"]
+    # In checkpoints of the time when it was a weight that changed nothing.
+    _keys_to_ignore_on_load_unexpected = [r"_pooling\.score\.bias$"]
     # In half precision it would make other tokens.
     _keep_in_fp32_modules_strict = ["speech_tokenizer"]
     # The encoders attend through the implementation that each of them is set to; the fusion has its own arithmetic.

@@ -64,8 +64,8 @@ LAYERS = {
     "commands_emo": (
         {"arguments"},
         {"command_line"},
-        {"__main__", "training_setup"},
-        {"evaluate", "predict", "prepare", "train"},
+        {"__main__", "serving", "training_setup"},
+        {"evaluate", "predict", "prepare", "serve", "train"},
         {"fold_runs"},
         {"cross_validate"},
     ),

@@ -11,7 +11,6 @@ With several seeds a run's metric is averaged over them in both; how much folds 
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.structured_text import read_json_object
 
 from ..metrics.compute_metrics import MetricFunction, metric_function_for
 from ..metrics.confusion import presence_rows
@@ -106,7 +106,7 @@ def read_fold_predictions(folder: str | Path, config: EmoBertConfig) -> FoldPred
     path = folder / "metrics.json"
     if not path.is_file():
         raise ValueError(f"{folder} holds no evaluation: there is no metrics.json.")
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_json_object(path, "seed", "metrics", "checkpoint_selection")
     if record["seed"] is None:
         raise ValueError(f"{path} does not say of which seed it is: the model has no training record.")
     predictions = {

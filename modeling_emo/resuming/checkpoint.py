@@ -6,7 +6,6 @@ A folder without a seal, or with files that differ from it, is torn: `last_whole
 from __future__ import annotations
 
 import errno
-import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from transformers.utils import CONFIG_NAME, logging
 
 from configuration_emo.sealing import SEAL_FILE, find_damage, read_seal, seal, seal_number
+from configuration_emo.structured_text import read_json_object
 
 
 __all__ = [
@@ -122,7 +122,7 @@ def check_labels(checkpoint: str | Path, id2label: Mapping[int, str]) -> None:
         ValueError: the labels, or their order, differ.
     """
     path = Path(checkpoint) / CONFIG_NAME
-    saved = json.loads(path.read_text(encoding="utf-8")).get("id2label") if path.is_file() else None
+    saved = read_json_object(path).get("id2label") if path.is_file() else None
     if saved is None:
         return
     theirs, ours = ([str(labels[key]) for key in sorted(labels, key=int)] for labels in (saved, id2label))

@@ -9,6 +9,8 @@ from typing import Any
 
 from transformers import TrainerState, TrainingArguments
 
+from configuration_emo.structured_text import read_json_object
+
 from ..evaluation.model_card import TrainingRun
 
 
@@ -105,7 +107,7 @@ def read_training_record(folder: str | Path) -> dict[str, Any]:
     """The record beside a model; an empty one with an honest `checkpoint_selection` where there is none."""
     path = Path(folder) / TRAINING_RECORD_FILE
     if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path, "seed", "checkpoint_selection")
     return {"seed": None, "checkpoint_selection": "unknown: the model has no training record"}
 
 

@@ -15,6 +15,7 @@ from configuration_emo.corpora import CORPORA
 
 from ..data_report.report import write_data_report
 from ..labels.label_maps import AnyLabelMap, apply_label_map
+from ..protocols.validation_split import held_out_test
 from ..protocols.validation_split import validation_from_train as take_validation
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
@@ -31,6 +32,7 @@ def read_corpus(
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
+    test_from_train: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> CorpusReading:
     """Reads a corpus into the one schema.
@@ -44,6 +46,7 @@ def read_corpus(
         validation_from_train (`Mapping`, *optional*): `{"by": "session", "fraction": 0.1, "seed": 0}` takes a
             validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
             speakers.
+        test_from_train (`Mapping`, *optional*): the same for a test part, where there is none; taken first.
         **options: those of the corpus's own `read` (see its module).
 
     Returns:
@@ -66,6 +69,8 @@ def read_corpus(
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
     reading = _drop_repeated_ids(_with_ids_of_splits(reading)).replace(source=f"{name} in {data_dir}")
+    if test_from_train is not None:
+        reading = held_out_test(reading, **test_from_train)
     return reading if validation_from_train is None else take_validation(reading, **validation_from_train)
 
 
@@ -76,13 +81,14 @@ def load_corpus(
     label_map: AnyLabelMap | None = None,
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
+    test_from_train: Mapping[str, Any] | None = None,
     report_dir: str | Path | None = None,
     **options: Any,
 ) -> DatasetDict:
     """Reads a corpus as a `DatasetDict` with the columns `id, audio, text, label, speaker, session`.
 
     Args:
-        name, data_dir, label_map, only_mapped, validation_from_train, **options: as for `read_corpus`.
+        name, data_dir, label_map, only_mapped, validation_from_train, test_from_train, **options: as `read_corpus`.
         report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
             the data report (see `write_data_report`).
 
@@ -101,6 +107,7 @@ def load_corpus(
         label_map=label_map,
         only_mapped=only_mapped,
         validation_from_train=validation_from_train,
+        test_from_train=test_from_train,
         **options,
     )
     if report_dir is not None:

@@ -1,4 +1,4 @@
-"""Validation data taken out of training data, by whole groups (speakers, dialogues, videos)."""
+"""Validation and test data taken out of training data, by whole groups (speakers, dialogues, videos)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..schema import CorpusReading, Problem
+from ..schema import CorpusReading, Problem, Utterance
 
 
-GROUPS = ("speaker", "session")
+GROUPS = ("speaker", "session", "row")
 DEV_SPLIT = "dev"
 
 
@@ -53,7 +53,8 @@ def validation_from_train(
     Args:
         reading (`CorpusReading`): left as it is.
         by (`str`, defaults to `"speaker"`): `"speaker"`, or `"session"` (dialogue, video, recording session) where
-            speakers cannot be kept apart, as in MELD, whose six leads speak in every dialogue.
+            speakers cannot be kept apart, as in MELD, whose six leads speak in every dialogue; or `"row"`, by which
+            the same voice may be on both sides.
         fraction (`float`, defaults to 0.1): share of the groups.
         seed (`int`, defaults to 0): decides which groups.
 
@@ -67,24 +68,50 @@ def validation_from_train(
         >>> {split: len(utterances) for split, utterances in reading.splits.items()}
         {'train': 6, 'validation': 2}
     """
-    if by not in GROUPS:
-        raise ValueError(f"validation_from_train: by={by!r} is unknown. Choose one of: {', '.join(GROUPS)}.")
-    train = reading.splits.get("train", [])
-    lacking = [utterance.id for utterance in train if getattr(utterance, by) is None]
-    if lacking or not train:
-        what = (
-            f"{len(lacking)} training rows have no {by} (the first is {lacking[0]})" if lacking else "no train split"
-        )
-        raise ValueError(f"validation_from_train: {what}, so no validation part can be taken by {by}.")
-    groups = [str(getattr(utterance, by)) for utterance in train]
-    chosen = choose_validation_groups(groups, fraction, seed)
-    splits = {
-        "train": [utterance for utterance, group in zip(train, groups, strict=True) if group not in chosen],
-        "validation": [utterance for utterance, group in zip(train, groups, strict=True) if group in chosen],
-    }
+    train, validation = _divided(reading, "validation", by, fraction, seed)
+    splits = {"train": train, "validation": validation}
     splits |= {_renamed(name): rows for name, rows in reading.splits.items() if name != "train"}
     problems = [_moved(problem) for problem in reading.problems]
     return reading.replace(splits={name: rows for name, rows in splits.items() if rows}, problems=problems)
+
+
+def held_out_test(
+    reading: CorpusReading, *, by: str = "speaker", fraction: float = 0.1, seed: int = 0
+) -> CorpusReading:
+    """A corpus whose `test` comes out of its `train`, for one that comes without any.
+
+    Args:
+        reading, by, fraction, seed: as of [`validation_from_train`].
+
+    Raises:
+        ValueError: the corpus has a test part, or as [`validation_from_train`].
+    """
+    if "test" in reading.splits:
+        raise ValueError(f"{reading.source} has a test split already: leave test_fraction out.")
+    train, test = _divided(reading, "test", by, fraction, seed)
+    splits = {**reading.splits, "train": train, "test": test}
+    return reading.replace(splits={name: rows for name, rows in splits.items() if rows})
+
+
+def _divided(
+    reading: CorpusReading, part: str, by: str, fraction: float, seed: int
+) -> tuple[list[Utterance], list[Utterance]]:
+    """The training rows without a part, and the part."""
+    if by not in GROUPS:
+        raise ValueError(f"A {part} part by {by!r} is unknown. Choose one of: {', '.join(GROUPS)}.")
+    train = reading.splits.get("train", [])
+    if not train:
+        raise ValueError(f"There is no train split, so no {part} part can be taken by {by}.")
+    lacking = [utterance.id for utterance in train if by != "row" and getattr(utterance, by) is None]
+    if lacking:
+        raise ValueError(
+            f"{len(lacking)} training rows have no {by} (the first is {lacking[0]}), so no {part} part can be taken "
+            f"by {by}. Fill the column, or take it by another of {', '.join(GROUPS)}."
+        )
+    groups = [utterance.id if by == "row" else str(getattr(utterance, by)) for utterance in train]
+    chosen = choose_validation_groups(groups, fraction, seed)
+    rest = [utterance for utterance, group in zip(train, groups, strict=True) if group not in chosen]
+    return rest, [utterance for utterance, group in zip(train, groups, strict=True) if group in chosen]
 
 
 def _renamed(split: str) -> str:

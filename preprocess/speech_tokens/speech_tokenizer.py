@@ -10,6 +10,7 @@ from transformers import AutoConfig
 from transformers.utils.hub import cached_file
 
 from configuration_emo.speech_dictionary import DICTIONARY_FILE, EOS_ID, SpeechDictionary
+from configuration_emo.structured_text import read_json_object
 from configuration_emo.token_positions import max_token_positions
 
 
@@ -69,7 +70,7 @@ class SpeechTokenizer:
             return cls(dictionary, max_length)
         tokenizer_file = _find(folder, TOKENIZER_FILE)
         if tokenizer_file is not None:
-            return cls(dictionary, **json.loads(tokenizer_file.read_text(encoding="utf-8")))
+            return cls(dictionary, read_json_object(tokenizer_file, "max_length")["max_length"])
         if _find(folder, "config.json") is not None:
             config = AutoConfig.from_pretrained(folder)
             return cls(dictionary, max_token_positions(getattr(config, "speech_config", config)))

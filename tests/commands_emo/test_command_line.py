@@ -34,7 +34,7 @@ def test_help_of_a_command(capsys, command):
     assert end.value.code == 0
     assert shown.startswith(f"usage: emobert {command} [FILE.yaml] [--flag value ...]\n")
     assert f"    emobert {command} " in shown  # an example of its docstring
-    assert "(required)" in shown and "(default: None)" not in shown
+    assert ("(required)" in shown) == (command != "serve") and "(default: None)" not in shown
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])
@@ -87,3 +87,45 @@ def test_the_file_of_a_cross_validation_is_known(tmp_path):
     assert (arguments.config_file, arguments.seeds) == (str(path), [1, 2])
     with pytest.raises(ValueError, match="The first argument is the configuration file with the sections"):
         run_command("cross-validate", ["--output_dir", "out", "--protocol", "leave-one-speaker-out"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("happy", {"happy": "happy"}),
+        ("happy, sad", {"happy": "happy", "sad": "sad"}),
+        ("hap=joy,ang=anger", {"hap": "joy", "ang": "anger"}),
+        ('{"hap": "joy"}', {"hap": "joy"}),
+        (None, None),
+    ],
+)
+def test_labels_as_they_are_typed(labels, expected):
+    given = ["--model", "m", *([] if labels is None else ["--labels", labels])]
+    assert parse_command("predict", given)[0].labels == expected
+
+
+def test_parts_of_one_table_are_options_of_its_reader():
+    given = ["--corpus", "csv", "--output_dir", "o", "--text_model", "t", "--speech_model", "s"]
+    _, alone = parse_command("prepare", given)
+    _, divided = parse_command("prepare", [*given, "--validation_fraction", "0.1", "--test_fraction", "0.2"])
+    common = {"by": "speaker", "seed": 0}
+    assert alone.corpus_options == {}
+    assert divided.corpus_options == divided.record()["corpus_options"]
+    assert divided.corpus_options == {
+        "validation_from_train": {**common, "fraction": 0.1},
+        "test_from_train": {**common, "fraction": 0.2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--do_predict"], "do_predict has no effect here.*`emobert evaluate`"),
+        (["--do_train", "--do_eval"], "do_eval has no effect without eval_strategy.*--eval_strategy epoch"),
+    ],
+)
+def test_flags_of_other_scripts_without_effect_are_refused(tmp_path, flags, message):
+    paths = {"text_model": "t", "speech_model": "s", "data_dir": "d", "output_dir": tmp_path / "out"}
+    given = [part for name, value in paths.items() for part in (f"--{name}", str(value))]
+    with pytest.raises(ValueError, match=message):
+        run_command("train", [*given, *flags])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configuration_emo.structured_text import parse_json, read_json, read_json_lines, read_yaml
+from configuration_emo.structured_text import parse_json, read_json, read_json_lines, read_json_object, read_yaml
 
 
 JSON_VALUES = st.recursive(
@@ -104,3 +104,24 @@ def test_whatever_the_bytes_only_a_value_error_names_the_file(tmp_path_factory, 
             reader(path)
         except ValueError as error:
             assert type(error) is ValueError and str(path) in str(error)
+
+
+class TestObjects:
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("[1]", "holds no JSON object: it is damaged, or another file"),
+            ('{"seed": 1}', "has no metrics: it is damaged, or another file"),
+            ('{"seed": ', "cannot be read: not JSON"),
+        ],
+    )
+    def test_are_refused_with_the_file(self, tmp_path, content, message):
+        path = tmp_path / "record.json"
+        path.write_text(content)
+        with pytest.raises(ValueError, match=f"{path}.*{message}"):
+            read_json_object(path, "seed", "metrics")
+
+    def test_are_read(self, tmp_path):
+        path = tmp_path / "record.json"
+        path.write_text('{"seed": 1, "metrics": {}}')
+        assert read_json_object(path, "seed", "metrics") == {"seed": 1, "metrics": {}}

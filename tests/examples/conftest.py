@@ -68,12 +68,3 @@ def recordings(tmp_path_factory):
             writer.writeheader()
             writer.writerows(rows)
     return folder
-
-
-@pytest.fixture(scope="session")
-def gradio_demo():
-    """Makes the modules of `examples/gradio_demo` importable, as they are for the script itself."""
-    folder = str(ROOT / "examples" / "gradio_demo")
-    sys.path.insert(0, folder)
-    yield
-    sys.path.remove(folder)

@@ -29,20 +29,20 @@ def recognise():
 
 
 @pytest.fixture(scope="module")
-def service(gradio_demo, recognise):
-    from service import EmotionService
+def service(recognise):
+    from commands_emo.serving.service import EmotionService
 
     return EmotionService(recognise, max_audio_seconds=3.0, max_text_length=100)
 
 
 @pytest.fixture(scope="module")
-def app(gradio_demo, service, tmp_path_factory):
-    from app import build_app, launch_options
-    from arguments import DemoArguments
+def app(service, tmp_path_factory):
+    from commands_emo import ServeArguments
+    from commands_emo.serving.app import build_app, launch_options
 
     patch = pytest.MonkeyPatch()
     patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
-    arguments = DemoArguments(
+    arguments = ServeArguments(
         model="tiny", server_port=free_port(), max_batch_size=8, max_queue_size=8, keep_files_seconds=3600
     )
     built = build_app(service, arguments)
@@ -239,12 +239,12 @@ def test_programs_see_two_endpoints_and_nobody_is_told_of_the_use(client, url):
     assert config["run_history"] is False
 
 
-def test_uploads_are_deleted(gradio_demo, service, tmp_path, monkeypatch, sounds):
-    from app import build_app, launch_options
-    from arguments import DemoArguments
+def test_uploads_are_deleted(service, tmp_path, monkeypatch, sounds):
+    from commands_emo import ServeArguments
+    from commands_emo.serving.app import build_app, launch_options
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    arguments = DemoArguments(model="tiny", server_port=free_port(), keep_files_seconds=1)
+    arguments = ServeArguments(model="tiny", server_port=free_port(), keep_files_seconds=1)
     built = build_app(service, arguments)
     built.launch(prevent_thread_lock=True, quiet=True, **launch_options(arguments))
     address = built.local_url.rstrip("/")

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "examples" / "gradio_demo"
-PACKAGES = ("configuration_emo", "modeling_emo", "preprocess")
+PACKAGES = ("commands_emo", "configuration_emo", "modeling_emo", "preprocess")
 
 
 def setup_requirements():
@@ -57,7 +57,8 @@ def test_a_copy_as_the_space_has_it_runs_on_its_own(tmp_path):
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     script = (
-        "import app, arguments, modeling_emo, preprocess; print(*(m.__file__ for m in (app, arguments, modeling_emo)))"
+        "import app, commands_emo.serve, modeling_emo\n"
+        "print(*(module.__file__ for module in (app, commands_emo.serve, modeling_emo)))"
     )
     run = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]

@@ -22,8 +22,8 @@ def recognise():
 
 
 @pytest.fixture
-def build(gradio_demo, recognise):
-    from service import EmotionService
+def build(recognise):
+    from commands_emo.serving.service import EmotionService
 
     return lambda asr=None, **limits: EmotionService(recognise, asr, **{"chunk_length_s": 1.0, **limits})
 
@@ -74,7 +74,7 @@ class TestAnalysis:
         ]
 
     def test_beyond_an_utterance_a_text_is_left_out_and_that_is_said(self, build, recognise, long, monkeypatch):
-        monkeypatch.setattr("service.UTTERANCE_SECONDS", 3.0)
+        monkeypatch.setattr("commands_emo.serving.service.UTTERANCE_SECONDS", 3.0)
         analysis = build().analyse(long, "so happy")
         expected = recognise({"audio": str(long)}, chunk_length_s=1.0)["predictions"]
         assert as_dict(analysis.predictions) == values(expected) and analysis.text is None
@@ -95,9 +95,9 @@ class TestAnalysis:
         assert [chunk["text"] for chunk in timeline["chunks"]] == ["so sad"] * 6
 
 
-def test_loads_a_model_and_a_speech_recogniser(gradio_demo, tmp_path, short):
-    from app import load_service
-    from arguments import DemoArguments
+def test_loads_a_model_and_a_speech_recogniser(tmp_path, short):
+    from commands_emo import ServeArguments
+    from commands_emo.serving.app import load_service
 
     folder = save_tiny_model(tmp_path / "model")
     vocabulary = {"<pad>": 0, "<unk>": 1, "|": 2, "a": 3}
@@ -109,18 +109,18 @@ def test_loads_a_model_and_a_speech_recogniser(gradio_demo, tmp_path, short):
         recogniser.lm_head.bias[3] = 100.0  # it always hears an a
     recogniser.save_pretrained(tmp_path / "asr")
 
-    service = load_service(DemoArguments(model=str(folder), asr=str(tmp_path / "asr"), max_text_length=7))
+    service = load_service(ServeArguments(model=str(folder), asr=str(tmp_path / "asr"), max_text_length=7))
     assert service.analyse(short, None).text == "a"
     assert (service.max_text_length, service.forward_batch_size) == (7, 4)
 
 
-def test_without_the_demos_model_it_says_how_to_get_one(gradio_demo, tmp_path, monkeypatch):
-    from app import load_service
-    from arguments import DemoArguments
+def test_without_the_demos_model_it_says_how_to_get_one(tmp_path, monkeypatch):
+    from commands_emo import ServeArguments
+    from commands_emo.serving.app import load_service
 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="no model in outputs/demo: run `make demo`, or give --model"):
-        load_service(DemoArguments(model="outputs/demo"))
+        load_service(ServeArguments(model="outputs/demo"))
 
 
 class TestLimits:
@@ -137,7 +137,7 @@ class TestLimits:
         service = build()
         sound, rate = service.read_single_utterance(long, "x")["audio"]
         assert len(sound) / rate == 4.0
-        monkeypatch.setattr("service.UTTERANCE_SECONDS", 3.0)
+        monkeypatch.setattr("commands_emo.serving.service.UTTERANCE_SECONDS", 3.0)
         with pytest.raises(ValueError, match=r"Recordings of up to 3 s can be explained, this one has 4\.0 s"):
             service.read_single_utterance(long, None)
 
@@ -147,13 +147,13 @@ class TestLimits:
             build().analyse(tmp_path / "broken.wav", None)
         assert str(caught.value).startswith("broken.wav: ") and str(tmp_path) not in str(caught.value)
 
-    def test_arguments(self, gradio_demo, monkeypatch):
-        from arguments import DemoArguments
+    def test_arguments(self, monkeypatch):
+        from commands_emo import ServeArguments
 
         monkeypatch.setenv("EMOBERT_MODEL", "my/model")
-        assert (DemoArguments().model, DemoArguments().asr) == ("my/model", None)
+        assert (ServeArguments().model, ServeArguments().asr) == ("my/model", None)
         with pytest.raises(ValueError, match=r"max_audio_seconds must be positive, got -1\."):
-            DemoArguments(max_audio_seconds=-1)
+            ServeArguments(max_audio_seconds=-1)
 
 
 class TestBadRequests:
@@ -181,7 +181,7 @@ class TestBadRequests:
         def load_broken(path, rate, max_seconds):
             raise AttributeError(f"'AudioStream' object of {path} has no attribute 'rate'")
 
-        monkeypatch.setattr("service.load_bounded_audio", load_broken)
+        monkeypatch.setattr("commands_emo.serving.service.load_bounded_audio", load_broken)
         with pytest.raises(ValueError, match=r"^long\.wav: It cannot be read \(AttributeError\)\.$"):
             build().read_utterance(long, None)
 
@@ -200,21 +200,21 @@ class TestBadRequests:
 
 
 class TestGauge:
-    def test_puts_the_mark_on_the_scale(self, gradio_demo):
-        from gauge import gauge_html
+    def test_puts_the_mark_on_the_scale(self):
+        from commands_emo.serving.gauge import gauge_html
 
         html = gauge_html([{"label": "sentiment", "score": 2.0}], (-4, 4))
         assert "+2.00" in html and "left: 75.0%" in html
         assert ">-4<" in html and ">0<" in html and ">+4<" in html
 
-    def test_stays_on_the_scale_and_does_without_one(self, gradio_demo):
-        from gauge import gauge_html
+    def test_stays_on_the_scale_and_does_without_one(self):
+        from commands_emo.serving.gauge import gauge_html
 
         assert "left: 100.0%" in gauge_html([{"label": "valence", "score": 9.0}], (-4, 4))
         html = gauge_html([{"label": "a", "score": -1.0}, {"label": "b", "score": 1.0}], None)
         assert html.count("gauge-value") == 2 and "left:" not in html
 
-    def test_a_label_is_text(self, gradio_demo):
-        from gauge import gauge_html
+    def test_a_label_is_text(self):
+        from commands_emo.serving.gauge import gauge_html
 
         assert "<script>" not in gauge_html([{"label": "<script>", "score": 0.0}], None)

@@ -41,14 +41,14 @@ class TestSweep:
             (0, 4000, []),
         ],
     )
-    def test_deletes_by_age_and_by_size(self, gradio_demo, folder, keep_seconds, max_bytes, left):
-        from upload_folder import sweep
+    def test_deletes_by_age_and_by_size(self, folder, keep_seconds, max_bytes, left):
+        from commands_emo.serving.upload_folder import sweep
 
         sweep(folder, keep_seconds, max_bytes)
         assert files(folder) == left
 
-    def test_deletes_links_and_not_what_they_lead_to(self, gradio_demo, tmp_path):
-        from upload_folder import sweep
+    def test_deletes_links_and_not_what_they_lead_to(self, tmp_path):
+        from commands_emo.serving.upload_folder import sweep
 
         (tmp_path / "kept").write_bytes(b"1")
         (tmp_path / "uploads").mkdir()

@@ -32,4 +32,8 @@ def test_its_pipeline_is_ours_and_it_is_saved_with_the_modules_of_today(tmp_path
     recognise.save_pretrained(tmp_path)
     assert (tmp_path / "pipeline.py").is_file() and not (tmp_path / "pipeline_emobert.py").exists()
     assert AutoProcessor.from_pretrained(tmp_path).to_dict() == recognise.processor.to_dict()
-    assert pipeline("emotion-recognition", model=str(tmp_path))({"audio": tone(0.5), "text": "how nice"}) == expected
+    again = pipeline("emotion-recognition", model=str(tmp_path))({"audio": tone(0.5), "text": "how nice"})
+    assert [result["label"] for result in again] == [result["label"] for result in expected]
+    # Where a weight lies in memory, which is another place in each file, may move the last digit.
+    scores = [[result["score"] for result in results] for results in (again, expected)]
+    torch.testing.assert_close(*scores, atol=1e-6, rtol=0)

@@ -91,6 +91,33 @@ def test_the_feed_forward_variant_is_a_post_norm_block():
     torch.testing.assert_close(layer(query, sequence, MASK)[0], expected, atol=1e-5, rtol=0)
 
 
+@torch.no_grad()
+def test_what_attention_drops_takes_its_share_of_the_value_bias_along(attention):
+    attention.v_proj.weight.zero_()
+    attention.v_proj.bias.fill_(1.0)
+    attention.out_proj.weight.copy_(torch.eye(12))
+    attention.out_proj.bias.zero_()
+    attention.dropout = 0.5
+    query, sequence = torch.randn(200, 12).double(), torch.randn(200, 5, 7).double()
+    mask = torch.ones(200, 5, dtype=torch.bool)
+    torch.testing.assert_close(attention.eval()(query, sequence, mask)[0], torch.ones(200, 12).double())
+    # A head gives the sum of the weights that are left, each doubled: 0 to 2, and 1 on average.
+    kept = attention.train()(query, sequence, mask)[0]
+    assert kept.min() == 0.0 and kept.max() > 1.5 and abs(kept.mean() - 1) < 0.1
+
+
+@torch.no_grad()
+def test_a_layer_drops_of_what_it_adds(attention):
+    layer = CoAttentionLayer(emobert_config(co_attention_dropout=0.5), 12, 7).double()
+    layer.attention = attention
+    query, sequence = torch.randn(50, 12).double(), torch.randn(50, 5, 7).double()
+    mask = torch.ones(50, 5, dtype=torch.bool)
+    attended = attention(query, sequence, mask)[0]
+    share = (layer.train()(query, sequence, mask)[0] - query) / attended
+    assert set(share.round(decimals=6).flatten().tolist()) == {0.0, 2.0}
+    torch.testing.assert_close(layer.eval()(query, sequence, mask)[0], query + attended)
+
+
 def test_attention_dropout_keeps_the_expected_value():
     torch.manual_seed(0)
     attention = CoAttention(8, 8, 2, dropout=0.25)
@@ -149,7 +176,7 @@ def test_attention_pooling_is_a_softmax_over_valid_positions():
     torch.manual_seed(0)
     sequence = torch.randn(2, 5, 3)
     pooling = Pooling(3, "attention")
-    scores = (sequence @ pooling.score.weight.T + pooling.score.bias).squeeze(-1)
+    scores = (sequence @ pooling.score.weight.T).squeeze(-1)
     expected = torch.stack([scores[0].softmax(0) @ sequence[0], scores[1, :2].softmax(0) @ sequence[1, :2]])
     torch.testing.assert_close(pooling(sequence, MASK), expected)
 

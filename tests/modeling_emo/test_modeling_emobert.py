@@ -301,6 +301,19 @@ def test_every_weight_is_trained_with_both_modalities():
     assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
+@torch.no_grad()
+def test_the_classifier_hears_a_thinned_vector_in_training_only():
+    model = emobert(classifier_dropout=0.5)
+    heard = []
+    model.classifier.register_forward_hook(lambda module, inputs, output: heard.append(inputs[0]))
+    fused = model(**ragged_batch()).pooler_output
+    torch.testing.assert_close(heard.pop(), fused, rtol=0, atol=0)
+    model.dropout.train()
+    model(**ragged_batch())
+    share = heard.pop() / fused
+    assert set(share.round(decimals=5).flatten().tolist()) == {0.0, 2.0}
+
+
 def test_new_weights_follow_the_paper():
     """N(0, 0.02) weights, zero bias."""
     model = EmoBertForSequenceClassification(emobert_config(num_labels=8))

@@ -3,7 +3,7 @@
 import pytest
 
 from preprocess.corpora import read_corpus
-from preprocess.protocols.validation_split import validation_from_train
+from preprocess.protocols.validation_split import held_out_test, validation_from_train
 from preprocess.schema import CorpusReading, Problem, Utterance
 from tests.preprocess.corpora.corpus_trees import meld_row, write_meld_table
 
@@ -54,10 +54,27 @@ def test_through_the_corpus_options_of_meld(tmp_path):
     assert {problem.split for problem in found.problems if problem.id.startswith("dev_dia")} == {"dev"}
 
 
+def test_a_test_part_of_other_speakers_than_the_rest():
+    rows = [Utterance(f"t{n}", text="x", speaker=f"s{n % 5}") for n in range(40)]
+    taken = validation_from_train(held_out_test(CorpusReading({"train": rows}), fraction=0.2), fraction=0.25)
+    speakers = {split: {row.speaker for row in taken.splits[split]} for split in ("train", "validation", "test")}
+    assert sorted(map(len, speakers.values())) == [1, 1, 3]
+    assert set.union(*speakers.values()) == {f"s{n}" for n in range(5)}
+    assert sum(map(len, taken.splits.values())) == 40
+    with pytest.raises(ValueError, match="has a test split already"):
+        held_out_test(taken)
+
+
+def test_rows_where_nobody_says_who_speaks():
+    rows = [Utterance(f"t{n}", text="x") for n in range(40)]
+    taken = validation_from_train(CorpusReading({"train": rows}), by="row", fraction=0.25)
+    assert {split: len(part) for split, part in taken.splits.items()} == {"train": 30, "validation": 10}
+
+
 @pytest.mark.parametrize(
     ("given", "options", "message"),
     [
-        (reading(), {"by": "text"}, "by='text' is unknown. Choose one of: speaker, session"),
+        (reading(), {"by": "text"}, "by 'text' is unknown. Choose one of: speaker, session, row"),
         (reading(), {"fraction": 1.0}, r"must be in \[0, 1\), got 1.0"),
         (reading(), {"fraction": 0.99}, "5 of the 5 training groups would validate"),
         (CorpusReading({"train": [Utterance("a")]}), {}, r"1 training rows have no speaker \(the first is a\)"),

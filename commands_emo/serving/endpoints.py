@@ -3,21 +3,23 @@
 from typing import Any
 
 import gradio as gr
-from arguments import DemoArguments
-from service import EmotionService
+
+from ..arguments import ServeArguments
+from .service import EmotionService
 
 
-def add_endpoints(service: EmotionService, arguments: DemoArguments) -> None:
+def add_endpoints(service: EmotionService, arguments: ServeArguments) -> None:
     """Adds the endpoints to a `gr.Blocks`; nothing of them shows on the page.
 
     Requests that wait while a batch is predicted are the next batch.
 
     Args:
         service (`EmotionService`): what answers.
-        arguments (`DemoArguments`): the size of batches.
+        arguments (`ServeArguments`): the size of batches.
     """
     request, result, counts = (gr.JSON(label=name, visible=False) for name in ("utterance", "result", "counts"))
-    request.example_payload = lambda: {"text": "Thank you so much!"}  # for the page's documentation of the interface
+    # For the page's documentation of the interface.
+    request.example_payload = lambda: {"text": "Thank you so much!"}  # type: ignore[method-assign]
     trigger = gr.Button(visible=False)
 
     def predict(utterance: list[Any]) -> tuple[list[dict[str, Any]]]:  # Gradio passes a list of each input

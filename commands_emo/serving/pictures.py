@@ -7,17 +7,12 @@ from typing import Any
 
 from PIL import Image
 
-from modeling_emo import EmotionRecognitionPipeline, plot_timeline
+from modeling_emo import EmotionRecognitionPipeline
 
 
 def timeline_picture(recognise: EmotionRecognitionPipeline, result: Mapping[str, Any]) -> Image.Image:
     """A result with `chunks` over time."""
-    config = recognise.model.config
-    return _drawn(
-        lambda path: plot_timeline(
-            result, path, problem_type=config.problem_type, score_range=getattr(config, "label_range", None)
-        )
-    )
+    return _drawn(lambda path: recognise.plot_timeline(result, path))
 
 
 def explanation_picture(recognise: EmotionRecognitionPipeline, utterance: Mapping[str, Any]) -> Image.Image:
@@ -26,9 +21,9 @@ def explanation_picture(recognise: EmotionRecognitionPipeline, utterance: Mappin
     Raises:
         ValueError: the utterance cannot be explained.
     """
-    from modeling_emo import explain_prediction, plot_explanation
+    from modeling_emo import plot_explanation
 
-    explanation = explain_prediction(recognise.model, recognise.processor, dict(utterance))
+    explanation = recognise.explain(dict(utterance))
     return _drawn(lambda path: plot_explanation(explanation, path))
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from arguments import DemoArguments
-from gauge import GAUGE_STYLE, gauge_html
-from pictures import explanation_picture, timeline_picture
-from service import EmotionService
+
+from ..arguments import ServeArguments
+from .gauge import GAUGE_STYLE, gauge_html
+from .pictures import explanation_picture, timeline_picture
+from .service import EmotionService
 
 
 TITLE = "Emotion in speech and text"
@@ -23,12 +24,12 @@ footer {{ opacity: 0.7; }}
 """
 
 
-def add_page(service: EmotionService, arguments: DemoArguments) -> None:
+def add_page(service: EmotionService, arguments: ServeArguments) -> None:
     """Lays out the page inside a `gr.Blocks` and connects it.
 
     Args:
         service (`EmotionService`): what answers.
-        arguments (`DemoArguments`): the limits, which the page states.
+        arguments (`ServeArguments`): the limits, which the page states.
     """
     is_regression = not service.recognise.model.config.problem.has_classes
     gr.Markdown(f"# {TITLE}\nRecord or upload speech, type what is said, or both.")
@@ -124,7 +125,7 @@ def _picture(label: str, name: str) -> gr.Image:
     )
 
 
-def _limits(arguments: DemoArguments) -> str:
+def _limits(arguments: ServeArguments) -> str:
     return (
         f"Recordings of up to {_minutes(arguments.max_audio_seconds)} and {arguments.max_file_mb:g} MB; those longer "
         f"than {arguments.chunk_length_s:g} s get a timeline. Uploads are deleted after "

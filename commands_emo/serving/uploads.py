@@ -1,10 +1,12 @@
 """Files come into the app by upload only: no address is fetched and no path of the server is read for a client."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from starlette.requests import ClientDisconnect
 
 
 def refuse_addresses(app: gr.Blocks) -> None:
@@ -27,6 +29,16 @@ def _refuse_addresses(component: Any) -> None:
         return await keep(path)
 
     component.async_move_resource_to_block_cache = keep_uploads
+
+
+class NoDisconnects(logging.Filter):
+    """Leaves out of a log that a client went away in the middle of an upload: nothing is wrong with the server."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error: Any = record.exc_info[1] if record.exc_info else None
+        while len(getattr(error, "exceptions", ())) == 1:  # a group of one
+            error = error.exceptions[0]
+        return not isinstance(error, ClientDisconnect)
 
 
 def uploaded_file(value: Any) -> Path:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from uploads import uploaded_file
 
 from modeling_emo import EmotionRecognitionPipeline
 from preprocess import MAX_SENTENCE_SECONDS, is_text, load_bounded_audio
+
+from .uploads import uploaded_file
 
 
 Transcriber = Callable[[dict[str, Any]], Any]
@@ -85,7 +86,7 @@ class EmotionService:
         """
         if text is not None and not isinstance(text, str):
             raise ValueError(f"`text` must be a text, got {type(text).__name__}.")
-        text = text.strip() if is_text(text) else None
+        text = text.strip() if text is not None and is_text(text) else None
         if path is None and text is None:
             raise ValueError("There is neither sound nor text. Record or upload something, or type a text.")
         if text is not None and len(text) > self.max_text_length:

@@ -1,0 +1,70 @@
+"""The page and the interface of a trained model, put together and ready to be launched."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+
+# Both are read by Gradio when it is imported: no telemetry, and the table of all past calls, for an admin page that is
+# not served, is built anew after so many calls and not after each.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "10000")
+
+import gradio as gr
+from transformers import pipeline
+
+import modeling_emo  # noqa: F401  registers the model and the pipeline
+import preprocess  # noqa: F401  registers the processor
+
+from ..arguments import ServeArguments
+from .endpoints import add_endpoints
+from .page import STYLE, TITLE, add_page
+from .service import EmotionService
+from .uploads import refuse_addresses
+
+
+# Fonts that every system has: nothing is fetched.
+THEME = gr.themes.Default(
+    primary_hue="blue", font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")
+)
+
+
+def load_service(arguments: ServeArguments) -> EmotionService:
+    """The trained model, with speech recognition where it is wanted, behind the limits."""
+    if arguments.model == "outputs/demo" and not Path(arguments.model).is_dir():
+        raise ValueError("There is no model in outputs/demo: run `make demo`, or give --model.")
+    recognise = pipeline("emotion-recognition", model=arguments.model)  # type: ignore[call-overload]  # ours
+    return EmotionService(
+        recognise,
+        None if arguments.asr is None else pipeline("automatic-speech-recognition", model=arguments.asr),
+        chunk_length_s=arguments.chunk_length_s,
+        max_audio_seconds=arguments.max_audio_seconds,
+        max_text_length=arguments.max_text_length,
+        forward_batch_size=arguments.forward_batch_size
+        or (4 if recognise.device.type == "cpu" else arguments.max_batch_size),
+    )
+
+
+def build_app(service: EmotionService, arguments: ServeArguments) -> gr.Blocks:
+    """The page and the endpoints, to be started with `launch(**launch_options(arguments))`."""
+    keep = arguments.keep_files_seconds
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(keep, 60), keep)) as app:
+        add_page(service, arguments)
+        add_endpoints(service, arguments)
+    refuse_addresses(app)
+    return app.queue(max_size=arguments.max_queue_size)
+
+
+def launch_options(arguments: ServeArguments) -> dict[str, Any]:
+    """How the server is started."""
+    return {
+        "server_name": arguments.server_name,
+        "server_port": arguments.server_port,
+        "max_file_size": round(arguments.max_file_mb * 1e6),
+        "theme": THEME,
+        "css": STYLE,
+        "footer_links": ["api"],
+        "run_history": False,
+        "ssr_mode": False,
+        "share": False,
+    }
