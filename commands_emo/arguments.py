@@ -242,6 +242,9 @@ class EvaluationArguments(FoldArguments):
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+    calibrate: bool = field(
+        default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
+    )
 
 
 @dataclass

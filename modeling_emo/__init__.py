@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         pearson_correlation,
         sentiment_metrics,
     )
+    from .metrics.temperature import TemperatureFit, fit_temperature
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from .training.record import (
         check_evaluated_data,
         read_training_record,
+        save_temperature,
         training_run,
         write_training_record,
     )
@@ -121,6 +123,7 @@ __all__ = [
     "GradualUnfreezingCallback",
     "LabelChoice",
     "ModelDescription",
+    "TemperatureFit",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
     "VqWav2VecModel",
@@ -147,6 +150,7 @@ __all__ = [
     "export_onnx",
     "export_program",
     "fit_speech_standardization",
+    "fit_temperature",
     "format_evaluations",
     "ignore_repeated_rows",
     "installed_versions",
@@ -176,6 +180,7 @@ __all__ = [
     "read_fold_predictions",
     "read_training_record",
     "remove_old_checkpoints",
+    "save_temperature",
     "seal",
     "sentiment_metrics",
     "set_epoch",
