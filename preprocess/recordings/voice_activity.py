@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from configuration_emo.shown_values import shown
+
 from .cutting import Stretch
 from .silero import SILERO_FRAME, SILERO_RATE, silero_probabilities
 
@@ -38,7 +40,10 @@ def find_voice(pieces: Iterator[np.ndarray], rate: int, detector: str = "energy"
         detector (`str`, defaults to `"energy"`): one of `VOICE_DETECTORS`; `"silero"` hears 16,000 Hz.
 
     Returns:
-        `list[Stretch]`: none where nobody speaks.
+        `list` of named tuples with `start` and `end` in seconds: none where nobody speaks.
+
+    Raises:
+        ValueError: there is no such detector, it hears another rate, or its package is not installed.
 
     Example:
         >>> tone = np.sin(np.arange(16_000) / 5)
@@ -46,6 +51,11 @@ def find_voice(pieces: Iterator[np.ndarray], rate: int, detector: str = "energy"
         >>> [(stretch.start, stretch.end) for stretch in find_voice(iter([sound]), 16_000)]
         [(0.9, 2.1)]
     """
+    if detector not in VOICE_DETECTORS:
+        raise ValueError(f"detector must be one of {', '.join(VOICE_DETECTORS)}, got {shown(detector)}.")
+    heard_rate = VOICE_DETECTORS[detector] or rate
+    if rate != heard_rate:
+        raise ValueError(f"The detector {detector} hears {heard_rate} Hz, got {rate} Hz: resample the sound.")
     if detector == "silero":
         probabilities = np.fromiter(silero_probabilities(pieces), dtype=np.float32)
         return _stretches(probabilities >= _VOICE_PROBABILITY, SILERO_FRAME / SILERO_RATE)

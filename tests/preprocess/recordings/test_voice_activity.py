@@ -46,6 +46,13 @@ class TestEnergy:
         assert find_voice(iter([sound]), RATE) == []
 
 
+def test_wrong_detectors_are_refused():
+    with pytest.raises(ValueError, match="detector must be one of energy, silero, got 'ear'"):
+        find_voice(iter([tone(0.1)]), RATE, "ear")
+    with pytest.raises(ValueError, match="The detector silero hears 16000 Hz, got 8000 Hz"):
+        find_voice(iter([tone(0.1)]), 8_000, "silero")
+
+
 def test_each_stretch_is_a_segment():
     segments = list(read_segments((bursts(0.01), RATE), segmentation="voice", chunk_length_s=1.5))
     assert np.allclose([(one.start, one.end) for one in segments], [(0.9, 2.1), (2.9, 3.75), (3.75, 4.6)], atol=0.021)
