@@ -52,22 +52,33 @@ def machine() -> dict[str, Any]:
     }
 
 
-def seconds_in_turn(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+def seconds_in_turn(
+    functions: Mapping[str, Callable[[], Any]], repeats: int, *, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds of each call, all functions in turn so that what else the machine does meets them alike.
 
     Args:
         functions (`dict[str, Callable]`): by name; each is called once before anything is timed.
         repeats (`int`): timed calls of each.
+        clock (`Callable`, defaults to `time.perf_counter`): `time.process_time` for the CPU time of all threads, on a
+            machine that others use as well.
     """
     for function in functions.values():
         function()
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(repeats):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = clock()
             function()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return seconds
+
+
+def gemm_peak(repeats: int, size: int = 2048, *, clock: Callable[[], float] = time.perf_counter) -> float:
+    """GFLOP/s of a float32 matrix product; with `time.process_time` of one thread."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    seconds = seconds_in_turn({"product": lambda: a @ b}, max(repeats, 5), clock=clock)["product"]
+    return 2 * size**3 / min(seconds) / 1e9
 
 
 def undisturbed_median(seconds: Sequence[float], *, at_most: float = 1.5) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from report import argument_parser, parse_arguments, report, seconds_in_turn, undisturbed_median
+from report import argument_parser, gemm_peak, parse_arguments, report, seconds_in_turn, undisturbed_median
 
 from configuration_emo import SpeechDictionary, VqWav2VecConfig
 from modeling_emo import CodesToIds, VqWav2VecModel, nearest_codeword, vq_wav2vec_codes, vq_wav2vec_features
@@ -152,13 +152,6 @@ def peak_bytes(function: Callable) -> int:
             held += event.nbytes()
             peak = max(peak, held)
     return peak
-
-
-def gemm_peak(repeats: int, size: int = 2048) -> float:
-    """GFLOP/s of a float32 matrix product."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    seconds = seconds_in_turn({"product": lambda: a @ b}, max(repeats, 5))["product"]
-    return 2 * size**3 / min(seconds) / 1e9
 
 
 def table(results: dict) -> list[list[str]]:

@@ -126,6 +126,8 @@ class ModelArguments(EncoderArguments):
     unimodal_loss_weight: float = field(
         default=0.0, metadata={"help": "Weight of the losses of text alone and of speech alone, added in training."}
     )
+    classification_loss: str = field(default="cross_entropy", metadata={"help": "cross_entropy, focal or soft_f1."})
+    focal_gamma: float = field(default=2.0, metadata={"help": "How much less the focal loss counts easy rows."})
     regression_loss: str = field(default="mse", metadata={"help": "mse, l1 or ccc."})
     class_weights: list[str] | None = field(
         default=None, metadata={"help": "One weight per label, or balanced: from how often the training data has it."}

@@ -27,7 +27,7 @@ from modeling_emo import (
     summarize_runs,
     write_cross_validation,
 )
-from preprocess import PreparedDataset, load_prepared, pooled, prepared_folds
+from preprocess import PreparedDataset, check_protocol, load_prepared, pooled, prepared_folds
 
 from .arguments import CrossValidationArguments
 from .command_line import parse_command
@@ -41,6 +41,7 @@ SECTIONS = ("prepare", "train", "evaluate")
 def run(arguments: CrossValidationArguments) -> None:
     """Makes the runs that are not there yet, and writes the tables."""
     sections = read_sections(Path(arguments.config_file or ""))
+    check_protocol(arguments.protocol, as_mapping(arguments.protocol_options))  # before anything is prepared
     output_dir = Path(arguments.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     try:

@@ -22,6 +22,7 @@ from modeling_emo import (
     evaluation_result,
     fit_temperature,
     format_evaluations,
+    predict_by_length,
     read_training_record,
     save_temperature,
     training_run,
@@ -83,7 +84,7 @@ def run(arguments: EvaluationArguments) -> None:
                 processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
             ),
         )
-        output = trainer.predict(rows)
+        output = predict_by_length(trainer, rows)
         evaluations[name] = evaluate_logits(
             rows["id"],
             np.asarray(output.predictions),

@@ -28,6 +28,7 @@ FUSIONS = ("co_attention", "shallow")
 POOLINGS = ("cls", "last", "mean", "mean_std", "attention")
 # What a model can be given of an utterance.
 MODALITIES = ("text", "speech")
+CLASSIFICATION_LOSSES = ("cross_entropy", "focal", "soft_f1")
 REGRESSION_LOSSES = ("mse", "l1", "ccc")
 
 
@@ -100,6 +101,11 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             the other from learning. The encoders still run once.
         problem_type (`str`, defaults to `"single_label_classification"`):
             One of `PROBLEM_TYPES`; `"regression"` when only one label is configured.
+        classification_loss (`str`, defaults to `"cross_entropy"`):
+            Single-label: `"cross_entropy"`, `"focal"` (each term times `(1 - p) ** focal_gamma`, arXiv 1708.02002) or
+            `"soft_f1"` (one minus the macro F1 of a batch's probabilities, which counts classes alike).
+        focal_gamma (`float`, defaults to 2.0):
+            How much less the focal loss counts what is predicted well; 0 is the cross-entropy.
         regression_loss (`str`, defaults to `"mse"`):
             `"mse"`, `"l1"` or `"ccc"` (one minus the concordance correlation coefficient).
         class_weights (`list[float]`, *optional*):
@@ -114,6 +120,9 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             What logits of classes are divided by when they are turned into probabilities, see `fit_temperature`.
         initializer_range (`float`, defaults to 0.02):
             Standard deviation of new weights.
+        packing (`bool`, defaults to `True`):
+            Whether encoders that can leave the padding of a batch out of their computation do so. Results are the same
+            either way, to 1e-5 of the largest; without it the padding is computed and masked.
 
     Raises:
         ValueError: a value is not one of those listed, the heads do not divide the pooled sizes, or two options
@@ -177,12 +186,15 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     modality_dropout: float | int = 0.0
     unimodal_loss_weight: float | int = 0.0
     problem_type: str | None = None  # type: ignore[assignment]  # one more than Transformers has
+    classification_loss: str = "cross_entropy"
+    focal_gamma: float | int = 2.0
     regression_loss: str = "mse"
     class_weights: list[float | int] | None = None
     label_smoothing: float | int = 0.0
     label_range: list[float | int] | None = None
     temperature: float | int | None = None
     initializer_range: float = 0.02
+    packing: bool = True
 
     def __post_init__(self, **kwargs):
         self._keep_pipelines(kwargs)
@@ -318,11 +330,12 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             ("text_pooling", POOLINGS),
             ("speech_pooling", POOLINGS),
             ("problem_type", PROBLEM_TYPES),
+            ("classification_loss", CLASSIFICATION_LOSSES),
             ("regression_loss", REGRESSION_LOSSES),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
-        for name in ("unimodal_loss_weight", "initializer_range"):
+        for name in ("unimodal_loss_weight", "initializer_range", "focal_gamma"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"`{name}` must be finite and not negative, got {getattr(self, name)}.")
         if self.temperature is not None and not (0 < self.temperature < math.inf and self.problem.has_classes):
@@ -367,22 +380,20 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
 
     def _check_labels(self):
         """Class weights, smoothing and label range fit the labels."""
-        if self.label_smoothing and not self.problem.has_classes:
-            raise ValueError(f"`label_smoothing` does not apply to problem_type={self.problem_type!r}: leave it at 0.")
+        for name, applies in (
+            ("label_smoothing", self.problem.has_classes),
+            ("class_weights", self.problem.has_classes and self.classification_loss != "soft_f1"),
+            ("classification_loss", self.problem.is_exclusive),
+        ):
+            if getattr(self, name) not in (None, 0, "cross_entropy") and not applies:
+                loss = f"problem_type={self.problem_type!r}, classification_loss={self.classification_loss!r}"
+                raise ValueError(f"`{name}` does not apply to {loss}: leave it out.")
         if self.class_weights is not None:
-            if not self.problem.has_classes:
-                raise ValueError(
-                    f"`class_weights` do not apply to problem_type={self.problem_type!r}: leave them out."
-                )
             if len(self.class_weights) != self.num_labels:
-                raise ValueError(
-                    f"`class_weights` needs one weight per label: {self.num_labels} labels, "
-                    f"{len(self.class_weights)} weights."
-                )
+                numbers = f"{self.num_labels} labels, {len(self.class_weights)} weights"
+                raise ValueError(f"`class_weights` needs one weight per label: {numbers}.")
             if not all(0 <= weight < math.inf for weight in self.class_weights) or not any(self.class_weights):
-                raise ValueError(
-                    f"`class_weights` must be finite, not negative and not all zero, got {self.class_weights}."
-                )
+                raise ValueError(f"`class_weights` must be finite, >= 0 and not all 0, got {self.class_weights}.")
         if self.label_range is not None and (
             len(self.label_range) != 2 or not -math.inf < self.label_range[0] < self.label_range[1] < math.inf
         ):

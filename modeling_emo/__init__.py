@@ -10,7 +10,7 @@ from .registration import register
 if TYPE_CHECKING:
     from configuration_emo import EmoBertConfig, Emotion2VecConfig, VqWav2VecConfig, seal
 
-    from .conversion.fairseq_reference import vq_wav2vec_codes, vq_wav2vec_features
+    from .conversion.fairseq_reference import emobert_logits, vq_wav2vec_codes, vq_wav2vec_features
     from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
     from .encoders.loading import load_encoder
     from .evaluation.cross_validation import read_fold_predictions, summarize_runs
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         write_evaluations,
     )
     from .evaluation.model_card import ModelDescription, installed_versions, write_model_card
+    from .evaluation.predict_by_length import predict_by_length
     from .evaluation.setting import EvaluationSetting
     from .explanation.explain import Explanation, explain_prediction
     from .explanation.faithfulness import REMOVALS, deletion_faithfulness, explained_direction, explained_values
@@ -138,6 +139,7 @@ __all__ = [
     "create_optimizer",
     "deletion_faithfulness",
     "dimensional_metrics",
+    "emobert_logits",
     "emotion_diarization_error",
     "emotion_loss",
     "emotion_metrics",
@@ -174,6 +176,7 @@ __all__ = [
     "plot_predicted_against_rated",
     "plot_reliability",
     "plot_timeline",
+    "predict_by_length",
     "predict_to_file",
     "quantize_int8",
     "quantize_onnx_int8",

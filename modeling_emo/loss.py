@@ -20,6 +20,7 @@ def emotion_loss(
     num_items_in_batch: torch.Tensor | int | None = None,
     weight_in_batch: torch.Tensor | float | None = None,
     rows: torch.Tensor | None = None,
+    votes: torch.Tensor | None = None,
     **kwargs,
 ) -> torch.Tensor:
     """The loss that `config.problem_type` names: a sum over the labels, divided by what they weigh ([`label_weight`]).
@@ -32,21 +33,25 @@ def emotion_loss(
             -100 (`IGNORED_LABEL`) have no loss and are not counted.
         pooled_logits (`torch.Tensor` of shape `(batch, num_labels)` or `(batch, num_labels, 2)`): scores before
             softmax or sigmoid; for regression the predictions.
-        config ([`EmoBertConfig`]): problem type, regression loss, class weights and label smoothing.
+        config ([`EmoBertConfig`]): problem type, loss, class weights and label smoothing.
         num_items_in_batch (`int`, *optional*): number of label entries over all accumulated micro-batches and
             processes, which Trainer passes. What they weigh is estimated from it, with the mean class weight of this
             batch; without class weights, and for a single batch, it is exact.
         weight_in_batch (`float`, *optional*): what they weigh, exactly: [`EmoBertTrainer`] passes it.
         rows (`torch.Tensor` of shape `(batch,)`, *optional*): True for the rows that have a loss. The others have
             none, but weigh as much as before.
+        votes (`torch.Tensor` of shape `(batch, num_labels)`, *optional*): single-label only, the share of each
+            class among the annotators' votes, in the place of 1 for the class of `labels`. Rows of NaN have no votes.
+            Which rows have a loss, and what they weigh, still follows from `labels`.
 
-    The CCC is no mean over utterances: each process and micro-batch has its own, weighted with its share of labels.
+    The CCC and the soft F1 are no means over utterances: each process and micro-batch has its own, weighted with its
+    share of labels.
 
     Returns:
         `torch.Tensor`: a scalar; 0 where there is no label.
 
     Raises:
-        ValueError: the labels' shape does not fit the logits.
+        ValueError: the labels' shape does not fit the logits, or soft labels are given for another problem type.
 
     Example:
 
@@ -69,7 +74,12 @@ def emotion_loss(
         total = label_weight(labels, config)
     if rows is not None:
         labels = _labels_of(rows, labels)
-    return LOSSES[str(config.problem_type)](labels, pooled_logits, config, total)
+    if votes is None:
+        return LOSSES[str(config.problem_type)](labels, pooled_logits, config, total)
+    if not config.problem.is_exclusive:
+        raise ValueError(f"Soft labels are for single-label classification, problem_type is {config.problem_type!r}.")
+    _check_same_shape(votes, pooled_logits)
+    return single_label_loss(labels, pooled_logits, config, total, votes.to(pooled_logits))
 
 
 def label_weight(labels: torch.Tensor, config: EmoBertConfig) -> torch.Tensor:
@@ -107,17 +117,41 @@ def has_weighted_mean(config: EmoBertConfig) -> bool:
     return config.class_weights is not None and config.problem.is_exclusive
 
 
-def single_label_loss(labels, logits, config, total):
-    """Cross-entropy over `(batch, num_labels)` logits and class indices `(batch,)`; weights, smoothing as in torch."""
-    loss = nn.functional.cross_entropy(
-        logits,
-        labels.view(-1).long(),
-        weight=_class_weights(logits, config),
-        label_smoothing=config.label_smoothing,
-        ignore_index=IGNORED_LABEL,
-        reduction="sum",
-    )
-    return _divide(loss, total)
+def single_label_loss(labels, logits, config, total, votes=None):
+    """Cross-entropy, focal loss or soft F1 over `(batch, num_labels)` logits and class indices `(batch,)`.
+
+    With targets t (1 for the class, or the votes' shares; label smoothing spreads a part of them), probabilities p and
+    class weights w the cross-entropy of a row is - sum_c w_c t_c log p_c, torch's own, and the focal loss (Lin et al.,
+    arXiv 1708.02002) - sum_c w_c t_c (1 - p_c)^gamma log p_c.
+    """
+    labels = labels.view(-1).long()
+    if votes is None and config.classification_loss == "cross_entropy":
+        loss = nn.functional.cross_entropy(
+            logits,
+            labels,
+            weight=_class_weights(logits, config),
+            label_smoothing=config.label_smoothing,
+            ignore_index=IGNORED_LABEL,
+            reduction="sum",
+        )
+        return _divide(loss, total)
+    known = labels != IGNORED_LABEL
+    targets = nn.functional.one_hot(labels.clamp(min=0), logits.shape[-1]).to(logits.dtype)
+    if votes is not None:
+        targets = torch.where(votes.isnan().any(-1, keepdim=True), targets, votes)
+    present = (targets[known] > 0).any(0)
+    targets = targets * (1 - config.label_smoothing) + config.label_smoothing / logits.shape[-1]
+    if config.classification_loss == "soft_f1":
+        return _soft_f1_loss(targets[known], logits[known], present, total)
+    log_probabilities = nn.functional.log_softmax(logits, dim=-1)
+    losses = -targets * log_probabilities
+    if config.classification_loss == "focal":
+        # Of a certain prediction the power has no finite gradient for exponents below 1.
+        missing = (1 - log_probabilities.exp()).clamp(min=torch.finfo(logits.dtype).eps)
+        losses = losses * missing**config.focal_gamma
+    weights = _class_weights(logits, config)
+    losses = losses if weights is None else losses * weights
+    return _divide(losses[known].sum(), total)
 
 
 def multi_label_loss(labels, logits, config, total):
@@ -237,6 +271,16 @@ def _concordance_loss(labels, predictions, total):
         return predictions.sum() * 0.0
     loss = 1 - batch_concordance(predictions[complete], labels[complete]).mean()
     return _divide(loss * known.sum(), total)
+
+
+def _soft_f1_loss(targets, logits, present, total):
+    """One minus the mean F1 of the classes that are present in the batch, with probabilities in the place of
+    predictions, as this batch's share of all: for each class 2 sum(p t) / (sum(p) + sum(t))."""
+    probabilities = nn.functional.softmax(logits, dim=-1)
+    if not present.any():
+        return logits.sum() * 0.0
+    overlap = 2 * (probabilities * targets).sum(0) / (probabilities + targets).sum(0)
+    return _divide((1 - overlap[present].mean()) * len(targets), total)
 
 
 def _mean(losses, labels, total):

@@ -78,8 +78,7 @@ def check_mask(
             f"`{name}` has the shape {tuple(mask.shape)}, which must be {expected} for an input of the shape "
             f"{tuple(inputs.shape)}: one entry for each position of the input, as the processor returns it."
         )
-    # A trace has shapes but no values.
-    if encoded or torch.compiler.is_compiling() or torch.jit.is_tracing() or mask.is_meta:
+    if encoded or not has_values(mask):
         return
     gaps = (mask[:, 1:].bool() & ~mask[:, :-1].bool()).any(-1)
     if gaps.any():
@@ -87,6 +86,11 @@ def check_mask(
             f"`{name}` has zeros before ones in row {int(gaps.int().argmax())}: padding must be on the right "
             "(padding_side='right')."
         )
+
+
+def has_values(tensor: torch.Tensor) -> bool:
+    """Whether what is computed may depend on the values of a tensor: a trace has shapes only."""
+    return not (torch.compiler.is_compiling() or torch.jit.is_tracing() or tensor.is_meta)
 
 
 def check_rows(**tensors: torch.Tensor | None) -> None:

@@ -12,6 +12,8 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .encoders.families import family_of
 from .encoders.layers import drop_layers_above, switch_off_layer_drop
 from .encoders.loading import build_encoder
+from .encoders.packed_layers import prepare_packing
+from .encoders.present_rows import encode_present_rows
 from .encoders.speech import SPEECH_INPUTS, encode_speech, speech_input_name
 from .encoders.suitability import check_config, check_encoder
 from .encoders.text import encode_text
@@ -68,6 +70,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
             drop_layers_above(self.speech_encoder, config.speech_layer)
         if config.speech_layer is not None or config.use_weighted_layer_sum:
             switch_off_layer_drop(self.speech_encoder)
+        prepare_packing(self.speech_encoder)
         self.speech_tokenizer = None
         if config.speech_tokenizer_config is not None:
             self.speech_tokenizer = speech_tokenizer or SpeechTokenizerModule(
@@ -176,11 +179,13 @@ class EmoBertModel(EmoBertPreTrainedModel):
         if encoded_text is not None:
             text = EncodedSequence.of_states(encoded_text, attention_mask)
         elif input_ids is not None:
-            text = self.encode_text(input_ids, attention_mask, **requested)
+            inputs: Any = (self.text_encoder, input_ids, attention_mask, has_text)
+            text = encode_present_rows(self.encode_text, *inputs, **requested)
         if encoded_speech is not None:
             speech = EncodedSequence.of_states(encoded_speech, speech_attention_mask)
         elif speech_inputs is not None:
-            speech = self.encode_speech(speech_inputs, speech_attention_mask, **requested)
+            inputs = self.speech_encoder, speech_inputs, speech_attention_mask, has_speech
+            speech = encode_present_rows(self.encode_speech, *inputs, **requested)
         hidden = self.config.modality_dropout if self.training else 0.0
         outputs = self.fuse(text, speech, *hide_modalities(has_text, has_speech, hidden), **requested)
         if output_unimodal:
@@ -204,8 +209,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
             [`EncodedSequence`]: `hidden_states` `(batch, text_length, text_hidden_size)`, which `forward` takes as
             `encoded_text`, and their mask.
         """
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
+        requested["packing"] = self.config.packing
         return EncodedSequence(*encode_text(self.text_encoder, input_ids, attention_mask, **requested))
 
     def encode_speech(
@@ -226,18 +230,17 @@ class EmoBertModel(EmoBertPreTrainedModel):
         """
         if self.speech_tokenizer is not None and inputs.is_floating_point():
             inputs, attention_mask = self.speech_tokenizer(inputs, attention_mask)
+        requested["packing"] = self.config.packing
         of_layers = self.layer_sum is not None or self.config.speech_layer is not None
         if of_layers:
-            requested = {**requested, "output_hidden_states": True}
-        hidden_states, mask, output = encode_speech(
-            self.speech_encoder, inputs, attention_mask, of_layers, **requested
-        )
+            requested["output_hidden_states"] = True
+        sequence, mask, output = encode_speech(self.speech_encoder, inputs, attention_mask, of_layers, **requested)
         states: Any = output.hidden_states
         if self.layer_sum is not None:
-            hidden_states = torch.stack(states, dim=2)
+            sequence = torch.stack(states, dim=2)
         elif self.config.speech_layer is not None:
-            hidden_states = states[self.config.speech_layer]
-        return EncodedSequence(hidden_states, mask, output)
+            sequence = states[self.config.speech_layer]
+        return EncodedSequence(sequence, mask, output)
 
     def fuse(
         self,
@@ -352,6 +355,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         encoded_text: torch.FloatTensor | None = None,
         encoded_speech: torch.FloatTensor | None = None,
         labels: torch.Tensor | None = None,
+        votes: torch.Tensor | None = None,
         output_attentions: bool | None = None,
         output_hidden_states: bool | list[int] | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
@@ -366,6 +370,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
                 (`single_label_classification`), 0/1 rows `(batch, num_labels)` (`multi_label_classification`), scores
                 `(batch,)` or `(batch, num_labels)` (`regression`), class indices `(batch,)` or 0/1 rows
                 `(batch, num_labels)` (`one_vs_rest_classification`).
+            votes (`torch.Tensor` of shape `(batch, num_labels)`, *optional*): votes, see [`emotion_loss`].
             num_items_in_batch, weight_in_batch (*optional*): see [`emotion_loss`]; Trainer passes them.
         """
         with_unimodal_loss = self.training and labels is not None and self.config.unimodal_loss_weight > 0
@@ -388,7 +393,7 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         loss = None
         if labels is not None:
             check_rows(labels=labels, logits=logits)
-            options = {"labels": labels, "config": self.config, "weight_in_batch": weight_in_batch}
+            options = {"labels": labels, "votes": votes, "config": self.config, "weight_in_batch": weight_in_batch}
             options["num_items_in_batch"] = num_items_in_batch
             loss = self.loss_function(pooled_logits=logits, **options)
             if with_unimodal_loss:

@@ -1,8 +1,10 @@
 """What EmoBERT's models return, and what an encoder made of one modality."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
 
@@ -85,6 +87,27 @@ class EncodedSequence:
     def of_states(cls, states: torch.Tensor, mask: torch.Tensor | None) -> "EncodedSequence":
         """Of states that were encoded before; without a mask all of them are valid."""
         return cls(states, states.new_ones(states.shape[:2], dtype=torch.bool) if mask is None else mask.bool())
+
+    def spread(self, rows: torch.Tensor, batch_size: int) -> "EncodedSequence":
+        """The same for a batch of which these were some rows, with zeros and an empty mask in the others.
+
+        Args:
+            rows (`torch.LongTensor` of shape `(len(hidden_states),)`): where in the batch they are.
+            batch_size (`int`): rows of the batch.
+        """
+
+        def spread(part: torch.Tensor | None) -> torch.Tensor | None:
+            return None if part is None else part.new_zeros((batch_size, *part.shape[1:])).index_copy(0, rows, part)
+
+        mask = torch.zeros((batch_size, self.mask.shape[1]), dtype=torch.bool, device=self.mask.device)
+        mask[rows] = self.mask
+        output: Any = BaseModelOutput()
+        for name in ("hidden_states", "attentions"):
+            parts = self.get(name)
+            if parts is not None:
+                output[name] = tuple(map(spread, parts))
+        hidden_states: Any = spread(self.hidden_states)
+        return EncodedSequence(hidden_states, mask, output)
 
     def get(self, name: str) -> tuple[torch.Tensor, ...] | None:
         """The encoder's `hidden_states` or `attentions`, None where there are none."""

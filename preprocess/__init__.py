@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from .preparation.row_stream import RowStream
     from .processing_emobert import EmoBertProcessor
     from .processing_emotion2vec import Emotion2VecProcessor
-    from .protocols.folds import PROTOCOLS, Fold, make_folds, pooled
+    from .protocols.fold import Fold, pooled
+    from .protocols.folds import PROTOCOLS, check_protocol, make_folds
     from .recordings.cutting import Segment
     from .recordings.find_recordings import find_recordings, left_out_files
     from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
@@ -78,6 +79,7 @@ __all__ = [
     "check_audio_file",
     "check_encoders",
     "check_processor",
+    "check_protocol",
     "describe",
     "find_recordings",
     "find_voice",

@@ -51,7 +51,8 @@ class EmoBertDataCollator:
         `(rows, ids)`, `input_values` `(rows, samples)` and `input_features` `(rows, frames, bins)` (Whisper:
         `(rows, bins, frames)`), with `speech_attention_mask`; rows with cached states give `encoded_text`
         `(rows, tokens, hidden)` or `encoded_speech` `(rows, frames[, states], hidden)` instead; `labels` `(rows,)` or
-        `(rows, num_labels)` where the rows have them. A row without a modality has an all-zero mask; a modality that
+        `(rows, num_labels)` where the rows have them, and `votes` `(rows, num_labels)` where some have votes,
+        with NaN for the others. A row without a modality has an all-zero mask; a modality that
         no row has is left out.
 
     Raises:
@@ -114,6 +115,9 @@ class EmoBertDataCollator:
         labels = self._collate_labels(rows)
         if labels is not None:
             batch["labels"] = labels
+        votes = _collate_votes(rows)
+        if votes is not None:
+            batch["votes"] = votes
         return batch
 
     def _check_rows(self, rows: Sequence[Mapping[str, Any]], text: list[Any], speech: list[Any]) -> None:
@@ -177,6 +181,16 @@ class EmoBertDataCollator:
         if self.problem_type is not None:
             return torch.as_tensor(array).to(getattr(torch, get_problem_type(self.problem_type).label_dtype))
         return torch.as_tensor(array).to(torch.int64 if np.issubdtype(array.dtype, np.integer) else torch.float32)
+
+
+def _collate_votes(rows: Sequence[Mapping[str, Any]]) -> torch.Tensor | None:
+    """The votes of the rows `(rows, num_labels)`, NaN for rows without; None where no row has any."""
+    votes = [_present(row, "votes") for row in rows]
+    num_labels = next((len(row) for row in votes if row is not None), None)
+    if num_labels is None:
+        return None
+    nothing = np.full(num_labels, np.nan)
+    return torch.as_tensor(np.stack([nothing if row is None else np.asarray(row) for row in votes])).float()
 
 
 def _present(row: Mapping[str, Any], column: str) -> Any:

@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict, Features, Value
+from datasets import Dataset, DatasetDict, Features, List, Value
 
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("id", "audio", "text", "label", "speaker", "session")
+# Of datasets with annotators' votes: rows of label and votes.
+SOFT_LABEL = "soft_label"
 
 # How the reason of the warning begins that a corpus differs from its published size.
 COUNTS_DIFFER = "counts differ from the published ones"
@@ -50,6 +52,8 @@ class Utterance:
         speaker (`str`, *optional*): who speaks, unique within the corpus.
         session (`str`, *optional*): recording session, dialogue or video that utterances share.
         extra (`dict`, *optional*): further columns that a reader knows (for example token ids read from files).
+        soft_label (`dict[str, float]`, *optional*): annotators' votes for each label, in numbers or shares; `label` is
+            then what most of them chose.
     """
 
     id: str
@@ -59,14 +63,23 @@ class Utterance:
     speaker: str | None = None
     session: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    soft_label: Mapping[str, float] | None = None
 
     def replace(self, **fields: Any) -> Utterance:
         """A copy with other values in some fields."""
         return dataclasses.replace(self, **fields)
 
-    def to_row(self) -> dict[str, Any]:
-        """This utterance as one row of a `datasets.Dataset`."""
-        return {**{name: getattr(self, name) for name in COLUMNS}, **self.extra}
+    def to_row(self, *, with_votes: bool | None = None) -> dict[str, Any]:
+        """This utterance as one row of a `datasets.Dataset`.
+
+        Args:
+            with_votes (`bool`, *optional*): whether it has the column `soft_label`, a list of label and votes; by
+                default where there are votes.
+        """
+        votes = None if self.soft_label is None else votes_as_rows(self.soft_label)
+        with_votes = votes is not None if with_votes is None else with_votes
+        told = {SOFT_LABEL: votes} if with_votes else {}
+        return {**{name: getattr(self, name) for name in COLUMNS}, **told, **self.extra}
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,25 @@ class Problem:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a dialogue, whether it has a label and is an utterance of the corpus or not.
+
+    Args:
+        id (`str`): of the utterance.
+        text (`str`, *optional*): the transcript.
+        speaker (`str`, *optional*): who speaks.
+        position (`float`): its place in the dialogue: a number or a time.
+        split (`str`, *optional*): of the corpus, where that divides dialogues.
+    """
+
+    id: str
+    text: str | None
+    speaker: str | None
+    position: float
+    split: str | None = None
+
+
 @dataclass
 class CorpusReading:
     """What a corpus reader found: utterances by split, and every item with a problem.
@@ -102,12 +134,14 @@ class CorpusReading:
         problems (`list[Problem]`): everything broken, missing or unlabelled.
         source (`str`): the corpus and where it was read from, for messages.
         without_audio (`bool`): whether it was asked for even if not one recording can be used.
+        dialogues (`dict[str, list[Turn]]`): of a corpus of dialogues, all turns of each.
     """
 
     splits: dict[str, list[Utterance]]
     problems: list[Problem] = field(default_factory=list)
     source: str = "The corpus"
     without_audio: bool = False
+    dialogues: dict[str, list[Turn]] = field(default_factory=dict)
 
     def replace(self, **fields: Any) -> CorpusReading:
         """A copy with other values in some fields."""
@@ -147,11 +181,24 @@ class CorpusReading:
             ValueError: as `check` and `rows_to_dataset`.
         """
         self.check()
-        return DatasetDict({name: rows_to_dataset(utterances) for name, utterances in self.splits.items()})
+        with_votes = any(row.soft_label is not None for rows in self.splits.values() for row in rows)
+        return DatasetDict(
+            {name: rows_to_dataset(utterances, with_votes=with_votes) for name, utterances in self.splits.items()}
+        )
 
 
-def rows_to_dataset(utterances: Iterable[Utterance]) -> Dataset:
-    """Utterances as a `Dataset`, one column per schema field.
+def votes_as_rows(votes: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Votes as a dataset's column holds them, which has the same type whatever the labels are called.
+
+    Example:
+        >>> votes_as_rows({"sad": 3, "angry": 1})
+        [{'label': 'sad', 'votes': 3.0}, {'label': 'angry', 'votes': 1.0}]
+    """
+    return [{"label": name, "votes": float(count)} for name, count in votes.items()]
+
+
+def rows_to_dataset(utterances: Iterable[Utterance], *, with_votes: bool | None = None) -> Dataset:
+    """Utterances as a `Dataset`, one column per schema field; `soft_label` where there are votes, or asked for.
 
     Raises:
         ValueError: the label column would mix types (for example names and scores), or there is no utterance.
@@ -168,10 +215,14 @@ def rows_to_dataset(utterances: Iterable[Utterance]) -> Dataset:
     if len(kinds) > 1:
         examples = ", ".join(f"{kind} (utterance {example!r})" for kind, example in sorted(kinds.items()))
         raise ValueError(f"The labels of one corpus must be of one type, found {examples}.")
-    dataset = Dataset.from_list([utterance.to_row() for utterance in utterances])
+    if with_votes is None:
+        with_votes = any(utterance.soft_label is not None for utterance in utterances)
+    dataset = Dataset.from_list([utterance.to_row(with_votes=with_votes) for utterance in utterances])
     # A column without any value would else be of no type, and differ from the same column of another split.
-    texts = {name: Value("string") for name in COLUMNS if name != "label"}
-    return dataset.cast(Features({**dataset.features, **texts}))
+    types: dict[str, Any] = {name: Value("string") for name in COLUMNS if name != "label"}
+    if with_votes:
+        types[SOFT_LABEL] = List({"label": Value("string"), "votes": Value("float64")})
+    return dataset.cast(Features({**dataset.features, **types}))
 
 
 def _kind(label: Any) -> str:

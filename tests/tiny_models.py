@@ -240,6 +240,20 @@ def emobert(family="roberta", seed=0, **kwargs):
     return model.eval()
 
 
+def without_dropout(model):
+    """In training mode, with nothing left to chance."""
+    for module in model.modules():
+        for name, value in list(vars(module).items()):
+            if "drop" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    for config in (model.config.text_config, model.config.speech_config):
+        config.attention_probs_dropout_prob = config.attention_dropout = config.layerdrop = 0.0
+        config.mask_time_prob = 0.0
+    return model.train()
+
+
 def speech_lengths(family):
     """Valid lengths of five clips, the last of them without speech, and the padded length."""
     longest = {"speech_input_ids": 40, "input_ids": 40, "input_features": 60}.get(input_name(family), 4000)

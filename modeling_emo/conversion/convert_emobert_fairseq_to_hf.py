@@ -280,7 +280,11 @@ def check_parity(model: EmoBertForSequenceClassification, checkpoint: FairseqChe
     }
     with torch.no_grad():
         expected = emobert_logits(
-            checkpoint.state_dict, **inputs, co_attention=config.fusion == "co_attention", num_heads=heads
+            checkpoint.state_dict,
+            inputs["text"],
+            inputs["speech"],
+            co_attention=config.fusion == "co_attention",
+            num_heads=heads,
         )
         logits = model(
             input_ids=inputs["text"],

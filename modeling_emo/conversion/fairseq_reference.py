@@ -90,7 +90,13 @@ def vq_wav2vec_codes(args: Mapping[str, Any], state: State, features: torch.Tens
 
 
 def roberta_hidden_states(
-    state: State, prefix: str, input_ids: torch.Tensor, num_heads: int, *, activation: str = "gelu"
+    state: State,
+    prefix: str,
+    input_ids: torch.Tensor,
+    num_heads: int,
+    *,
+    activation: str = "gelu",
+    dropout: float = 0.0,
 ) -> torch.Tensor:
     """
     fairseq's RoBERTa without its language-model head.
@@ -101,6 +107,8 @@ def roberta_hidden_states(
         input_ids (`torch.LongTensor` of shape `(batch, length)`): padded with 1.
         num_heads (`int`): attention heads.
         activation (`str`): of the feed-forward layers, as fairseq calls it.
+        dropout (`float`, defaults to 0.0): on embeddings, attention weights and the outputs of sublayers, as in
+            training.
 
     Returns:
         `torch.Tensor` of shape `(batch, length, hidden)`; values at padded positions mean nothing.
@@ -109,20 +117,28 @@ def roberta_hidden_states(
     positions = valid.cumsum(dim=1) * valid + PADDING_ID
     x = state[f"{prefix}embed_tokens.weight"][input_ids] + state[f"{prefix}embed_positions.weight"][positions]
     norm = "emb_layer_norm" if f"{prefix}emb_layer_norm.weight" in state else "layernorm_embedding"
-    x = _layer_norm(state, f"{prefix}{norm}", x) * valid.unsqueeze(-1)
+    x = F.dropout(_layer_norm(state, f"{prefix}{norm}", x), dropout) * valid.unsqueeze(-1)
     layer = 0
     while f"{prefix}layers.{layer}.fc1.weight" in state:
         name = f"{prefix}layers.{layer}."
-        attended = multi_head_attention(state, f"{name}self_attn.", x, x, valid, num_heads)
-        x = _layer_norm(state, f"{name}self_attn_layer_norm", x + attended)
+        attended = multi_head_attention(state, f"{name}self_attn.", x, x, valid, num_heads, dropout=dropout)
+        x = _layer_norm(state, f"{name}self_attn_layer_norm", x + F.dropout(attended, dropout))
         inner = ACTIVATION_FUNCTIONS[activation](_linear(state, f"{name}fc1", x))
-        x = _layer_norm(state, f"{name}final_layer_norm", x + _linear(state, f"{name}fc2", inner))
+        outer = F.dropout(_linear(state, f"{name}fc2", inner), dropout)
+        x = _layer_norm(state, f"{name}final_layer_norm", x + outer)
         layer += 1
     return x
 
 
 def multi_head_attention(
-    state: State, prefix: str, queries: torch.Tensor, keys: torch.Tensor, valid: torch.Tensor, num_heads: int
+    state: State,
+    prefix: str,
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    valid: torch.Tensor,
+    num_heads: int,
+    *,
+    dropout: float = 0.0,
 ) -> torch.Tensor:
     """
     fairseq's attention, where the width of keys and values may differ from that of the queries.
@@ -134,6 +150,7 @@ def multi_head_attention(
         keys (`torch.Tensor` of shape `(batch, length, key_hidden)`): what is looked at.
         valid (`torch.BoolTensor` of shape `(batch, length)`): False at padding.
         num_heads (`int`): attention heads.
+        dropout (`float`, defaults to 0.0): on the attention weights.
 
     Returns:
         `torch.Tensor` of shape `(batch, queries, hidden)`.
@@ -145,7 +162,7 @@ def multi_head_attention(
     k = _linear(state, f"{prefix}k_proj", keys).view(batch, -1, num_heads, head_dim).transpose(1, 2)
     v = _linear(state, f"{prefix}v_proj", keys).view(batch, -1, num_heads, head_dim).transpose(1, 2)
     scores = (q @ k.transpose(2, 3)).masked_fill(~valid[:, None, None, :], -math.inf)
-    attended = (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, num_queries, hidden)
+    attended = (F.dropout(scores.softmax(dim=-1), dropout) @ v).transpose(1, 2).reshape(batch, num_queries, hidden)
     return _linear(state, f"{prefix}out_proj", attended)
 
 
@@ -158,7 +175,13 @@ def _layer_norm(state: State, name: str, x: torch.Tensor) -> torch.Tensor:
 
 
 def emobert_logits(
-    state: State, text: torch.Tensor, speech: torch.Tensor, *, co_attention: bool, num_heads: dict[str, int]
+    state: State,
+    text: torch.Tensor,
+    speech: torch.Tensor,
+    *,
+    co_attention: bool,
+    num_heads: dict[str, int],
+    dropout: float = 0.0,
 ) -> torch.Tensor:
     """
     The original's fused model, with the head of the paper.
@@ -169,6 +192,7 @@ def emobert_logits(
         speech (`torch.LongTensor` of shape `(batch, length)`): speech ids, padded with 1.
         co_attention (`bool`): False for shallow fusion.
         num_heads (`dict[str, int]`): attention heads of `text`, `speech` and `fusion`.
+        dropout (`float`, defaults to 0.0): in the encoders and on the weights of the co-attention, as in training.
 
     Returns:
         `torch.Tensor` of shape `(batch, classes)`.
@@ -178,7 +202,7 @@ def emobert_logits(
     for name, input_ids in (("text", text), ("speech", speech)):
         pattern = prefixes[name] + r"\.(?:model\.)?(?:de|en)coder\.sentence_encoder\.(?=embed_tokens\.weight)"
         prefix = next(match[0] for key in state if (match := re.match(pattern, key)))
-        hidden[name] = roberta_hidden_states(state, prefix, input_ids, num_heads[name])
+        hidden[name] = roberta_hidden_states(state, prefix, input_ids, num_heads[name], dropout=dropout)
     vectors = {name: states[:, :1] for name, states in hidden.items()}  # (batch, 1, width)
     results = dict(vectors)
     if co_attention:
@@ -189,7 +213,7 @@ def emobert_logits(
                 prefix = f"decoder.sentence_encoder.{layers}.{layer}.self_cross_attn."
                 valid = other_ids.ne(PADDING_ID)
                 attended = multi_head_attention(
-                    state, prefix, results[name], hidden[other], valid, num_heads["fusion"]
+                    state, prefix, results[name], hidden[other], valid, num_heads["fusion"], dropout=dropout
                 )
                 results[name] = results[name] + attended
                 layer += 1

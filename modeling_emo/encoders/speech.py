@@ -5,14 +5,20 @@ Convolutional speech encoders shorten the sequence, so a mask over samples has t
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
+from ..modalities import has_values
 from .families import family_of
 from .frames import Convolution, adapter_convolutions, frames_after, positions_for
+from .ids import encode_ids
 from .length_aware import clip_lengths
+from .packed_layers import HOOKS_RUN_AGAIN, packed_layers
+from .packing import Packing, packing_for
 
 
 SPEECH_INPUTS = ("speech_input_ids", "input_values", "input_features")
@@ -29,6 +35,8 @@ def encode_speech(
     inputs: torch.Tensor,
     attention_mask: torch.Tensor | None,
     of_layers: bool = False,
+    *,
+    packing: bool = True,
     **kwargs,
 ) -> tuple[torch.Tensor, torch.Tensor, BaseModelOutput]:
     """Runs a speech encoder.
@@ -42,6 +50,8 @@ def encode_speech(
             on the right.
         of_layers (`bool`, defaults to `False`): return the mask of the frames of its transformer layers. It differs
             where an encoder squeezes the sequence for them (SEW).
+        packing (`bool`, defaults to `True`): compute nothing for the padding in the transformer layers, where
+            [`packing_for`] finds a way. The states of the padding are then zeros, or what an adapter makes of them.
         kwargs: `output_hidden_states`, `output_attentions`.
 
     Returns:
@@ -52,14 +62,15 @@ def encode_speech(
     if attention_mask is None:
         attention_mask = _full_mask(encoder, inputs)
     if family.input_name == "input_ids":
-        output = encoder(input_ids=inputs, attention_mask=attention_mask, return_dict=True, **kwargs)
+        output = encode_ids(encoder, inputs, attention_mask, packing=packing, **kwargs)
         return output.last_hidden_state, attention_mask.bool(), output
     # Before a clip that is too short is lengthened: what it is lengthened by must be silence.
     inputs = _without_padding(inputs, attention_mask, family.fixed_length)
     inputs, attention_mask = _long_enough(encoder, inputs, attention_mask)
     lengths = attention_mask.sum(-1)
     frames = speech_frames(encoder, lengths)
-    with clip_lengths(lengths):
+    packed = _packing(encoder, lengths, attention_mask.shape[1], kwargs.get("output_attentions")) if packing else None
+    with clip_lengths(lengths), contextlib.nullcontext() if packed is None else packed_layers(packed):
         output = encoder(
             **{family.input_name: inputs.to(encoder.dtype)},
             attention_mask=family.encoder_mask(encoder, attention_mask, frames),
@@ -67,6 +78,8 @@ def encode_speech(
             **_no_mask_where_none_fits(encoder, attention_mask),
             **kwargs,
         )
+    if packed is not None:
+        output = packed.unpack_output(output)
     hidden_states = output.last_hidden_state
     num_frames = hidden_states.shape[1]
     if of_layers:
@@ -96,6 +109,20 @@ def min_samples(encoder: PreTrainedModel) -> int:
 def convolutions(encoder: PreTrainedModel) -> list[Convolution]:
     """Each convolution between samples and frames."""
     return [*family_of(encoder.config).convolutions(encoder), *adapter_convolutions(encoder)]
+
+
+def _packing(
+    encoder: PreTrainedModel, lengths: torch.Tensor, padded_length: int, output_attentions: bool | None
+) -> Packing | None:
+    """How to pack what the transformer layers get of clips of these lengths."""
+    family = family_of(encoder.config)
+    again = HOOKS_RUN_AGAIN and encoder.training and encoder.is_gradient_checkpointing
+    if family.packing != "states" or again or not has_values(lengths):
+        return None
+    squeeze = family.squeeze(encoder.config)
+    frames = frames_after(family.convolutions(encoder), lengths) // squeeze
+    longest = int(frames_after(family.convolutions(encoder), torch.tensor(padded_length))) // squeeze
+    return packing_for(encoder, frames, longest, output_attentions=output_attentions)
 
 
 def _long_enough(

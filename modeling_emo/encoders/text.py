@@ -8,26 +8,34 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .families import family_of
+from .ids import encode_ids
 
 
 def encode_text(
-    encoder: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, **kwargs
+    encoder: PreTrainedModel,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    packing: bool = True,
+    **kwargs,
 ) -> tuple[torch.Tensor, torch.Tensor, BaseModelOutput]:
     """Runs a text encoder.
 
     Args:
         encoder (`PreTrainedModel`): any that [`check_encoder`] accepts.
         input_ids (`torch.LongTensor` of shape `(batch, length)`): token ids.
-        attention_mask (`torch.Tensor` of shape `(batch, length)`): 1 where the text is valid.
+        attention_mask (`torch.Tensor` of shape `(batch, length)`, *optional*): 1 where the text is valid.
+        packing (`bool`, defaults to `True`): see [`encode_ids`].
         kwargs: `output_hidden_states`, `output_attentions`.
 
     Returns:
         The last hidden state `(batch, length, hidden)`, its mask `(batch, length)`, and the encoder's whole output.
     """
+    if attention_mask is None:
+        attention_mask = torch.ones_like(input_ids)
     if family_of(encoder.config).row_by_row:
         return _row_by_row(encoder, input_ids, attention_mask, kwargs)
-    inputs = family_of(encoder.config).text_inputs(encoder, input_ids, attention_mask)
-    output = encoder(**inputs, attention_mask=attention_mask, return_dict=True, **kwargs)
+    output = encode_ids(encoder, input_ids, attention_mask, packing=packing, **kwargs)
     return output.last_hidden_state, attention_mask.bool(), output
 
 

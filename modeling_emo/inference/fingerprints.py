@@ -13,8 +13,12 @@ import torch
 
 
 _READ_BYTES = 1 << 20
-# Where a configuration came from and who wrote it has no effect on what the model says; its weights have a type.
-_WITHOUT_EFFECT = ("_name_or_path", "transformers_version", "auto_map", "custom_pipelines", "architectures", "dtype")
+# Where a configuration came from, who wrote it and whether padding is computed has no effect on what the model says;
+# its weights have a type.
+_WITHOUT_EFFECT = (
+    *("_name_or_path", "transformers_version", "auto_map", "custom_pipelines", "architectures"),
+    *("dtype", "packing"),
+)
 
 
 def model_fingerprint(model: Any) -> str:

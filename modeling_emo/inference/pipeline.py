@@ -24,6 +24,7 @@ from .many_inputs import find_many, with_texts
 from .pipeline_options import PipelineOptions, check_options, checked_device
 from .processor_protocol import UtteranceProcessor
 from .segment_results import assemble
+from .similar_lengths import SimilarLengths, in_order
 from .speech_recognition import transcribe
 from .utterance_inputs import UTTERANCE_INPUTS, Given, read_utterance, reading_error
 
@@ -52,7 +53,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     are not read, and named once in a warning. An emotion2vec alone reads no text.
 
     Several threads may call one pipeline at a time. A recording is read as it is predicted: where it is divided
-    memory does not grow with its length, but for a diarizer, which is given all of it.
+    memory does not grow with its length, but for a diarizer, which is given all of it. With `batch_size` above 1 eight
+    batches are read ahead and made of inputs of similar lengths; results come in the order of the inputs.
 
     Args:
         top_k (`int`, *optional*): how many labels, best first; all of them by default. For regression all scores are
@@ -311,6 +313,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                     "is_timeline": is_timeline,
                     "speaker": segment.speaker,
                     "error": None,
+                    "length": (0 if segment.waveform is None or features is None else len(segment.waveform), len(text or "")),
                     "is_last": segment.is_last,
                 }
         except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
@@ -318,19 +321,21 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             if on_error == "raise":
                 raise problem from error
             failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline", "speaker"))
-            yield {**failed, "error": str(problem), "is_last": True}
+            yield {**failed, "error": str(problem), "length": (0, 0), "is_last": True}
 
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
     ):
-        # As the parent's, but that batches are padded by the processor, which knows about missing modalities.
-        segments = PipelineChunkIterator(inputs, self.preprocess, preprocess_params)
+        # As the parent's, but that batches have similar lengths and are padded by the processor, which knows about
+        # missing modalities.
+        segments = SimilarLengths(PipelineChunkIterator(inputs, self.preprocess, preprocess_params), batch_size)
         batches = DataLoader(
             segments, num_workers=min(num_workers, 1), batch_size=batch_size, collate_fn=self._collate
         )
         # At least 2, as 1 stands for inputs that are not in batches.
-        outputs = PipelinePackIterator(batches, self.forward, forward_params, loader_batch_size=max(batch_size, 2))
-        return PipelineIterator(outputs, self.postprocess, postprocess_params)
+        outputs = PipelineIterator(batches, self.forward, forward_params, loader_batch_size=max(batch_size, 2))
+        whole = PipelinePackIterator(in_order(outputs), lambda segment: segment, {})
+        return PipelineIterator(whole, self.postprocess, postprocess_params)
 
     def _collate(self, segments: list[dict[str, Any]]) -> dict[str, Any]:
         """Segments as lists by name, and those that could be read and are not silent as a padded batch."""

@@ -11,6 +11,9 @@ from .file_names import is_utf8, printable
 from .load_audio import audio_duration, load_audio
 
 
+# How the small text file begins that git-lfs leaves in a file's place until it is fetched.
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
 AUDIO_CHECKS = ("exists", "header", "decode")
 # What is taken for a recording in a folder: what `load_audio` reads under its usual names.
 AUDIO_SUFFIXES = (
@@ -26,9 +29,9 @@ def check_audio_file(path: str | Path, level: str = "header") -> tuple[float | N
 
     Args:
         path (`str` or `Path`): the sound or video file.
-        level (`str`, defaults to `"header"`): `"exists"` (there is a file with bytes in it), `"header"` (and it opens,
-            has an audio stream and as many bytes as its header states) or `"decode"` (and all of it decodes and is not
-            silent, which takes as long as loading the corpus).
+        level (`str`, defaults to `"header"`): `"exists"` (there is a file with bytes in it, and no Git LFS
+            pointer), `"header"` (and it opens, has an audio stream and as many bytes as its header states) or
+            `"decode"` (and all of it decodes and is not silent, which takes as long as loading the corpus).
 
     Returns:
         `tuple[float | None, str | None]`: seconds (None where unknown, as always with `"exists"`), and the reason why
@@ -44,6 +47,11 @@ def check_audio_file(path: str | Path, level: str = "header") -> tuple[float | N
             return None, f"no recording: there is no file {path}"
         if path.stat().st_size == 0:
             return None, f"empty recording: {path} has 0 bytes"
+        if _is_lfs_pointer(path):
+            return (
+                None,
+                f"broken recording: {path} is a Git LFS pointer, not the sound. Run git lfs pull in its folder",
+            )
     except OSError as error:  # a name that no file can have, or a folder that may not be read
         return None, f"no recording: {path} cannot be opened ({error.strerror})"
     if not is_utf8(path):
@@ -57,6 +65,13 @@ def check_audio_file(path: str | Path, level: str = "header") -> tuple[float | N
     except ValueError as error:
         return None, f"broken recording: {error}"
     return seconds, None
+
+
+def _is_lfs_pointer(path: Path) -> bool:
+    if path.stat().st_size > 1024:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_LFS_POINTER)) == _LFS_POINTER
 
 
 def audio_seconds(path: str | Path) -> float:

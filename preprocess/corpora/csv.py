@@ -21,10 +21,11 @@ from configuration_emo.structured_text import parse_json
 from ..audio.check import AUDIO_CHECKS, check_audio_file
 from ..recordings.text_files import DELIMITERS, Line, header_names, read_lines, stated_delimiter
 from ..schema import CorpusReading, Problem, Utterance
+from .dialogue_context import dialogues_of_tables
 from .reading.collector import check_option, missing_folders
 from .reading.delimited_rows import read_rows
 from .reading.hub_dataset import dataset_utterances, load_hub_splits
-from .reading.table_columns import SPLIT_NAMES, TableColumns
+from .reading.table_columns import SPLIT_NAMES, TableColumns, votes_of
 
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -40,6 +41,7 @@ def read(
     speaker_column: str = "speaker",
     session_column: str = "session",
     numeric_labels: bool = False,
+    soft_label_columns: Sequence[str] = (),
     audio_dir: str | Path | None = None,
     encoding: str | None = None,
     check_audio: str | None = None,
@@ -55,6 +57,8 @@ def read(
         audio_column, text_column, label_column, id_column, speaker_column, session_column (`str`): names of columns.
             `label_column` may be a list of names. Without an id column a row is called after its table and number.
         numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
+        soft_label_columns (`list[str]`): columns that are called after labels and hold annotators' votes for them, in
+            numbers or shares. They become the utterance's `soft_label`, a target of training beside the label.
         audio_dir (`str` or `Path`, *optional*): what relative audio paths start from; the table's folder if not given.
         encoding (`str`, *optional*): of CSV, TSV and JSON Lines. Without it a line is UTF-8 where its bytes are, and
             Windows-1252 (noted among the problems) where they are not; a file with UTF-16's mark is that.
@@ -77,7 +81,14 @@ def read(
         >>> reading = read("my_recordings/", text_column="transcript")  # doctest: +SKIP
     """
     columns = TableColumns(
-        audio_column, text_column, label_column, id_column, speaker_column, session_column, numeric_labels
+        audio_column,
+        text_column,
+        label_column,
+        id_column,
+        speaker_column,
+        session_column,
+        numeric_labels,
+        votes_of(soft_label_columns),
     )
     problems = missing_folders(audio_dir=audio_dir)
     found: dict[str, Iterable[Utterance]] = {}
@@ -94,7 +105,8 @@ def read(
     if check_audio is not None:
         check_option("check_audio", check_audio, AUDIO_CHECKS)
         found = {split: _with_checked_audio(rows, check_audio, split, problems) for split, rows in found.items()}
-    return CorpusReading({split: list(rows) for split, rows in found.items()}, problems)
+    utterances = {split: list(rows) for split, rows in found.items()}
+    return CorpusReading(utterances, problems, dialogues=dialogues_of_tables(utterances))
 
 
 def _with_checked_audio(

@@ -23,8 +23,8 @@ from configuration_emo.corpora import CORPORA
 
 from ..audio.check import recordings_by_name
 from ..labels.label_maps import LABEL_MAPS
-from ..recordings.text_files import Line, files_with_suffix, read_lines
-from ..schema import CorpusReading, Label, Utterance
+from ..recordings.text_files import Line, clean_text, files_with_suffix, read_lines
+from ..schema import CorpusReading, Label, Turn, Utterance
 from .reading.collector import UtteranceCollector, check_option, corpus_folder
 from .reading.known_counts import note_known_counts
 
@@ -139,6 +139,11 @@ def _read_transcripts(paths: list[Path], collector: UtteranceCollector) -> tuple
                 collector.problem(parts["turn"], place, "duplicated transcript: the first one is read", kept=True)
             else:
                 collector.note_encoding(parts["turn"], place, line)
+                name = _TURN_NAME.fullmatch(parts["turn"])
+                if name is not None:
+                    speaker = name["session"] + name["gender"]
+                    turn = Turn(parts["turn"], clean_text(parts["text"]) or None, speaker, float(line.number))
+                    collector.turn(parts["turn"].rpartition("_")[0], turn)
                 texts[parts["turn"]], places[parts["turn"]] = parts["text"], place
     return texts, places
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,30 @@ from ..protocols.validation_split import held_out_test
 from ..protocols.validation_split import validation_from_train as take_validation
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
 from ..skipped import SKIPPED_FILE, write_skipped
+from .dialogue_context import with_dialogue_context
+from .file_name_reader import read_coded_file_names
 
 
 # An id that is a number, alone or behind a name.
 _COUNTED = re.compile(r"(?P<name>.*?)(?P<number>[0-9]{1,18})", flags=re.DOTALL)
+
+
+def corpus_reader(name: str) -> Callable[..., CorpusReading]:
+    """The function that reads a corpus from its folder, before labels are mapped and ids are compared.
+
+    Args:
+        name (`str`): one of `preprocess.CORPORA`.
+
+    Raises:
+        ValueError: the corpus is unknown; near names, or all of them, are listed.
+    """
+    if name not in CORPORA:
+        near = get_close_matches(str(name), CORPORA, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"Unknown corpus {name!r}; the known ones are {', '.join(CORPORA)}.{hint}")
+    if CORPORA[name].files is not None:
+        return partial(read_coded_file_names, name)
+    return importlib.import_module(f".{name}", __package__).read
 
 
 def read_corpus(
@@ -33,6 +55,7 @@ def read_corpus(
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
     test_from_train: Mapping[str, Any] | None = None,
+    context_turns: int | None = None,
     **options: Any,
 ) -> CorpusReading:
     """Reads a corpus into the one schema.
@@ -47,7 +70,10 @@ def read_corpus(
             validation part out of `train`, and the corpus's own one becomes the split `dev`, by whole sessions or
             speakers.
         test_from_train (`Mapping`, *optional*): the same for a test part, where there is none; taken first.
-        **options: those of the corpus's own `read` (see its module).
+        context_turns (`int`, *optional*): so many previous turns of the dialogue become the column `context`, which is
+            the first segment of the text when a dataset is prepared; never a turn of another split. Of MELD, IEMOCAP
+            and tables with the columns `dialogue` and `turn`.
+        **options: those of the corpus's own reader (see its module).
 
     Returns:
         `CorpusReading`: utterances by split, and every item that cannot be used: the reader's, those of labels taken
@@ -61,17 +87,18 @@ def read_corpus(
     Example:
         >>> reading = read_corpus("iemocap", "IEMOCAP_full_release", label_map={"exc": "hap"})  # doctest: +SKIP
     """
-    if name not in CORPORA:
-        raise ValueError(f"Unknown corpus {name!r}; the known ones are {', '.join(CORPORA)}.")
+    read = corpus_reader(name)
     if only_mapped and label_map is None:
         raise ValueError("only_mapped needs a label_map.")
-    reading = importlib.import_module(f".{name}", __package__).read(data_dir, **options)
+    reading = read(data_dir, **options)
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
     reading = _drop_repeated_ids(_with_ids_of_splits(reading)).replace(source=f"{name} in {data_dir}")
     if test_from_train is not None:
         reading = held_out_test(reading, **test_from_train)
-    return reading if validation_from_train is None else take_validation(reading, **validation_from_train)
+    if validation_from_train is not None:
+        reading = take_validation(reading, **validation_from_train)
+    return reading if context_turns is None else with_dialogue_context(reading, context_turns)
 
 
 def load_corpus(
@@ -82,13 +109,15 @@ def load_corpus(
     only_mapped: bool = False,
     validation_from_train: Mapping[str, Any] | None = None,
     test_from_train: Mapping[str, Any] | None = None,
+    context_turns: int | None = None,
     report_dir: str | Path | None = None,
     **options: Any,
 ) -> DatasetDict:
     """Reads a corpus as a `DatasetDict` with the columns `id, audio, text, label, speaker, session`.
 
     Args:
-        name, data_dir, label_map, only_mapped, validation_from_train, test_from_train, **options: as `read_corpus`.
+        name, data_dir, label_map, only_mapped, validation_from_train, test_from_train, context_turns, **options: as
+            for `read_corpus`.
         report_dir (`str` or `Path`, *optional*): where to write `skipped.jsonl` (every unusable item) and
             the data report (see `write_data_report`).
 
@@ -108,6 +137,7 @@ def load_corpus(
         only_mapped=only_mapped,
         validation_from_train=validation_from_train,
         test_from_train=test_from_train,
+        context_turns=context_turns,
         **options,
     )
     if report_dir is not None:
@@ -144,7 +174,11 @@ def _with_ids_of_splits(reading: CorpusReading) -> CorpusReading:
         dataclasses.replace(problem, id=names.get(str(problem.split), {}).get(problem.id, problem.id))
         for problem in reading.problems
     ]
-    return reading.replace(splits=splits, problems=problems)
+    dialogues = {
+        dialogue: [dataclasses.replace(turn, id=names.get(str(turn.split), {}).get(turn.id, turn.id)) for turn in said]
+        for dialogue, said in reading.dialogues.items()
+    }
+    return reading.replace(splits=splits, problems=problems, dialogues=dialogues)
 
 
 def _are_counted_anew(splits: Mapping[str, Sequence[Utterance]]) -> bool:

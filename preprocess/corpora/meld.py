@@ -17,7 +17,7 @@ from configuration_emo.corpora import CORPORA
 from ..audio.check import audio_files
 from ..labels.label_maps import LABEL_MAPS
 from ..recordings.text_files import TableRow, clean_text, read_table
-from ..schema import CorpusReading, Utterance
+from ..schema import CorpusReading, Turn, Utterance
 from .reading.collector import UtteranceCollector, check_option, corpus_folder
 from .reading.known_counts import note_known_counts
 
@@ -114,6 +114,9 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
         session = f"{MELD_SPLITS[split]}_dia{key[0]}"
         utterance_id = f"{session}_utt{key[1]}"
         collector.note_encoding(utterance_id, place, row.line, split)
+        speaker = clean_text(row.cells["speaker"]) or None
+        text = clean_text(row.cells["utterance"]) or None
+        collector.turn(session, Turn(utterance_id, text, speaker, float(key[1]), split))
         written = row.cells[label_set].strip().lower()
         label = LABEL_MAPS[str(CORPUS.label_sets[label_set].label_map)].apply(written)
         if label is None:
@@ -127,7 +130,7 @@ def _read_split(folder: Path, table: Path, split: str, label_set: str, collector
                 audio=str(clip),
                 text=row.cells["utterance"],
                 label=label,
-                speaker=clean_text(row.cells["speaker"]) or None,
+                speaker=speaker,
                 session=session,
             ),
             place,

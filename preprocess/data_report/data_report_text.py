@@ -24,6 +24,7 @@ def format_report(report: Mapping[str, Any]) -> str:
     parts = [
         _table(["split", *_COUNTS], ([name, *(split[key] for key in _COUNTS)] for name, split in splits.items())),
         _label_table(splits),
+        _agreement(splits),
         *(_length_table(splits, name) for name in ("seconds", "words")),
         _shared_table(report["shared"]),
         _repeated_texts(report["repeated_texts"]),
@@ -40,6 +41,11 @@ def _label_table(splits: Mapping[str, Any]) -> str:
     if any(split["unlabelled"] for split in splits.values()):
         rows.append(["(no label)", *(split["unlabelled"] for split in splits.values())])
     return _table(["label", *splits], rows)
+
+
+def _agreement(splits: Mapping[str, Any]) -> str:
+    told = [f"{split} {numbers['agreement']:.3f}" for split, numbers in splits.items() if numbers.get("agreement")]
+    return f"mean share of votes for the most chosen label: {', '.join(told)}" if told else ""
 
 
 def _length_table(splits: Mapping[str, Any], name: str) -> str:

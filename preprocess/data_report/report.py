@@ -67,7 +67,8 @@ def summarise(reading: CorpusReading) -> dict[str, Any]:
         `dict` with
 
         - `splits`, for each: `utterances`; `with_audio`, `with_text`, `with_both`; `labels` (counts of names, or mean,
-          std, min and max of scores, for each score) and `unlabelled`; `speakers`, `sessions`;
+          std, min and max of scores, for each score) and `unlabelled`; `agreement`, the mean share of an utterance's
+          votes for its most chosen label (None without votes); `speakers`, `sessions`;
           `utterances_by_speaker`; `hours`; `seconds` and `words` (count, min, median, mean, 95th percentile, max of
           the recordings and transcripts whose length is known);
         - `shared`, for each pair of splits: how many `speakers`, `sessions` and `texts` are in both;
@@ -120,11 +121,18 @@ def _counts(utterances: Sequence[Utterance]) -> dict[str, Any]:
         "with_text": sum(utterance.text is not None for utterance in utterances),
         "with_both": sum(utterance.audio is not None and utterance.text is not None for utterance in utterances),
         "labels": _label_numbers(utterances),
+        "agreement": _agreement(utterances),
         "unlabelled": sum(utterance.label is None for utterance in utterances),
         "speakers": len(speakers),
         "sessions": len({utterance.session for utterance in utterances} - {None}),
         "utterances_by_speaker": dict(sorted(speakers.items())),
     }
+
+
+def _agreement(utterances: Sequence[Utterance]) -> float | None:
+    """The mean share of votes that the most chosen label of an utterance has; None without votes."""
+    votes = [list(row.soft_label.values()) for row in utterances if row.soft_label and any(row.soft_label.values())]
+    return round(float(np.mean([max(counts) / sum(counts) for counts in votes])), 4) if votes else None
 
 
 def _label_numbers(utterances: Sequence[Utterance]) -> dict[str, Any]:

@@ -37,6 +37,36 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, text: str, **kwargs: Any) -> li
             ) from error
 
 
+def tokenize_with_context(
+    tokenizer: PreTrainedTokenizerBase, context: Sequence[str], text: str, max_length: int
+) -> list[int] | None:
+    """The token ids of a text behind what was said before it, as a pair of segments.
+
+    The context is cut from the left, whole turns first, then words of the last one; the text never is.
+
+    Args:
+        tokenizer: the text tokenizer.
+        context (sequence of `str`): previous turns, the last one at the end.
+        text (`str`): the text.
+        max_length (`int`): most token ids.
+
+    Returns:
+        `list[int]`: None where not one word of context fits.
+
+    Raises:
+        ValueError: as `tokenize`.
+    """
+    words = " ".join(context[-1:]).split()
+    # From all turns down to one, then that one without its first words.
+    parts = [*(" ".join(context[start:]) for start in range(len(context)))]
+    parts += [" ".join(words[start:]) for start in range(1, len(words))]
+    for part in parts:
+        ids = tokenize(tokenizer, part, text_pair=text, truncation=False, verbose=False)
+        if len(ids) <= max_length:
+            return ids
+    return None
+
+
 def is_text(text: Any) -> bool:
     """True for a string with more than white space in it."""
     return isinstance(text, str) and bool(text.strip())

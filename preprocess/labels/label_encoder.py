@@ -108,6 +108,39 @@ class LabelEncoder:
         row = self._encode_row(label, place)
         return [float(value) for value in row] if self.problem.label_dtype == "float32" else row
 
+    def encode_votes(self, votes: Mapping[str, float] | None, place: str = "soft_label") -> list[float] | None:
+        """Annotators' votes as the share of each class.
+
+        Args:
+            votes (`dict[str, float]`, *optional*): how many, or which share of them, chose each label. Votes for
+                labels that are none of the classes are not counted.
+            place (`str`): where they stand, for error messages.
+
+        Returns:
+            `list[float]`: the shares in the order of the classes, which sum to 1; None without any vote for them.
+
+        Raises:
+            ValueError: the problem type has no such classes, or votes are negative or no numbers.
+
+        Example:
+            >>> encoder = LabelEncoder("single_label_classification", {"angry": 0, "neutral": 1, "sad": 2})
+            >>> encoder.encode_votes({"sad": 3, "angry": 1, "bored": 1})
+            [0.25, 0.0, 0.75]
+        """
+        if not self.problem.is_exclusive:
+            raise ValueError(
+                f"{place}: votes are for single-label classification, the problem is {self.problem_type}."
+            )
+        shares = [0.0] * self.num_labels
+        for name, count in (votes or {}).items():
+            if not isinstance(count, (int, float)) or not 0 <= count < math.inf:
+                raise ValueError(f"{place}: votes must be numbers from 0, {name!r} has {count!r}.")
+            index = self._indices.get(label_name(name))
+            if index is not None:
+                shares[index] += count
+        total = sum(shares)
+        return [share / total for share in shares] if total else None
+
     def to_dict(self) -> dict[str, Any]:
         """What `from_dict` takes; plain types, fit for JSON."""
         return {

@@ -6,11 +6,11 @@
 | `iemocap-6-class` | IEMOCAP's codes | happy, sad, neutral, angry, excited, frustrated |
 | `meld-7-class` | MELD's emotions | neutral, surprise, fear, sadness, joy, disgust, anger |
 | `meld-sentiment` | MELD's sentiments | neutral, positive, negative |
-| `emodb-7-class` | EmoDB's letters | anger, boredom, disgust, fear, happiness, sadness, neutral |
 | `score-binary-has0` | a score | negative (below 0), non-negative |
 | `score-binary-non0` | a score | negative, positive; 0 is left out |
 | `score-7-class` | a score | -3 to 3: clipped, rounded half to even |
 
+The maps of corpora whose row in the table of corpora gives them (`emodb-7-class`, `ravdess-8-class`) are here, too.
 All named maps leave out what they do not list. Scores of several dimensions (valence, arousal, dominance) and
 multi-label emotions are labels of their own and need no map.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from configuration_emo.corpora import CORPORA
 from configuration_emo.structured_text import parse_json, read_json
 
 from ..schema import CorpusReading, Label, Problem, Utterance, is_absent
@@ -143,18 +144,12 @@ LABEL_MAPS: Mapping[str, LabelMap | ScoreMap] = MappingProxyType(
             only_mapped=True,
         ),
         "meld-sentiment": LabelMap({name: name for name in ("neutral", "positive", "negative")}, only_mapped=True),
-        "emodb-7-class": LabelMap(
-            {
-                "W": "anger",
-                "L": "boredom",
-                "E": "disgust",
-                "A": "fear",
-                "F": "happiness",
-                "T": "sadness",
-                "N": "neutral",
-            },
-            only_mapped=True,
-        ),
+        **{
+            label_set.label_map: LabelMap(label_set.labels, only_mapped=True)
+            for corpus in CORPORA.values()
+            for label_set in corpus.label_sets.values()
+            if label_set.label_map is not None and label_set.labels is not None
+        },
         "score-binary-has0": ScoreMap(("negative", "non-negative"), _has0),
         "score-binary-non0": ScoreMap(("negative", "positive"), _non0),
         "score-7-class": ScoreMap(tuple(str(number) for number in range(-3, 4)), _seven_classes),
@@ -235,11 +230,23 @@ def apply_label_map(reading: CorpusReading, label_map: AnyLabelMap, *, only_mapp
                 reason = "no label" if unlabelled else f"left out by the label map: {utterance.label!r}"
                 problems.append(Problem(utterance.id, f"label map, split {split}", reason, split))
             else:
-                splits[split].append(utterance.replace(label=new))
+                splits[split].append(utterance.replace(label=new, soft_label=_mapped_votes(utterance, resolved)))
     if reading.splits and not any(splits.values()):
         found = sorted({str(utterance.label) for rows in reading.splits.values() for utterance in rows})[:20]
         raise ValueError(f"The label map leaves no utterance. The labels are: {', '.join(found)}.")
     return reading.replace(splits={split: rows for split, rows in splits.items() if rows}, problems=problems)
+
+
+def _mapped_votes(utterance: Utterance, label_map: LabelMap | ScoreMap) -> dict[str, float] | None:
+    """The votes by the new labels; those for labels that are left out are, too. None where none is left."""
+    if utterance.soft_label is None or isinstance(label_map, ScoreMap):
+        return None
+    votes: dict[str, float] = {}
+    for name, count in utterance.soft_label.items():
+        new = label_map.apply(name)
+        if isinstance(new, str):
+            votes[new] = votes.get(new, 0.0) + count
+    return votes if any(votes.values()) else None
 
 
 def _mapping(content: Any, name: str) -> dict[str, str | None]:

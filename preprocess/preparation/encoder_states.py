@@ -100,7 +100,7 @@ class _RowEncoder:
         present = [index for index, row in enumerate(rows) if self._has_modality(row)]
         states = [self._nothing()] * len(rows)
         if present:
-            inputs = self.collator([{**rows[index], "labels": None} for index in present])
+            inputs = self.collator([{**rows[index], "labels": None, "votes": None} for index in present])
             for index, encoded in zip(present, self._encode(inputs), strict=True):
                 states[index] = encoded
         return {self.column: states}

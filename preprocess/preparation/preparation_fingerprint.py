@@ -14,7 +14,7 @@ from datasets import DatasetDict
 from ..audio.check import file_state
 from ..labels.label_encoder import LabelEncoder
 from ..processing_emobert import EmoBertProcessor
-from ..schema import COLUMNS, Problem
+from ..schema import COLUMNS, SOFT_LABEL, Problem
 
 
 # To be raised whenever the same input would be prepared differently.
@@ -24,7 +24,7 @@ _PREPARATION_VERSION = 2
 # others are to load it matters.
 _WITHOUT_EFFECT = ("padding", "truncation", "name_or_path", "auto_map")
 
-_COLUMNS_READ = (*COLUMNS, "input_ids", "speech_input_ids", "problem")
+_COLUMNS_READ = (*COLUMNS, SOFT_LABEL, "context", "dialogue", "input_ids", "speech_input_ids", "problem")
 
 
 def preparation_fingerprint(

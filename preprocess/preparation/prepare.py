@@ -18,7 +18,7 @@ from configuration_emo.sealing import find_damage, seal
 
 from ..labels.label_encoder import LabelEncoder
 from ..processing_emobert import EmoBertProcessor
-from ..schema import Problem
+from ..schema import SOFT_LABEL, Problem
 from ..skipped import SKIPPED_FILE, write_skipped
 from .preparation_fingerprint import preparation_fingerprint
 from .prepared import PREPARATION_FILE, PROCESSOR_FOLDER, load_prepared
@@ -74,7 +74,8 @@ def prepare_dataset(
     Returns:
         `DatasetDict` in numpy format, with `id, input_ids, attention_mask, labels, text_length, speech_length,
         speaker, session` and one of `input_values` `(samples,)`, `input_features` `(frames, bins)` and
-        `speech_input_ids`.
+        `speech_input_ids`; `votes` `(num_labels,)`, the annotators' votes as shares, where the dataset has them
+        (`soft_label`) and classes exclude each other.
         A modality that an utterance lacks is a sequence of length 0; `speech_length` is in samples, frames or ids.
         Sounds are stored as float32: 4 bytes a sample (230 MB an hour at 16 kHz).
 
@@ -99,7 +100,14 @@ def prepare_dataset(
     speech_column = _check_columns(splits, processor)
     problems = list(problems)
     fingerprint = preparation_fingerprint(splits, processor, label_encoder, asdict(options), problems)
-    preparer = UtterancePreparer(processor, label_encoder, options, speech_column)
+    # Votes are for classes that exclude each other; for other kinds of problem the label says all.
+    with_votes = label_encoder.problem.is_exclusive and any(
+        SOFT_LABEL in split.column_names for split in splits.values()
+    )
+    with_context = any("context" in split.column_names for split in splits.values())
+    preparer = UtterancePreparer(
+        processor, label_encoder, options, speech_column, with_votes=with_votes, with_context=with_context
+    )
 
     if output_dir is None:
         cache_dir = Path(datasets.config.HF_DATASETS_CACHE) / f"emobert-{fingerprint}"

@@ -8,7 +8,8 @@ from datasets import Dataset, DatasetDict, Features, Value
 from transformers import PreTrainedTokenizerBase
 
 from ..processing_emobert import EmoBertProcessor
-from ..protocols.folds import Fold, make_folds
+from ..protocols.fold import OVERLAP_COLUMNS, Fold
+from ..protocols.folds import make_folds
 from .prepared import PreparedDataset
 
 
@@ -20,7 +21,8 @@ def prepared_folds(prepared: PreparedDataset, protocol: str, **options: Any) -> 
     """The folds of a protocol over the rows of a prepared dataset; a fold that leaks is refused.
 
     A prepared dataset holds no text, so texts are compared as their token ids say them: texts that differ only in
-    what the tokenizer does not see (or behind `max_text_length`) count as the same.
+    what the tokenizer does not see (or behind `max_text_length`) count as the same. Rows that were prepared with
+    dialogue context are compared by dialogue, too.
 
     Args:
         prepared (`PreparedDataset`): of `load_prepared`.
@@ -40,6 +42,9 @@ def prepared_folds(prepared: PreparedDataset, protocol: str, **options: Any) -> 
         >>> folds[0].name  # doctest: +SKIP
         'speaker=03'
     """
+    if any("dialogue" in split.column_names for split in prepared.datasets.values()):
+        # Each row has been given what others said before: these are not to be on another side.
+        options = {**options, "by": (*options.get("by", OVERLAP_COLUMNS), "dialogue")}
     tokenizer = EmoBertProcessor.from_pretrained(prepared.processor_dir).tokenizer
     places = DatasetDict({name: _places(split, tokenizer) for name, split in prepared.datasets.items()})
     return make_folds(places, protocol, **options)
@@ -74,10 +79,18 @@ def select_fold(prepared: PreparedDataset, protocol: str, fold: str | None = Non
 
 
 def _places(split: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
-    """Id, speaker, session and text of each row; a row without text has None."""
+    """Id, speaker, session, text and class of each row; a row without text has None. Scores are left out."""
     rows = split.with_format(None)
     # Special tokens stay in: a text of nothing but unknown words is not an empty one.
     texts = [tokenizer.decode(ids) if len(ids) else None for ids in rows["input_ids"][:]]
-    columns = {**{name: rows[name][:] for name in _PLACE_COLUMNS}, "text": texts}
+    names = [name for name in (*_PLACE_COLUMNS, "dialogue") if name in rows.column_names]
+    columns = {**{name: rows[name][:] for name in names}, "text": texts}
+    if _holds_classes(rows):
+        columns["label"] = [str(label) for label in rows["labels"][:]]
     # Without types, a column of None only could not be pooled with the same column of another split.
     return Dataset.from_dict(columns, features=Features(dict.fromkeys(columns, Value("string"))))
+
+
+def _holds_classes(rows: Dataset) -> bool:
+    feature = rows.features.get("labels")
+    return isinstance(feature, Value) and feature.dtype.startswith("int")

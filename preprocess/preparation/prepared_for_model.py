@@ -141,7 +141,20 @@ def _renumbered(split: Dataset, columns: np.ndarray, encoder: LabelEncoder) -> D
         rows[:, columns] = labels.reshape(len(labels), len(columns))
         labels = rows
     with_labels = split.remove_columns("labels").add_column("labels", labels.tolist(), feature=encoder.feature)
+    if "votes" in split.column_names:
+        votes = [_renumbered_votes(row, columns, encoder.num_labels) for row in split.with_format(None)["votes"]]
+        feature = split.features["votes"]
+        with_labels = with_labels.remove_columns("votes").add_column("votes", votes, feature=feature)
     return with_labels.with_format(**split.format)
+
+
+def _renumbered_votes(votes: Sequence[float] | None, columns: np.ndarray, num_labels: int) -> list[float]:
+    """The shares in the model's order; empty without votes."""
+    if not votes:
+        return []
+    row = np.zeros(num_labels)
+    row[columns] = votes
+    return row.tolist()
 
 
 def _scale(label_range: Sequence[float]) -> str:

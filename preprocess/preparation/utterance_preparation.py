@@ -13,7 +13,7 @@ from datasets import Array2D, Features, List, Value
 
 from ..audio.load_audio import load_audio
 from ..features.speech_features import has_fixed_length, max_samples, trim_constant_tail
-from ..features.text_features import is_text
+from ..features.text_features import is_text, tokenize_with_context
 from ..labels.label_encoder import LabelEncoder
 from ..processing_emobert import EmoBertProcessor
 
@@ -58,6 +58,10 @@ class UtterancePreparer:
         label_encoder (`LabelEncoder`): labels.
         options (`PreparationOptions`): limits.
         speech_column (`str`): `speech_input_ids`, `input_values` or `input_features`, the column of the result.
+        with_votes (`bool`, defaults to `False`): makes the column `votes` of the rows' `soft_label`: the share of each
+            class, empty for a row without votes.
+        with_context (`bool`, defaults to `False`): puts the turns in the rows' `context` before the text, as its first
+            segment, cut from the left; and keeps the column `dialogue`, by which folds are checked.
 
     A row that already has `input_ids` or `speech_input_ids` (token files, or a speech tokenizer that ran before) keeps
     them; its text or audio is not read then. A row that already has a `problem` stays a problem.
@@ -69,12 +73,17 @@ class UtterancePreparer:
         label_encoder: LabelEncoder,
         options: PreparationOptions,
         speech_column: str,
+        *,
+        with_votes: bool = False,
+        with_context: bool = False,
     ) -> None:
         limit = options.max_text_length
         self.processor = processor if limit is None else processor.limit_text(limit)
         self.label_encoder = label_encoder
         self.options = options
         self.speech_column = speech_column
+        self.with_votes = with_votes
+        self.with_context = with_context
         self.rate = processor.feature_extractor.sampling_rate
         own_limit = max_samples(processor.feature_extractor)
         asked = None if options.max_audio_seconds is None else round(options.max_audio_seconds * self.rate)
@@ -90,7 +99,8 @@ class UtterancePreparer:
         if self.speech_column != "speech_input_ids":
             silence = np.zeros(self.rate, dtype=np.float32)
             speech = self.processor.extract_features(silence).values[:0]
-        return {"input_ids": ids, "attention_mask": mask, self.speech_column: speech}
+        votes = {"votes": np.zeros(0, dtype=np.float32)} if self.with_votes else {}
+        return {"input_ids": ids, "attention_mask": mask, self.speech_column: speech, **votes}
 
     def _features(self) -> Features:
         """Column types of the result, the same whatever the first rows hold."""
@@ -98,8 +108,11 @@ class UtterancePreparer:
         column = List(Value(str(speech.dtype)))
         if speech.ndim == 2:  # read several times faster than a list of lists
             column = Array2D((None, speech.shape[1]), str(speech.dtype))
+        votes = {"votes": List(Value("float32"))} if self.with_votes else {}
         return Features(
             {
+                **votes,
+                **({"dialogue": Value("string")} if self.with_context else {}),
                 "id": Value("string"),
                 "input_ids": List(Value("int32")),
                 "attention_mask": List(Value("int8")),
@@ -131,11 +144,17 @@ class UtterancePreparer:
     def _prepare(self, row: Mapping[str, Any]) -> dict[str, Any]:
         notes: list[str] = []
         labels = self.label_encoder.encode(row.get("label"))
+        votes: dict[str, Any] = {}
+        if self.with_votes:
+            counted = {vote["label"]: vote["votes"] for vote in row.get("soft_label") or []}
+            votes["votes"] = self.label_encoder.encode_votes(counted) or []
         input_ids = self._text(row, notes)
         speech, speech_length = self._speech(row, notes)
         if not len(input_ids) and not speech_length:
             raise ValueError("The utterance has neither text nor audio. Give at least one of them.")
         return {
+            **votes,
+            **({"dialogue": row.get("dialogue")} if self.with_context else {}),
             "input_ids": input_ids,
             "attention_mask": np.ones(len(input_ids), dtype=np.int8),
             self.speech_column: speech,
@@ -156,6 +175,12 @@ class UtterancePreparer:
             raise ValueError(f"The text must be a string, got {text!r} ({type(text).__name__}).")
         if not is_text(text):
             return self.nothing["input_ids"]
+        context = row.get("context") or [] if self.with_context else []
+        if context:
+            limit = self.processor.max_text_length
+            pair = tokenize_with_context(self.processor.tokenizer, context, str(text), limit)
+            if pair is not None:
+                return np.asarray(pair, dtype=np.int32)
         ids, length = self.processor.encode_text(str(text))
         if length > len(ids):
             notes.append(f"The text of {length} token ids was cut to {len(ids)}.")

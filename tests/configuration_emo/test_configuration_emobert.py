@@ -40,8 +40,8 @@ def test_problem_type_follows_from_the_number_of_labels_unless_given():
         ({"speech_layer": 3}, "must lie between 0 and 2"),
         ({"speech_layer": 1, "use_weighted_layer_sum": True}, "exclude each other"),
         ({"class_weights": [1.0]}, "3 labels, 1 weights"),
-        ({"class_weights": [1.0, -1.0, 1.0]}, "finite, not negative and not all zero"),
-        ({"class_weights": [1.0], "num_labels": 1}, "do not apply to problem_type='regression'"),
+        ({"class_weights": [1.0, -1.0, 1.0]}, "finite, >= 0 and not all 0"),
+        ({"class_weights": [1.0], "num_labels": 1}, "does not apply to problem_type='regression'"),
         ({"label_range": [3.0, -3.0]}, r"`label_range` is \[smallest, largest\]"),
     ],
 )

@@ -1,8 +1,10 @@
 """The table of corpora against the readers, label maps, metrics and protocols that it names."""
 
-import importlib
 import inspect
+import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 from datasets import Dataset, DatasetDict
 
@@ -10,7 +12,8 @@ from configuration_emo import EmoBertConfig
 from configuration_emo.corpora import CORPORA, corpus_of_task
 from configuration_emo.problem_types import PROBLEM_TYPES
 from modeling_emo import compute_metrics_for
-from preprocess import LABEL_MAPS, make_folds
+from preprocess import LABEL_MAPS, PROTOCOLS, make_folds
+from preprocess.corpora.loading import corpus_reader
 
 
 CORPUS_ROWS = pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
@@ -18,9 +21,11 @@ CORPUS_ROWS = pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
 
 @CORPUS_ROWS
 def test_the_reader_takes_the_label_sets(corpus):
-    parameters = inspect.signature(importlib.import_module(f"preprocess.corpora.{corpus.name}").read).parameters
+    parameters = inspect.signature(corpus_reader(corpus.name)).parameters
     assert ("label_set" in parameters) == bool(corpus.label_sets)
-    if corpus.label_sets:
+    if corpus.files is not None:
+        assert parameters["label_set"].default is None  # the first
+    elif corpus.label_sets:
         assert parameters["label_set"].default == next(iter(corpus.label_sets))
 
 
@@ -34,7 +39,7 @@ def test_label_maps_exist_and_counts_add_up(corpus):
             assert not of_kind or sum(of_kind.values()) == counts["all"]
         for name in counts:
             kind, _, label = name.partition(" ")
-            assert kind in ("all", "split", "session", "label")
+            assert kind in ("all", "speakers", "split", "session", "label")
             assert kind != "label" or label in LABEL_MAPS[label_set.label_map].names
 
 
@@ -50,22 +55,50 @@ def test_every_task_can_be_computed_for_some_model(corpus):
 @CORPUS_ROWS
 def test_protocols_run_with_their_options(corpus):
     """On speakers, sessions and texts that overlap as the corpus's do."""
-    rows = [
-        {"id": f"{session}{speaker}{split}", "session": session, "speaker": f"{session}{speaker}", "text": "Hello."}
-        for session in ("Ses01", "Ses02", "Ses03", "Ses04", "Ses05")
-        for speaker in "FM"
-        for split in ("train", "validation", "test")
-    ]
-    splits = DatasetDict(
-        {
-            split: Dataset.from_list([row for row in rows if row["id"].endswith(split)])
-            for split in ("train", "validation", "test")
-        }
-    )
     for name, options in corpus.protocols.items():
-        if name == "official-split":
-            options = {**options, "allow": (*options["allow"], "speaker", "text")}
-        assert len(make_folds(splits, name, **options)) in (1, 5, 10)
+        speakers = [f"Ses{session:02d}{gender}" for session in range(1, 6) for gender in "FM"]
+        if name in corpus.folds:
+            folds = corpus.folds[name]
+            speakers = [*(speaker for test in folds.tests for speaker in test), *folds.validation, "another"]
+            speakers = speakers if folds.validation else speakers[:-1]
+        rows = [
+            {"id": f"{speaker}{split}", "session": speaker[:5], "speaker": speaker, "text": "Hello.", "label": "sad"}
+            for speaker in speakers
+            for split in ("train", "validation", "test")
+        ]
+        splits = DatasetDict(
+            {
+                split: Dataset.from_list([row for row in rows if row["id"].endswith(split)])
+                for split in ("train", "validation", "test")
+            }
+        )
+        allow = (*options.get("allow", ()), "text", *(["speaker"] if name == "official-split" else []))
+        expected = len(corpus.folds[name].tests) if name in corpus.folds else (1, 5, 10)
+        assert len(make_folds(splits, name, **{**options, "allow": allow})) in np.atleast_1d(expected)
+
+
+@CORPUS_ROWS
+def test_published_folds_are_listed_among_the_protocols_and_place_nobody_twice(corpus):
+    assert set(corpus.folds) <= set(corpus.protocols)
+    for folds in corpus.folds.values():
+        placed = [*(group for test in folds.tests for group in test), *folds.validation]
+        assert len(placed) == len(set(placed))
+        assert not folds.validation or len(folds.tests) == 1
+    assert set(corpus.leaking_folds) & set(PROTOCOLS) == set()
+
+
+@pytest.mark.parametrize("corpus", [row for row in CORPORA.values() if row.files], ids=lambda row: row.name)
+def test_what_file_names_say(corpus):
+    files = corpus.files
+    found = re.search(files.pattern + "$", files.example.rpartition(".")[0], re.IGNORECASE)
+    groups = set(re.compile(files.pattern).groupindex)
+    assert found and {"speaker", "label"} <= groups
+    assert groups >= {*files.values, *(group for required in files.parts.values() for group in required)}
+    assert set(files.part_counts) <= set(files.parts)
+    assert all(label_set.labels or label_set.label_map is None for label_set in corpus.label_sets.values())
+    codes = {code.casefold() for label_set in corpus.label_sets.values() for code in label_set.labels or {}}
+    assert found["label"].casefold() in codes
+    assert all(table.label_set is None or table.label_set in corpus.label_sets for table in files.tables)
 
 
 def test_scales():
@@ -73,9 +106,25 @@ def test_scales():
         "iemocap": (1.0, 5.0),
         "mosei": (-3.0, 3.0),
         "mosi": (-3.0, 3.0),
+        "msp_improv": (1.0, 5.0),
+        "msp_podcast": (1.0, 7.0),
         "spoken_sentiment": (-4.0, 4.0),
     }
     with pytest.raises(ValueError, match="emodb has no scores, its labels are 7-class, all"):
         CORPORA["emodb"].scale()
     assert corpus_of_task("mosei_emotions") is CORPORA["mosei"]
     assert corpus_of_task(None) is None and corpus_of_task("emotion") is None
+
+
+@CORPUS_ROWS
+def test_the_docs_have_its_line(corpus):
+    """With its label sets, parts and folds."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    table = text.split("## All of them")[1].split("##")[0]
+    (line,) = [line for line in table.splitlines() if line.startswith(f"| `{corpus.name}` |")]
+    parts = corpus.files.parts if corpus.files is not None else {}
+    told = [name for name in (*corpus.label_sets, *parts, *corpus.folds) if f"`{name}`" not in line]
+    assert told == []
+    assert line.count("|") == 6 and line.split("|")[5].strip()
+    if corpus.files is not None:
+        assert f"\n| `{corpus.name}` | `" in text.split("## Corpora that are coded")[1]

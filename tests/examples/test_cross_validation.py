@@ -296,6 +296,17 @@ def test_a_leaked_text_or_speaker_is_refused_before_anything_is_trained(encoders
     assert not list((tmp_path / "results").rglob("config.yaml"))
 
 
+def test_a_wrong_protocol_is_refused_before_anything_is_prepared(encoders, tmp_path):
+    corpus = emodb_tree(tmp_path / "corpus")
+    process = start(write_config(tmp_path, encoders, corpus), "--protocol", "leave-one-speker-out")
+    _, errors = process.communicate()
+    assert process.returncode != 0 and "Did you mean leave-one-speaker-out?" in errors
+    process = start(write_config(tmp_path, encoders, corpus, protocol_options={"n_splits": 3}))
+    _, errors = process.communicate()
+    assert process.returncode != 0 and "leave-one-speaker-out has no option n_splits; it takes" in errors
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_failing_fold_is_named_and_the_others_go_on(encoders, tmp_path):
     """A speaker with a sentence that has no transcript: the evaluation with text alone has no row."""
     corpus = emodb_tree(tmp_path / "corpus", sentences={"08": ("a03",)})

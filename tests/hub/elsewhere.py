@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 
-PACKAGES = ("configuration_emo", "modeling_emo", "preprocess", "examples", "tests")
+PACKAGES = ("commands_emo", "configuration_emo", "emobert", "modeling_emo", "preprocess", "examples", "tests")
 
 
 class NotInstalled(importlib.abc.MetaPathFinder):

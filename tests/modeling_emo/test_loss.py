@@ -187,6 +187,12 @@ KINDS = {
         torch.tensor([0, 1, 2, 0, 1, 1, 0]),
         (7, 3),
     ),
+    "focal": (
+        {"class_weights": [0.5, 2.0, 1.0], "label_smoothing": 0.1, "classification_loss": "focal"},
+        torch.tensor([0, 1, 2, 0, 1, 1, 0]),
+        (7, 3),
+    ),
+    "soft F1": ({"classification_loss": "soft_f1"}, torch.tensor([0, 1, 2, 0, 1, 1, 0]), (7, 3)),
     "multi": (
         {"problem_type": "multi_label_classification", "class_weights": [0.5, 2.0, 1.0], "label_smoothing": 0.1},
         torch.eye(3)[[0, 1, 2, 0, 1, 1, 0]],

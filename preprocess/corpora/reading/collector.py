@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...audio.check import AUDIO_CHECKS, check_audio_file
 from ...recordings.text_files import Line, clean_text
-from ...schema import MISSING_FOLDER, SPLITS, CorpusReading, Problem, Utterance
+from ...schema import MISSING_FOLDER, SPLITS, CorpusReading, Problem, Turn, Utterance
 
 
 # Cutting tools round to frames and leave margins: so much more or less is no wrong cut, however short the utterance.
@@ -51,6 +51,7 @@ class UtteranceCollector:
         self.expects_text = expects_text
         self.splits: dict[str, list[Utterance]] = {}
         self.problems: list[Problem] = []
+        self.dialogues: dict[str, list[Turn]] = {}
         self._places: dict[str, str] = {}
 
     def add(
@@ -61,6 +62,8 @@ class UtteranceCollector:
         *,
         remark: str | None = None,
         expected_seconds: float | None = None,
+        known_seconds: tuple[float, float] | None = None,
+        check_audio: str | None = None,
     ) -> None:
         """Takes one labelled utterance, after checking its id, its recording and its transcript.
 
@@ -72,6 +75,9 @@ class UtteranceCollector:
             remark (`str`, *optional*): what the reader found about the recording; becomes a problem that says `kept`.
             expected_seconds (`float`, *optional*): how long the annotations say that the utterance is. A recording
                 that is far from that is remarked on, see `is_wrongly_cut`.
+            known_seconds (`(float, float)`, *optional*): all recordings of the corpus are longer and shorter than
+                that. Another one is remarked on, and broken where `keep_wrongly_cut` is False.
+            check_audio (`str`, *optional*): for this recording, in place of the collector's.
         """
         if utterance.id in self._places:
             self.problem(
@@ -82,7 +88,9 @@ class UtteranceCollector:
         problems = len(self.problems)
         if remark is not None:
             self.problem(utterance.id, place, remark, split, kept=True)
-        utterance = self._with_checked_audio(utterance, place, split, expected_seconds)
+        utterance = self._with_checked_audio(
+            utterance, place, split, expected_seconds, known_seconds, check_audio or self.check_audio
+        )
         utterance = self._with_checked_text(utterance, place, split)
         if utterance.audio is None and (utterance.text is None or self.keep_without_audio is False):
             found = self.problems[problems:]
@@ -95,6 +103,10 @@ class UtteranceCollector:
         """Notes one item that cannot be used, or (`kept`) only in part."""
         self.problems.append(Problem(id, place, reason, split, kept))
 
+    def turn(self, dialogue: str, turn: Turn) -> None:
+        """Notes one turn of a dialogue, with or without a label, for the context of later ones."""
+        self.dialogues.setdefault(dialogue, []).append(turn)
+
     def note_encoding(self, id: str, place: str, line: Line, split: str | None = None) -> None:
         """Notes a line whose bytes are not UTF-8."""
         if not line.is_utf8:
@@ -104,19 +116,30 @@ class UtteranceCollector:
         """What was collected, the splits in the order train, validation, test, others."""
         names = sorted(self.splits, key=lambda name: SPLITS.index(name) if name in SPLITS else len(SPLITS))
         splits = {name: self.splits[name] for name in names}
-        return CorpusReading(splits, self.problems, without_audio=self.keep_without_audio is True)
+        without_audio = self.keep_without_audio is True
+        return CorpusReading(splits, self.problems, without_audio=without_audio, dialogues=self.dialogues)
 
     def _with_checked_audio(
-        self, utterance: Utterance, place: str, split: str, expected_seconds: float | None
+        self,
+        utterance: Utterance,
+        place: str,
+        split: str,
+        expected_seconds: float | None,
+        known_seconds: tuple[float, float] | None,
+        check_audio: str,
     ) -> Utterance:
         seconds, reason = utterance.extra.get("duration"), None
         if utterance.audio is not None:
-            header_seconds, reason = check_audio_file(utterance.audio, self.check_audio)
+            header_seconds, reason = check_audio_file(utterance.audio, check_audio)
             seconds = header_seconds if seconds is None else seconds
         usable = reason is None
         if usable and seconds is not None and is_wrongly_cut(seconds, expected_seconds):
             usable = self.keep_wrongly_cut
             reason = f"wrongly cut recording: {seconds:.2f} s long where the annotations say {expected_seconds:.2f} s"
+        elif usable and seconds is not None and known_seconds is not None and not _is_between(seconds, known_seconds):
+            usable = self.keep_wrongly_cut
+            low, high = known_seconds
+            reason = f"wrongly cut recording: {seconds:.2f} s long, all of the release are from {low:g} to {high:g} s"
         if reason is not None:
             self.problem(utterance.id, place, reason, split, kept=True)
         audio = utterance.audio if usable else None
@@ -130,6 +153,10 @@ class UtteranceCollector:
             reason = "no transcript" if utterance.text is None else "empty transcript"
             self.problem(utterance.id, place, reason, split, kept=True)
         return utterance.replace(text=text)
+
+
+def _is_between(seconds: float, known_seconds: tuple[float, float]) -> bool:
+    return known_seconds[0] <= seconds <= known_seconds[1]
 
 
 def is_wrongly_cut(seconds: float, expected_seconds: float | None) -> bool:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets import Audio, ClassLabel, Dataset, load_dataset
+import numpy as np
+import soundfile as sf
+from datasets import Audio, ClassLabel, Dataset, DatasetDict, load_dataset, load_from_disk
 from datasets.exceptions import DatasetNotFoundError
 
 from ...schema import Problem, Utterance
@@ -30,22 +32,55 @@ def load_hub_splits(
     Raises:
         ValueError: there is no such dataset, it cannot be reached, or no split has a known name.
     """
-    try:
-        if splits is not None:
-            return {split: load_dataset(name, config, revision=revision, split=of) for split, of in splits.items()}
-        loaded = load_dataset(name, config, revision=revision)
-    except (DatasetNotFoundError, ConnectionError, FileNotFoundError) as error:
-        raise ValueError(
-            f"{name}: there is no such table or folder here, and the Hub gives no such dataset ({error})."
-        ) from error
+    if splits is not None:
+        there = load_all_splits(name, config=config, revision=revision, split=splits)
+        return {split: there[split] for split in splits}
+    loaded = load_all_splits(name, config=config, revision=revision)
     known = {alias: split for split, aliases in SPLIT_NAMES.items() for alias in aliases}
     found = {known[split]: dataset for split, dataset in loaded.items() if split in known}
     if not found:
         raise ValueError(
             f"{name} has the splits {', '.join(loaded)}. Say which are train, validation and test: "
-            f"splits={{'train': {next(iter(loaded))!r}}}."
+            f"splits={{'train': {next(iter(loaded))!r}}}. Where they are several corpora: split_by='speaker' of the "
+            "corpus hub."
         )
     return found
+
+
+def load_all_splits(
+    name: str, *, config: str | None = None, revision: str | None = None, split: Mapping[str, str] | None = None
+) -> dict[str, Dataset]:
+    """Downloads (or finds in the cache) the splits of a dataset, by their own names.
+
+    Args:
+        name (`str`): `owner/dataset`, or a folder: of a repository's files, or one that `save_to_disk` wrote.
+        config, revision: as for `load_hub_splits`.
+        split (`dict[str, str]`, *optional*): which splits, by the name that each shall have.
+
+    Raises:
+        ValueError: there is no such dataset, it cannot be reached, or a split is unknown.
+    """
+    folder = Path(name).expanduser()
+    saved = any((folder / file).is_file() for file in ("dataset_dict.json", "state.json"))
+    try:
+        if saved:
+            loaded = load_from_disk(str(folder))
+            if isinstance(loaded, Dataset):
+                loaded = DatasetDict({"train": loaded})
+            if split is not None:
+                unknown = [of for of in split.values() if of not in loaded]
+                if unknown:
+                    raise ValueError(f"{name} has no split {', '.join(unknown)}, it has {', '.join(loaded)}.")
+                return {new: loaded[of] for new, of in split.items()}
+        elif split is not None:
+            return {new: load_dataset(name, config, revision=revision, split=of) for new, of in split.items()}
+        else:
+            loaded = load_dataset(name, config, revision=revision)
+    except (DatasetNotFoundError, ConnectionError, FileNotFoundError) as error:
+        raise ValueError(
+            f"{name}: there is no such table or folder here, and the Hub gives no such dataset ({error})."
+        ) from error
+    return dict(loaded)
 
 
 def dataset_utterances(
@@ -108,6 +143,8 @@ def _class_names(value: Any, feature: ClassLabel) -> Any:
 
 def _audio_file(audio: Mapping[str, Any], folder: Path, stem: str) -> str | None:
     """The path of a sound, which is written to `folder` where the dataset only has its bytes."""
+    if audio.get("array") is not None:
+        return _array_file(audio, folder, stem)
     content, path = audio.get("bytes"), audio.get("path")
     if content is None:
         return path
@@ -116,4 +153,14 @@ def _audio_file(audio: Mapping[str, Any], folder: Path, stem: str) -> str | None
     if not target.exists() or target.stat().st_size != len(content):
         folder.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+    return str(target.absolute())
+
+
+def _array_file(audio: Mapping[str, Any], folder: Path, stem: str) -> str:
+    """The path of samples that a dataset holds decoded, written as 32-bit floats."""
+    target = folder / f"{stem}.wav"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        samples = np.asarray(audio["array"], dtype=np.float32)
+        sf.write(target, samples.T if samples.ndim == 2 else samples, int(audio["sampling_rate"]), subtype="FLOAT")
     return str(target.absolute())

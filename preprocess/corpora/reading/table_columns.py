@@ -21,6 +21,9 @@ SPLIT_NAMES = {
 }
 
 
+# Columns of tables of dialogues: which one, and the number of the turn in it.
+DIALOGUE, TURN = "dialogue", "turn"
+
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 
@@ -32,6 +35,7 @@ class TableColumns:
         audio, text, id, speaker, session (`str`): names of columns; the last three need not exist.
         label (`str` or sequence of `str`): one column, or several whose values make a list (valence, arousal, ...).
         numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
+        votes (sequence of `str`): columns that are called after labels and hold annotators' votes for them.
     """
 
     audio: str = "audio"
@@ -41,10 +45,11 @@ class TableColumns:
     speaker: str = "speaker"
     session: str = "session"
     numeric_labels: bool = False
+    votes: Sequence[str] = ()
 
     def missing(self, present: Sequence[str]) -> list[str]:
         """The columns that a table must have and does not."""
-        missing = [column for column in self.labels() if column not in present]
+        missing = [column for column in (*self.labels(), *self.votes) if column not in present]
         if self.audio not in present and self.text not in present:
             missing.append(f"{self.audio} or {self.text}")
         return missing
@@ -99,11 +104,20 @@ class TableColumns:
                 continue
             try:
                 label = self._label(cells, place)
+                soft_label = self._soft_label(cells, place)
             except ValueError as error:
                 problems.append(Problem(name, place, str(error).removeprefix(f"{place}: "), split))
                 continue
             if isinstance(label, str) and (holds_several_names(label) or looks_like_a_list(label)):
                 one_name.append((place, label))
+            extra: dict[str, Any] = {}
+            if DIALOGUE in cells and TURN in cells:
+                try:
+                    extra = {DIALOGUE: _text(cells[DIALOGUE]), TURN: _number(cells[TURN])}
+                except (TypeError, ValueError, OverflowError):
+                    reason = f"the turn is no number: {cells[TURN]!r:.60}; its dialogue is not known"
+                    problems.append(Problem(name, place, reason, split, kept=True))
+                    extra = {DIALOGUE: None, TURN: None}
             yield Utterance(
                 id=name,
                 audio=None if audio is None else str(audio_dir / audio),
@@ -111,6 +125,8 @@ class TableColumns:
                 label=label,
                 speaker=_text(cells.get(self.speaker)),
                 session=_text(cells.get(self.session)),
+                extra=extra,
+                soft_label=soft_label,
             )
         if one_name:
             place, label = one_name[0]
@@ -123,6 +139,21 @@ class TableColumns:
     def labels(self) -> list[str]:
         """The columns that labels are read from."""
         return [self.label] if isinstance(self.label, str) else list(self.label)
+
+    def _soft_label(self, cells: Mapping[str, Any], place: str) -> dict[str, float] | None:
+        """A row's votes, None where all of its cells are empty.
+
+        Raises:
+            ValueError: one is no number from 0; names the place.
+        """
+        votes = {column: cells.get(column) for column in self.votes if not is_absent(cells.get(column))}
+        try:
+            found = {column: _number(count) for column, count in votes.items()}
+        except (TypeError, ValueError, OverflowError):
+            found = {"": -1.0}
+        if any(not isinstance(count, float) or count < 0 for count in found.values()):
+            raise ValueError(f"{place}: votes must be numbers from 0, got {str(list(votes.values())):.80}.")
+        return found or None
 
     def _label(self, cells: Mapping[str, Any], place: str) -> Any:
         """A row's label, None where it has none.
@@ -142,6 +173,17 @@ class TableColumns:
                 remedy = " Write decimals with a point." if comma else ""
                 raise ValueError(f"{place}: The label is not a number: {str(found):.80}.{remedy}") from None
         return found[0] if isinstance(self.label, str) else found
+
+
+def votes_of(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names of columns with votes, as options give them.
+
+    Raises:
+        ValueError: it is one text, or a name comes twice.
+    """
+    if isinstance(columns, str) or len(set(columns)) < len(columns):
+        raise ValueError(f"soft_label_columns must be a list of different names of columns, got {columns!r}.")
+    return tuple(columns)
 
 
 def _text(value: Any) -> str | None:

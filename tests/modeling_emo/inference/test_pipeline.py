@@ -405,6 +405,26 @@ def test_a_sound_that_is_longer_than_the_model_hears_is_warned_of(caplog):
     assert not caplog.text
 
 
+def test_batches_are_made_of_similar_lengths(recognise):
+    padded = []
+    pad = recognise.processor.pad
+
+    def counting(utterances, *args, **kwargs):
+        batch = pad(utterances, *args, **kwargs)
+        padded.append(batch["speech_attention_mask"].float().mean().item())
+        return batch
+
+    inputs = [{"audio": (tone(seconds), 16_000)} for seconds in (0.3, 2.0, 0.3, 2.0, 0.3, 2.0)]
+    alone = [by_label(recognise(one)) for one in inputs]
+    recognise.processor.pad = counting
+    try:
+        together = recognise(inputs, batch_size=3)
+    finally:
+        del recognise.processor.pad
+    assert padded == [1.0, 1.0], "no padding"
+    assert [by_label(result) for result in together] == [pytest.approx(one, abs=1e-5) for one in alone]
+
+
 def test_memory_does_not_grow_with_the_length_of_the_recording(recognise, tmp_path):
     """What is kept of a segment is its scores: the windows are read and dropped one after the other."""
     with sf.SoundFile(tmp_path / "long.wav", "w", 16_000, 1) as file:

@@ -63,6 +63,31 @@ def test_class_weights_weigh_alike_in_training_and_evaluation(tmp_path, batch_si
     assert trainer.evaluate()["eval_loss"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("trainer", "arguments"), [(EmoBertTrainer, EmoBertTrainingArguments), (Trainer, TrainingArguments)]
+)
+def test_votes_train_and_labels_are_measured(tmp_path, trainer, arguments):
+    """A row without votes has its label; metrics and the loss of a split are of the labels."""
+    votes = torch.tensor([[0.6, 0.4, 0.0], [0.0, 0.5, 0.5], [float("nan")] * 3, [1.0, 0.0, 0.0], [0.2, 0.6, 0.2]])
+    options = {
+        "max_steps": 1,
+        "per_device_train_batch_size": 5,
+        "compute_metrics": count,
+        "per_device_eval_batch_size": 5,
+    }
+    made = make_trainer(tmp_path, trainer, arguments, **options)
+    made.train_dataset = Rows()
+    made.train_dataset.batch["votes"] = votes
+    logits = logits_of(made)
+    targets = torch.where(votes.isnan(), torch.nn.functional.one_hot(LABELS, 3).float(), votes)
+    made.train()
+    expected = torch.nn.functional.cross_entropy(logits, targets)
+    assert made.state.log_history[0]["loss"] == pytest.approx(expected.item(), rel=1e-5)
+    measured = made.evaluate()
+    assert measured["eval_count"] == 5
+    assert measured["eval_loss"] == pytest.approx(torch.nn.functional.cross_entropy(logits, LABELS).item(), rel=1e-5)
+
+
 def test_class_weights_under_transformers_own_trainer(tmp_path):
     """It tells the model how many labels there are, not what they weigh."""
     options = {"options": {"class_weights": WEIGHTS}, "max_steps": 1, "per_device_train_batch_size": 5}

@@ -42,6 +42,17 @@ def test_unusable_recordings_have_their_reason(tmp_path, make, reason):
     assert re.match(reason, str(found))
 
 
+@pytest.mark.parametrize("level", ["exists", "header", "decode"])
+def test_a_git_lfs_pointer_is_no_recording(tmp_path, level):
+    path = tmp_path / "a.wav"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0f\nsize 72000\n")
+    seconds, reason = check_audio_file(path, level)
+    assert seconds is None
+    assert reason == f"broken recording: {path} is a Git LFS pointer, not the sound. Run git lfs pull in its folder"
+    path.write_text("version https://example.org")
+    assert "LFS" not in str(check_audio_file(path, level)[1])
+
+
 def test_decoding_finds_what_the_header_does_not_show(tmp_path):
     path = write_clip(tmp_path / "a.mp4", 1.0)
     content = bytearray(path.read_bytes())

@@ -121,6 +121,18 @@ def test_mosei_emotions_are_multi_label(tmp_path):
     assert reading.to_dataset_dict()["train"].features["label"].feature.dtype == "string"
 
 
+def test_mosei_emotions_without_names_are_in_the_order_of_the_sdk(tmp_path):
+    """Not in that of the paper; a mean of thirds above 0 says that some annotator saw it."""
+    root = mosei_raw_tree(tmp_path)
+    third = 1 / 3
+    for position, name in enumerate(("happy", "sad", "anger", "surprise", "disgust", "fear"), start=1):
+        scores = [0.0] * 7
+        scores[position] = third
+        write_csd(root / "CMU_MOSEI_Labels.csd", "All Labels", {"100178": ([scores], [[-0.41768707483, 0.5]])})
+        reading = mosei.read(root, label_set="emotions", segment_dir=root / "segments")
+        assert [row.label for row in reading.splits["train"]] == [[name]]
+
+
 def test_whole_recordings_are_not_cut_unasked(tmp_path):
     reading = mosei.read(mosei_raw_tree(tmp_path))
     assert [(u.id, u.audio) for u in reading.splits["train"]] == [

@@ -1,10 +1,10 @@
-import importlib
 import inspect
 import json
 
 import pytest
 
 from preprocess import CORPORA, CorpusReading, Problem, Utterance, load_corpus, read_corpus
+from preprocess.corpora.loading import corpus_reader
 from preprocess.data_report.report import summarise
 from preprocess.schema import rows_to_dataset
 from preprocess.skipped import read_skipped, write_skipped
@@ -48,12 +48,14 @@ class TestReadCorpus:
         assert "already used in train" in reading.problems[1].reason
 
     def test_unknown_corpus(self, folder):
-        with pytest.raises(ValueError, match=f"Unknown corpus 'ravdess'; the known ones are {', '.join(CORPORA)}"):
-            read_corpus("ravdess", folder)
+        with pytest.raises(
+            ValueError, match=f"'iemocapp'; the known ones are {', '.join(CORPORA)}. Did you mean iemocap"
+        ):
+            read_corpus("iemocapp", folder)
 
     @pytest.mark.parametrize("name", CORPORA)
     def test_every_corpus_has_a_reader(self, name):
-        parameters = inspect.signature(importlib.import_module(f"preprocess.corpora.{name}").read).parameters
+        parameters = inspect.signature(corpus_reader(name)).parameters
         assert next(iter(parameters)) == "data_dir"
 
 

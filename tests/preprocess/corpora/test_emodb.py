@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from preprocess.corpora import emodb
+from preprocess.corpora.loading import corpus_reader
 from tests.preprocess.corpora.corpus_trees import (
     SECONDS,
     cut_short,
@@ -18,6 +18,8 @@ from tests.preprocess.corpora.corpus_trees import (
 )
 
 
+read = corpus_reader("emodb")
+
 ICEBOX = "Der Lappen liegt auf dem Eisschrank."
 TONIGHT = "Heute abend könnte ich es ihm sagen."
 
@@ -26,7 +28,7 @@ def test_rows_come_from_the_file_names(tmp_path):
     root = emodb_tree(tmp_path, ["03a01Fa", "03a01Nc", "16a04Wb", "08a04La", "09a01Ea", "10a01Ab", "11a01Td"])
     make_apple_double(root / "wav" / "03a01Fa.wav")
 
-    reading = emodb.read(root)
+    reading = read(root)
 
     assert rows(reading, root) == {
         "train": [
@@ -46,7 +48,7 @@ def test_rows_come_from_the_file_names(tmp_path):
 def test_a_flat_folder_and_the_raw_letters(tmp_path):
     root = emodb_tree(tmp_path, ["03a01Fa", "12b10Na"])
 
-    reading = emodb.read(root / "wav", label_set="all")
+    reading = read(root / "wav", label_set="all")
 
     assert rows(reading, root / "wav")["train"] == [
         ("03a01Fa", "03a01Fa.wav", ICEBOX, "F", "03", None),
@@ -70,7 +72,7 @@ def test_damage_is_listed_and_the_good_rows_survive(tmp_path):
     make_apple_double(wav / "03a01Fa.wav")
     (wav / "readme.txt").write_text("no recording")
 
-    reading = emodb.read(tmp_path, check_audio="decode")
+    reading = read(tmp_path, check_audio="decode")
 
     assert [(u.id, u.label, u.text is not None) for u in reading.splits["train"]] == [
         ("03a01Fa", "happiness", True),
@@ -102,24 +104,24 @@ def test_broken_recordings_can_stay_as_text_only(tmp_path):
     root = emodb_tree(tmp_path, ["03a01Fa"])
     make_empty(root / "wav" / "03a01Fa.wav")
 
-    reading = emodb.read(root, keep_without_audio=True)
+    reading = read(root, keep_without_audio=True)
 
     assert rows(reading, root)["train"] == [("03a01Fa", None, ICEBOX, "happiness", "03", None)]
     assert damage(reading) == [("03a01Fa", "empty recording", "train", True)]
 
 
 def test_the_published_counts_are_compared(tmp_path):
-    reason = emodb.read(emodb_tree(tmp_path, ["03a01Fa"])).problems[-1].reason
+    reason = read(emodb_tree(tmp_path, ["03a01Fa"])).problems[-1].reason
     assert "all: 1 where 535 are published" in reason
     assert "label happiness: 1 where 71 are published" in reason
 
 
 def test_wrong_folders_and_options_are_named(tmp_path):
     with pytest.raises(ValueError, match="nowhere.*not a folder"):
-        emodb.read(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="holds no recording"):
-        emodb.read(tmp_path)
+        read(tmp_path)
     with pytest.raises(ValueError, match="label_set='4-class'.*7-class, all"):
-        emodb.read(tmp_path, label_set="4-class")
+        read(tmp_path, label_set="4-class")
     with pytest.raises(ValueError, match="check_audio='deep'.*exists, header, decode"):
-        emodb.read(tmp_path, check_audio="deep")
+        read(tmp_path, check_audio="deep")

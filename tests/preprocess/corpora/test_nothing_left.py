@@ -1,12 +1,10 @@
 """Where nothing is left of a corpus the error says of which, how much was left out and why, for all readers alike."""
 
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import pytest
 
+from commands_emo import run_command
 from preprocess import load_corpus, load_prepared, read_corpus
 from preprocess.schema import CorpusReading, Problem, Utterance
 from preprocess.skipped import read_skipped
@@ -82,14 +80,11 @@ def test_every_reader_says_why(tmp_path, corpus, make):
     assert json.loads((tmp_path / "report" / "data_report.json").read_text())["splits"] == {}
 
 
-def test_the_example_ends_with_an_error(tmp_path, monkeypatch):
+def test_the_command_ends_with_an_error(tmp_path):
     numbers_of_pandas(tmp_path)
-    examples = Path(__file__).resolve().parents[3] / "examples"
     flags = ["--corpus", "meld", "--data_dir", str(tmp_path), "--output_dir", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["prepare_dataset.py", *flags, "--text_model", "none", "--speech_model", "none"])
-    monkeypatch.syspath_prepend(str(examples))
     with pytest.raises(ValueError, match="no utterance can be used"):
-        runpy.run_path(str(examples / "prepare_dataset.py"), run_name="__main__")
+        run_command("prepare", [*flags, "--text_model", "none", "--speech_model", "none"])
     with pytest.raises(ValueError, match="not a prepared dataset"):
         load_prepared(tmp_path / "out")
 

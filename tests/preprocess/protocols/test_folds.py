@@ -3,15 +3,9 @@
 import pytest
 from datasets import Dataset, DatasetDict
 
-from preprocess.protocols.folds import (
-    PROTOCOLS,
-    Fold,
-    carve_validation,
-    check_no_overlap,
-    make_folds,
-    pooled,
-    speaker_k_fold,
-)
+from preprocess.protocols.fold import Fold, check_no_overlap, pooled
+from preprocess.protocols.folds import PROTOCOLS, make_folds
+from preprocess.protocols.group_folds import carve_validation, speaker_k_fold
 
 
 def corpus(num_speakers=10, per_speaker=3):
@@ -154,6 +148,10 @@ def test_a_prepared_dataset_is_compared_by_its_token_ids():
     ("call", "message"),
     [
         (lambda rows: make_folds(rows, "random"), "Unknown protocol 'random'.*speaker-k-fold"),
+        (lambda rows: make_folds(rows, "leave-one-speker-out"), "Did you mean leave-one-speaker-out\\?"),
+        (lambda rows: make_folds(rows, "speaker-k-fold", n_splits=3), "no option n_splits; it takes num_folds, valid"),
+        (lambda rows: make_folds(rows, "crema_d-emobox"), "have all 91 speakers of crema_d.*crema_d-actors"),
+        (lambda rows: make_folds(rows, "savee-4"), "none of DC, JE, JK, KL is there|does not say where"),
         (lambda rows: make_folds(rows, "official-split"), "train and test is not there"),
         (lambda rows: make_folds(rows, "speaker-k-fold", num_folds=11), "number of speakers \\(10\\), got 11"),
         (lambda rows: carve_validation(rows, [0, 10], validation_fraction=0.1), "1 of the 1 training groups"),
@@ -173,3 +171,82 @@ def test_rows_without_a_speaker_cannot_be_placed(protocol):
     assert protocol in PROTOCOLS
     with pytest.raises(ValueError, match="1 rows have no speaker \\(the first is row 4\\)"):
         make_folds(rows, protocol)
+
+
+class TestStratified:
+    def test_classes_are_spread_over_the_folds(self):
+        """Two speakers show a rare class, and are never tested together."""
+        rows = [
+            {"id": f"{speaker}-{n}", "text": f"{speaker} {n}", "speaker": f"s{speaker}", "label": label}
+            for speaker in range(6)
+            for n, label in enumerate(["sad", "sad", "happy" if speaker < 2 else "sad"])
+        ]
+        rows = Dataset.from_list(rows)
+        for seed in range(5):
+            folds = make_folds(rows, "stratified-speaker-k-fold", num_folds=2, seed=seed)
+            assert sorted(row for fold in folds for row in fold.test) == list(range(18))
+            assert [sum(rows["label"][row] == "happy" for row in fold.test) for fold in folds] == [1, 1]
+            for fold in folds:
+                assert values(rows, fold.test, "speaker").isdisjoint(values(rows, fold.train, "speaker"))
+        plain = {
+            tuple(
+                sum(rows["label"][row] == "happy" for row in fold.test)
+                for fold in speaker_k_fold(rows, num_folds=2, seed=seed)
+            )
+            for seed in range(10)
+        }
+        assert plain != {(1, 1)}
+
+    def test_it_needs_one_class_a_row(self):
+        rows = corpus(num_speakers=4)
+        with pytest.raises(ValueError, match="no column 'label'"):
+            make_folds(rows, "stratified-speaker-k-fold", num_folds=2)
+        with pytest.raises(ValueError, match="one class a row, the labels are scores or lists"):
+            make_folds(rows.add_column("label", [0.5] * 12), "stratified-speaker-k-fold", num_folds=2)
+        with pytest.raises(ValueError, match=r"from 2 to the number of speakers \(4\), got 5"):
+            make_folds(rows.add_column("label", ["sad"] * 12), "stratified-speaker-k-fold")
+
+
+class TestPublished:
+    def rows(self, *speakers):
+        rows = [
+            {"id": f"{speaker}-{n}", "text": f"{speaker} {n}", "speaker": speaker}
+            for speaker in speakers
+            for n in "12"
+        ]
+        return Dataset.from_list(rows)
+
+    def test_ravdess(self):
+        rows = self.rows(*(f"{actor:02d}" for actor in range(1, 25)))
+        folds = make_folds(rows, "ravdess-emobox-6")
+        assert [fold.name for fold in folds] == [f"fold={number}" for number in range(1, 7)]
+        tested = [sorted(values(rows, fold.test, "speaker")) for fold in folds]
+        assert tested[:2] == [["01", "11", "20", "21"], ["04", "10", "12", "14"]]
+        assert sorted(speaker for test in tested for speaker in test) == [f"{actor:02d}" for actor in range(1, 25)]
+        assert all(len(values(rows, fold.validation, "speaker")) == 2 for fold in folds)
+        (fold,) = make_folds(rows, "ravdess-actors")
+        assert [len(part) for part in fold.parts().values()] == [40, 4, 4]
+        assert values(rows, fold.validation, "speaker") == {"21", "22"}
+
+    def test_a_part_of_a_corpus_is_warned_about(self):
+        rows = self.rows("01", "11", "20", "21", "04", "10", "12")
+        with pytest.warns(
+            UserWarning, match=r"speaker 02, 03, 05, .*\(17\) not there; without fold=3, fold=4, fold=5, fold=6"
+        ):
+            folds = make_folds(rows, "ravdess-emobox-6")
+        assert [fold.name for fold in folds] == ["fold=1", "fold=2"]
+        assert values(rows, folds[1].test, "speaker") == {"04", "10", "12"}
+
+    def test_another_corpus_is_refused(self):
+        with pytest.raises(
+            ValueError, match="savee-4 does not say where the speaker 03, 08 belongs; it knows DC, JE, JK, KL"
+        ):
+            make_folds(self.rows("03", "08", "DC"), "savee-4")
+        with pytest.raises(ValueError, match="ravdess-actors: none of 23, 24 is there, the speakers are 21, 22, 25"):
+            make_folds(self.rows("21", "22", "25"), "ravdess-actors")
+
+    def test_one_speaker_a_fold_has_the_speaker_s_name(self):
+        folds = make_folds(self.rows("KL", "DC", "JK", "JE"), "savee-4")
+        assert [fold.name for fold in folds] == ["speaker=DC", "speaker=JE", "speaker=JK", "speaker=KL"]
+        folds = make_folds(self.rows(*(f"{speaker:04d}" for speaker in range(1, 21))), "esd-5", validation_fraction=0)
+        assert [len(fold.test) for fold in folds] == [8] * 5 and folds[0].validation == ()
