@@ -313,7 +313,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                     "is_timeline": is_timeline,
                     "speaker": segment.speaker,
                     "error": None,
-                    "length": (0 if segment.waveform is None or features is None else len(segment.waveform), len(text or "")),
+                    "length": _length(features, segment.waveform, text),
                     "is_last": segment.is_last,
                 }
         except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
@@ -385,6 +385,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
+
+
+def _length(features: Any, waveform: Any, text: str | None) -> tuple[int, int]:
+    """What batches are made by: samples, then characters; silence, which is in none, has none."""
+    return (0 if features is None or waveform is None else len(waveform), 0 if features is None else len(text or ""))
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
