@@ -14,6 +14,9 @@ from typing import Any, ClassVar
 from configuration_emo import as_mapping
 
 
+INIT_HEADS = ("random", "linear_probe")
+
+
 @dataclass
 class EncoderArguments:
     """Which pretrained encoders are used."""
@@ -117,9 +120,14 @@ class ModelArguments(EncoderArguments):
     text_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
     speech_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
     use_weighted_layer_sum: bool = field(default=False, metadata={"help": "Mix all layers of the speech encoder."})
-    speech_layer: int | None = field(default=None, metadata={"help": "Use this layer of the speech encoder."})
+    speech_layer: list[int] | None = field(
+        default=None, metadata={"help": "Use this layer of the speech encoder, or several side by side."}
+    )
     standardize_speech: bool = field(
         default=False, metadata={"help": "Standardise the encoded speech with the training data's statistics."}
+    )
+    speech_own_length: bool = field(
+        default=False, metadata={"help": "Let Whisper hear each recording at its own length, not 30 s."}
     )
     classifier_dropout: float = field(default=0.1, metadata={"help": "Dropout before the last layer."})
     modality_dropout: float = field(default=0.0, metadata={"help": "How often a modality is hidden in training."})
@@ -134,7 +142,17 @@ class ModelArguments(EncoderArguments):
     )
     label_smoothing: float = field(default=0.0, metadata={"help": "Share of the target that is spread evenly."})
 
+    init_head: str = field(
+        default="random",
+        metadata={"help": "random, or linear_probe: start from a ridge regression of the pooled training data."},
+    )
+
     def __post_init__(self):
+        if self.init_head not in INIT_HEADS:
+            raise ValueError(f"init_head must be one of {', '.join(INIT_HEADS)}, got {self.init_head!r}.")
+        layers: Any = self.speech_layer
+        if isinstance(layers, list) and len(layers) == 1:
+            self.speech_layer = layers[0]
         # As flags and YAML have it: [1.0, 2.0], ["1.0", "2.0"], ["balanced"] or "balanced".
         weights: Any = self.class_weights
         if weights in ("balanced", ["balanced"]):
@@ -145,8 +163,8 @@ class ModelArguments(EncoderArguments):
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
-        encoders = {encoder.name for encoder in fields(EncoderArguments)}
-        return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in encoders}
+        others = {"init_head", *(encoder.name for encoder in fields(EncoderArguments))}
+        return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in others}
 
 
 @dataclass(kw_only=True)
@@ -278,6 +296,9 @@ class CrossValidationArguments:
         default=None, metadata={"help": "Runs at a time; one per core if left out, one in all where there is a GPU."}
     )
     keep_models: bool = field(default=False, metadata={"help": "Keep the weights of every run."})
+    probe: bool = field(
+        default=False, metadata={"help": "Add a logistic regression on one frozen layer of the speech encoder."}
+    )
     redo: bool = field(default=False, metadata={"help": "Do finished runs again whose configuration has changed."})
 
     def __post_init__(self):

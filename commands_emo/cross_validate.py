@@ -32,6 +32,7 @@ from preprocess import PreparedDataset, check_protocol, load_prepared, pooled, p
 from .arguments import CrossValidationArguments
 from .command_line import parse_command
 from .fold_runs import FoldRun, folder_fingerprint, run_all
+from .linear_probe import check_probe, probe_folds
 from .training_setup import check_validation
 
 
@@ -56,6 +57,8 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
     # 1. The prepared corpus and its folds; a fold that leaks is refused here.
     prepare_corpus(arguments)
     prepared = load_prepared(sections["prepare"]["output_dir"])
+    if arguments.probe:
+        check_probe(prepared.label_encoder.problem_type)
     folds = prepared_folds(prepared, arguments.protocol, **as_mapping(arguments.protocol_options))
     unknown = sorted(set(arguments.folds or []) - {fold.name for fold in folds})
     if unknown:
@@ -77,14 +80,18 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
     config = AutoConfig.from_pretrained(runs[0].folder)
     predicted = [read_fold_predictions(run.folder, config) for run in runs]
     rows = pooled(prepared.datasets).with_format(None)
+    speakers = dict(zip(rows["id"][:], rows["speaker"][:], strict=True))
+    task = runs[0].sections["evaluate"].get("task")
+    results, extra = summarize_runs(predicted, config, task=task, speakers=speakers), {}
+    if arguments.probe:
+        train = runs[0].sections["train"]
+        probe, chosen_layers = probe_folds(
+            prepared, chosen, config, train, arguments.output_dir, task=task, speakers=speakers
+        )
+        results, extra = {**results, **probe}, {"linear_probe": chosen_layers}
     files = write_cross_validation(
         arguments.output_dir,
-        summarize_runs(
-            predicted,
-            config,
-            task=runs[0].sections["evaluate"].get("task"),
-            speakers=dict(zip(rows["id"][:], rows["speaker"][:], strict=True)),
-        ),
+        results,
         config,
         EvaluationSetting(
             corpus=prepared.info["corpus"],
@@ -93,6 +100,7 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
         ),
         protocol_options=as_mapping(arguments.protocol_options),
         num_folds=len(folds),
+        extra=extra,
     )
     print(files["results.md"].read_text(encoding="utf-8"))
 

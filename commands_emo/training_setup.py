@@ -12,8 +12,10 @@ from configuration_emo import as_mapping
 from modeling_emo import (
     EmoBertForSequenceClassification,
     EmoBertTrainingArguments,
+    LinearHead,
     add_lora,
     balanced_class_weights,
+    fit_linear_head,
     fit_speech_standardization,
     plot_learning_curves,
     write_training_record,
@@ -46,10 +48,14 @@ class TrainingSetup:
     collator: EmoBertDataCollator
     train_collator: EmoBertDataCollator
     data: dict[str, Any]
+    linear_head: LinearHead | None = None
 
 
-def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[DatasetDict, dict[str, Any]]:
-    """The splits that are meant, those of a fold or the corpus's own, and what a record says of them."""
+def select_splits(
+    prepared: PreparedDataset, arguments: FoldArguments, rows: DatasetDict | None = None
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """The splits that are meant, those of a fold or the corpus's own, and what a record says of them; of `rows`, which
+    are the prepared ones in another form, where they are given."""
     record = {
         "corpus": prepared.info["corpus"],
         "fingerprint": prepared.info["fingerprint"],
@@ -58,9 +64,9 @@ def select_splits(prepared: PreparedDataset, arguments: FoldArguments) -> tuple[
         "protocol_options": arguments.protocol_options,
     }
     if arguments.protocol is None:
-        return prepared.datasets, record
+        return prepared.datasets if rows is None else rows, record
     options = as_mapping(arguments.protocol_options)
-    return select_fold(prepared, arguments.protocol, arguments.fold, **options), record
+    return select_fold(prepared, arguments.protocol, arguments.fold, rows=rows, **options), record
 
 
 def set_up_training(
@@ -110,24 +116,40 @@ def set_up_training(
             )
     frozen = {"text": training_arguments.freeze_text_encoder, "speech": training_arguments.freeze_speech_encoder}
     if data_arguments.cache_encoder_states and any(frozen.values()):
-        train_dataset, eval_dataset = (
-            dataset
-            and cache_encoder_states(
-                dataset,
+        # All rows and not those of a fold: each is encoded once for all folds and seeds.
+        own = {"train": train_dataset, **({} if eval_dataset is None else {"validation": eval_dataset})}
+        rows = {
+            name: cache_encoder_states(
+                split,
                 model.to(training_arguments.device),  # type: ignore[arg-type]  # a wrapper hides its signature
                 collator,
-                modalities=[name for name in data_arguments.modalities if frozen[name]],
+                modalities=[modality for modality in data_arguments.modalities if frozen[modality]],
                 cache_dir=f"{data_arguments.data_dir}/encoder_states",
             )
-            for dataset in (train_dataset, eval_dataset)
-        )
+            for name, split in (own if data_arguments.protocol is None else prepared.datasets).items()
+        }
+        splits, _ = select_splits(prepared, data_arguments, DatasetDict(rows))
+        train_dataset, eval_dataset = splits["train"], splits.get("validation")
+    if data_arguments.max_train_samples is not None:
+        train_dataset = train_dataset.select(range(min(data_arguments.max_train_samples, len(train_dataset))))
     if model.config.standardize_speech:
         fit_speech_standardization(
             model,
             DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
         )
 
-    # 4. Low-rank adapters on encoders that are not frozen.
+    # 4. The last layer as a linear probe of what the encoders make of the training data, by its speakers.
+    linear_head = None
+    if model_arguments.init_head == "linear_probe":
+        speakers = train_dataset["speaker"][:] if "speaker" in train_dataset.column_names else None
+        linear_head = fit_linear_head(
+            model.to(training_arguments.device),  # type: ignore[arg-type]  # a wrapper hides its signature
+            DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
+            None if speakers is None or None in speakers else speakers,
+        )
+        logger.info(f"{linear_head}")
+
+    # 5. Low-rank adapters on encoders that are not frozen.
     if lora_arguments is not None and lora_arguments.lora:
         adapted = add_lora(
             model,
@@ -137,7 +159,7 @@ def set_up_training(
             dropout=lora_arguments.lora_dropout,
         )
         model = cast(EmoBertForSequenceClassification, adapted)  # hands everything on to the model that it wraps
-    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data)
+    return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data, linear_head)
 
 
 def check_validation(has_validation: bool, training_arguments: EmoBertTrainingArguments) -> None:
@@ -163,6 +185,7 @@ def record_training(
         "class_weights": setup.model.config.class_weights,
         "augmentation": data_arguments.augmentation,
         **(asdict(lora_arguments) if lora_arguments.lora else {}),
+        **({} if setup.linear_head is None else {"linear_head": asdict(setup.linear_head)}),
     }
     write_training_record(training_arguments, state, data=setup.data, hyper_parameters=hyper_parameters)
     try:

@@ -15,7 +15,7 @@ from .configuration_emotion2vec import Emotion2VecConfig
 from .configuration_vq_wav2vec import VqWav2VecConfig
 from .hub_code import NamesPipelines, SelfContained, is_remote_copy
 from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
-from .summary_position import default_pooling, summary_position
+from .summary_position import default_pooling, pooled_size, summary_position
 from .token_positions import max_token_positions
 
 
@@ -83,13 +83,16 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             what the attribute says, is the pooling in use.
         use_weighted_layer_sum (`bool`, defaults to `False`):
             The speech sequence is a learned mix of all hidden states of the speech encoder instead of the last one.
-        speech_layer (`int`, *optional*):
-            The speech sequence is this hidden state of the speech encoder (0 is the input of its first layer). Middle
-            layers carry emotion best (arXiv 2308.08713). The layers above are not built but for one, which is frozen.
+        speech_layer (`int` or `list[int]`, *optional*):
+            The speech sequence is this hidden state of the speech encoder (0 is the input of its first layer), or
+            several side by side. Middle layers carry emotion best (arXiv 2308.08713). The layers above are not built
+            but for one, which is frozen.
         standardize_speech (`bool`, defaults to `False`):
             Each channel of the speech encoder's hidden states is standardised with its mean and deviation over the
             training data (see [`fit_speech_standardization`]) before layers are mixed and speech is fused. For frozen
             encoders and middle layers, whose channels differ widely in offset and scale.
+        speech_own_length (`bool`, defaults to `False`):
+            Let Whisper hear each clip at its own length, not the silence up to 30 s. Other encoders always do.
         classifier_dropout (`float`, defaults to 0.1):
             Dropout before the last linear layer.
         modality_dropout (`float`, defaults to 0.0):
@@ -180,8 +183,9 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     text_pooling: str = "auto"
     speech_pooling: str = "auto"
     use_weighted_layer_sum: bool = False
-    speech_layer: int | None = None
+    speech_layer: int | list[int] | None = None
     standardize_speech: bool = False
+    speech_own_length: bool = False
     classifier_dropout: float | int = 0.1
     modality_dropout: float | int = 0.0
     unimodal_loss_weight: float | int = 0.0
@@ -263,7 +267,12 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
         """Width of the speech sequence: of the encoder's layers, or of the adapter behind them."""
         if getattr(self.speech_config, "add_adapter", False):
             return self.speech_config.output_hidden_size
-        return self.speech_config.hidden_size
+        return self.speech_config.hidden_size * len(self.speech_layers)
+
+    @property
+    def speech_layers(self) -> list[int]:
+        """The hidden states that `speech_layer` names, as a list."""
+        return self.speech_layer if isinstance(self.speech_layer, list) else [self.speech_layer or 0]
 
     @property
     def num_speech_layers(self) -> int:
@@ -372,10 +381,11 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             return
         if self.use_weighted_layer_sum:
             raise ValueError("`speech_layer` and `use_weighted_layer_sum` exclude each other: set only one of them.")
-        if not 0 <= self.speech_layer <= self.num_speech_layers:
+        layers = self.speech_layers
+        if not layers or len(set(layers)) < len(layers) or not all(0 <= i <= self.num_speech_layers for i in layers):
             raise ValueError(
                 f"`speech_layer` must lie between 0 and {self.num_speech_layers}, the layers of the speech encoder, "
-                f"got {self.speech_layer}."
+                f"one or several different ones, got {self.speech_layer}."
             )
 
     def _check_labels(self):
@@ -403,11 +413,6 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
                 f"`label_range` {self.label_range} holds -100, which marks labels that do not count: give the "
                 "scores another scale, such as a hundredth."
             )
-
-
-def pooled_size(hidden_size: int, pooling: str) -> int:
-    """Width of a vector pooled from a sequence of width `hidden_size`."""
-    return 2 * hidden_size if pooling == "mean_std" else hidden_size
 
 
 __all__ = ["EmoBertConfig"]

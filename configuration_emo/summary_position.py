@@ -89,3 +89,8 @@ def summary_position(config: PreTrainedConfig) -> Literal["first", "last"] | Non
 def default_pooling(config: PreTrainedConfig) -> str:
     """The pooling that suits an encoder: `"cls"`, `"last"` or `"mean_std"`, by its [`summary_position`]."""
     return {"first": "cls", "last": "last", None: "mean_std"}[summary_position(config)]
+
+
+def pooled_size(hidden_size: int, pooling: str) -> int:
+    """Width of a vector pooled from a sequence of width `hidden_size`."""
+    return 2 * hidden_size if pooling == "mean_std" else hidden_size

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .conversion.fairseq_reference import emobert_logits, vq_wav2vec_codes, vq_wav2vec_features
     from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
     from .encoders.loading import load_encoder
-    from .evaluation.cross_validation import read_fold_predictions, summarize_runs
+    from .evaluation.cross_validation import ConditionResult, FoldPredictions, read_fold_predictions, summarize_runs
     from .evaluation.cross_validation_report import write_cross_validation
     from .evaluation.evaluation import (
         CONDITIONS,
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         format_evaluations,
         write_evaluations,
     )
+    from .evaluation.linear_probe import LinearProbe, fit_linear_probe, layer_statistics
     from .evaluation.model_card import ModelDescription, installed_versions, write_model_card
     from .evaluation.predict_by_length import predict_by_length
+    from .evaluation.predictions_csv import Predictions
     from .evaluation.setting import EvaluationSetting
     from .explanation.explain import Explanation, explain_prediction
     from .explanation.faithfulness import REMOVALS, deletion_faithfulness, explained_direction, explained_values
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from .export.to_onnx import export_onnx
     from .finetuning.class_weights import balanced_class_weights
     from .finetuning.gradual_unfreezing import GradualUnfreezingCallback
+    from .finetuning.linear_head import LinearHead, fit_linear_head
     from .finetuning.lora import add_lora
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
@@ -106,6 +109,7 @@ __all__ = [
     "REMOVALS",
     "ClassBalancedSampler",
     "CodesToIds",
+    "ConditionResult",
     "EmoBertConfig",
     "EmoBertForSequenceClassification",
     "EmoBertModel",
@@ -121,9 +125,13 @@ __all__ = [
     "EmotionRecognitionPipeline",
     "EvaluationSetting",
     "Explanation",
+    "FoldPredictions",
     "GradualUnfreezingCallback",
     "LabelChoice",
+    "LinearHead",
+    "LinearProbe",
     "ModelDescription",
+    "Predictions",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
@@ -151,6 +159,8 @@ __all__ = [
     "explained_values",
     "export_onnx",
     "export_program",
+    "fit_linear_head",
+    "fit_linear_probe",
     "fit_speech_standardization",
     "fit_temperature",
     "format_evaluations",
@@ -160,6 +170,7 @@ __all__ = [
     "label_names",
     "label_weight",
     "last_whole_checkpoint",
+    "layer_statistics",
     "load_encoder",
     "lock_output_dir",
     "metric_function_for",

@@ -12,6 +12,7 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from .encoders.families import family_of
 from .encoders.layers import drop_layers_above, switch_off_layer_drop
 from .encoders.loading import build_encoder
+from .encoders.own_length import set_own_length
 from .encoders.packed_layers import prepare_packing
 from .encoders.present_rows import encode_present_rows
 from .encoders.speech import SPEECH_INPUTS, encode_speech, speech_input_name
@@ -27,8 +28,6 @@ from .speech_tokenizer_module import SpeechTokenizerModule
 
 # The arguments of `forward` that may hold the speech, at most one of them at a time.
 SPEECH_ARGUMENTS = (*SPEECH_INPUTS, "encoded_speech")
-
-
 # What Transformers' auto classes load from this file where EmoBERT is not installed.
 AUTO_CLASSES = {
     "AutoModel": "EmoBertModel",
@@ -66,8 +65,9 @@ class EmoBertModel(EmoBertPreTrainedModel):
         self.speech_encoder = build_encoder(config.speech_config) if speech_encoder is None else speech_encoder
         check_encoder(self.text_encoder, "text")
         family_of(config.speech_config).prepare(self.speech_encoder)
+        set_own_length(self.speech_encoder, config.speech_own_length)
         if config.speech_layer is not None:
-            drop_layers_above(self.speech_encoder, config.speech_layer)
+            drop_layers_above(self.speech_encoder, max(config.speech_layers))
         if config.speech_layer is not None or config.use_weighted_layer_sum:
             switch_off_layer_drop(self.speech_encoder)
         prepare_packing(self.speech_encoder)
@@ -239,7 +239,7 @@ class EmoBertModel(EmoBertPreTrainedModel):
         if self.layer_sum is not None:
             sequence = torch.stack(states, dim=2)
         elif self.config.speech_layer is not None:
-            sequence = states[self.config.speech_layer]
+            sequence = torch.cat([states[layer] for layer in self.config.speech_layers], dim=-1)
         return EncodedSequence(sequence, mask, output)
 
     def fuse(
@@ -366,10 +366,9 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
         Predicts; inputs as in [`EmoBertModel`].
 
         Args:
-            labels (`torch.Tensor`, *optional*): by `config.problem_type`: class indices `(batch,)`
-                (`single_label_classification`), 0/1 rows `(batch, num_labels)` (`multi_label_classification`), scores
-                `(batch,)` or `(batch, num_labels)` (`regression`), class indices `(batch,)` or 0/1 rows
-                `(batch, num_labels)` (`one_vs_rest_classification`).
+            labels (`torch.Tensor`, *optional*): by `config.problem_type`: class indices `(batch,)` of a single label
+                or one-vs-rest; 0/1 rows `(batch, num_labels)` of several labels or one-vs-rest; scores `(batch,)` or
+                `(batch, num_labels)` of a regression.
             votes (`torch.Tensor` of shape `(batch, num_labels)`, *optional*): votes, see [`emotion_loss`].
             num_items_in_batch, weight_in_batch (*optional*): see [`emotion_loss`]; Trainer passes them.
         """
@@ -396,11 +395,10 @@ class EmoBertForSequenceClassification(OverPretrainedEncoders, EmoBertPreTrained
             options = {"labels": labels, "votes": votes, "config": self.config, "weight_in_batch": weight_in_batch}
             options["num_items_in_batch"] = num_items_in_batch
             loss = self.loss_function(pooled_logits=logits, **options)
-            if with_unimodal_loss:
-                for side in ("text", "speech"):
-                    alone = self._logits(outputs[f"{side}_only_pooler_output"])
-                    unimodal_loss = self.loss_function(pooled_logits=alone, rows=outputs[f"has_{side}"], **options)
-                    loss = loss + self.config.unimodal_loss_weight * unimodal_loss
+            for side in ("text", "speech") if with_unimodal_loss else ():
+                alone = self._logits(outputs[f"{side}_only_pooler_output"])
+                unimodal_loss = self.loss_function(pooled_logits=alone, rows=outputs[f"has_{side}"], **options)
+                loss = loss + self.config.unimodal_loss_weight * unimodal_loss
         return EmoBertSequenceClassifierOutput(loss=loss, logits=logits, **outputs)
 
     def _name_code(self):

@@ -67,6 +67,7 @@ LAYERS = {
         {"__main__", "serving", "training_setup"},
         {"evaluate", "predict", "prepare", "serve", "train"},
         {"fold_runs"},
+        {"linear_probe"},
         {"cross_validate"},
     ),
 }

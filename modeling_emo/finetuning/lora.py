@@ -126,7 +126,7 @@ def _layers_without_use(model: EmoBertForSequenceClassification, side: str) -> l
     if side != "speech" or model.config.speech_layer is None:
         return []
     name, layers = transformer_layers(model.emobert.speech_encoder)
-    return [f"{name}.{index}" for index in range(model.config.speech_layer, len(layers))]
+    return [f"{name}.{index}" for index in range(max(model.config.speech_layers), len(layers))]
 
 
 def _new_modules(model: EmoBertForSequenceClassification) -> list[str]:

@@ -109,8 +109,9 @@ class _RowEncoder:
         """Hash of the rows, of the encoder's weights and of which of its layers are used."""
         digest = hashlib.sha256()
         config = self.base.config.to_dict()
-        layers = [config["speech_layer"], config["use_weighted_layer_sum"]] if self.modality == "speech" else []
-        digest.update(json.dumps([_VERSION, dataset._fingerprint, self.modality, layers]).encode())
+        names = ("speech_layer", "use_weighted_layer_sum", "speech_own_length") if self.modality == "speech" else ()
+        options = [config[name] for name in names]
+        digest.update(json.dumps([_VERSION, dataset._fingerprint, self.modality, options]).encode())
         for prefix in self._modules():
             for name, tensor in getattr(self.base, prefix).state_dict().items():
                 digest.update(name.encode())
@@ -137,7 +138,7 @@ class _RowEncoder:
         if self.modality == "text":
             return np.zeros((0, config.text_config.hidden_size), dtype=np.float32)
         states = (config.num_speech_layers + 1,) if config.use_weighted_layer_sum else ()
-        return np.zeros((0, *states, config.speech_config.hidden_size), dtype=np.float32)
+        return np.zeros((0, *states, config.speech_hidden_size), dtype=np.float32)
 
     @torch.inference_mode()
     def _encode(self, inputs: Mapping[str, torch.Tensor]) -> list[np.ndarray]:

@@ -50,13 +50,22 @@ def prepared_folds(prepared: PreparedDataset, protocol: str, **options: Any) -> 
     return make_folds(places, protocol, **options)
 
 
-def select_fold(prepared: PreparedDataset, protocol: str, fold: str | None = None, **options: Any) -> DatasetDict:
+def select_fold(
+    prepared: PreparedDataset,
+    protocol: str,
+    fold: str | None = None,
+    *,
+    rows: DatasetDict | None = None,
+    **options: Any,
+) -> DatasetDict:
     """One fold's rows of a prepared dataset as `train`, `validation` (where the fold has one) and `test`.
 
     Args:
         prepared (`PreparedDataset`): of `load_prepared`.
         protocol (`str`): one of `preprocess.PROTOCOLS`.
         fold (`str`, *optional*): its name, for example `"speaker=03"`; may be left out where there is only one.
+        rows (`DatasetDict`, *optional*): the same splits and rows in another form, such as encoded, to take the fold's
+            from in the place of `prepared.datasets`.
         **options: as for `prepared_folds`.
 
     Raises:
@@ -75,7 +84,7 @@ def select_fold(prepared: PreparedDataset, protocol: str, fold: str | None = Non
     if fold not in folds:
         asked = "No fold is named" if fold is None else f"There is no fold {fold!r}"
         raise ValueError(f"{asked}: {protocol} has the folds {', '.join(folds)} here. Choose one of them.")
-    return folds[fold].select(prepared.datasets)
+    return folds[fold].select(prepared.datasets if rows is None else rows)
 
 
 def _places(split: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:

@@ -119,6 +119,18 @@ def test_speech_layer_takes_that_hidden_state():
     torch.testing.assert_close(model(input_values=values).speech_last_hidden_state, states[1])
 
 
+@torch.no_grad()
+def test_several_speech_layers_lie_side_by_side(tmp_path):
+    model = emobert("moonshine", speech_layer=[2, 0], speech_pooling="mean_std")
+    assert model.config.speech_hidden_size == 64 and model.config.speech_pooled_size == 128
+    values = torch.randn(2, 4000)
+    states = model.emobert.speech_encoder(values, output_hidden_states=True).hidden_states
+    output = model(input_values=values)
+    torch.testing.assert_close(output.speech_last_hidden_state, torch.cat([states[2], states[0]], dim=-1))
+    model.save_pretrained(tmp_path)
+    torch.testing.assert_close(type(model).from_pretrained(tmp_path)(input_values=values).logits, output.logits)
+
+
 @pytest.mark.parametrize("family", CORE_FAMILIES)
 @torch.no_grad()
 def test_layers_above_the_chosen_one_are_dropped_and_change_nothing(family, tmp_path):
