@@ -19,7 +19,7 @@ from transformers import pipeline
 from modeling_emo import predict_to_file, to_vtt  # this package registers the model and the pipeline
 from preprocess import find_recordings, left_out_files  # and this one the processor
 
-from .arguments import PredictionArguments
+from .prediction_arguments import PredictionArguments
 
 
 def find_utterances(arguments: PredictionArguments) -> list[dict]:

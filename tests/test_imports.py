@@ -62,7 +62,7 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"arguments"},
+        {"arguments", "prediction_arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
         {"evaluate", "predict", "prepare", "serve", "train"},
