@@ -22,6 +22,8 @@ EXTRAS = {
     "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
+    # Voice activity by a model, whose weights are in the package: segmentation="voice", voice_detector="silero".
+    "silero": ["silero-vad>=6.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
     "test": [
         "av>=14.0",
@@ -38,6 +40,7 @@ EXTRAS = {
         "psutil>=5.9",
         "pytest>=8.0",
         "pytest-xdist>=3.5",
+        "silero-vad>=6.2",
     ],
 }
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
         EvaluationArguments,
         LoraArguments,
         ModelArguments,
-        PredictionArguments,
         PreparationArguments,
         ServeArguments,
     )
     from .command_line import parse_command, run_command, run_script
+    from .prediction_arguments import PredictionArguments
     from .training_setup import TrainingSetup, record_training, set_up_training
 else:
     __getattr__, __dir__ = lazy_names(__name__)

@@ -260,6 +260,9 @@ class EvaluationArguments(FoldArguments):
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+    calibrate: bool = field(
+        default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
+    )
 
 
 @dataclass
@@ -304,63 +307,6 @@ class CrossValidationArguments:
             raise ValueError(f"seeds must be one or more different numbers, got {self.seeds}.")
         if self.num_workers is not None and self.num_workers < 1:
             raise ValueError(f"num_workers must be at least 1, got {self.num_workers}.")
-
-
-def _label_choice(labels: dict | str | None) -> dict[str, str] | None:
-    """A mapping, as JSON or as `ang=anger,hap=joy`; or names that stay as they are, `happy,sad`."""
-    if not isinstance(labels, str) or labels.strip().startswith("{"):
-        return as_mapping(labels) or None
-    pairs = [pair.split("=", 1) for pair in labels.split(",") if pair.strip()]
-    return {pair[0].strip(): pair[-1].strip() for pair in pairs} or None
-
-
-@dataclass
-class PredictionArguments:
-    """Recordings and transcripts to predict."""
-
-    _argument_group_name: ClassVar[str] = "prediction"
-
-    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
-    audio: list[str] = field(
-        default_factory=list, metadata={"help": "Audio or video files, folders of them, or addresses."}
-    )
-    text: list[str] = field(default_factory=list, metadata={"help": "Their transcripts, in the same order."})
-    text_files: bool = field(
-        default=False, metadata={"help": "Transcripts are the .txt files beside the recordings, where there are any."}
-    )
-    asr: str | None = field(
-        default=None, metadata={"help": "Folder or Hub id of a speech recognition model, for missing transcripts."}
-    )
-    output: str | None = field(
-        default=None, metadata={"help": "A .jsonl or .csv file; a run that was stopped goes on there."}
-    )
-    explain: str | None = field(
-        default=None, metadata={"help": "A .png file that shows why one recording is predicted as it is."}
-    )
-    top_k: int | None = field(default=None, metadata={"help": "How many labels of each recording; all if left out."})
-    labels: dict | str | None = field(
-        default=None,
-        metadata={"help": "Labels to choose from: happy,sad or, with the names to report, hap=joy,ang=anger."},
-    )
-    chunk_length_s: float | None = field(
-        default=None, metadata={"help": "Seconds of a window: recordings are predicted window by window."}
-    )
-    stride_length_s: float | None = field(
-        default=None, metadata={"help": "Seconds that a window shares with its neighbours; a sixth of it if left out."}
-    )
-    batch_size: int = field(default=1, metadata={"help": "Recordings, or windows of them, that are run together."})
-    device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:1; the first GPU if left out."})
-    dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})
-
-    def __post_init__(self):
-        self.labels = _label_choice(self.labels)
-        if self.text and self.text_files:
-            raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
-
-    def settings(self) -> dict[str, Any]:
-        """What the predictions depend on."""
-        names = ("model", "asr", "top_k", "labels", "chunk_length_s", "stride_length_s", "dtype")
-        return {name: getattr(self, name) for name in names}
 
 
 @dataclass

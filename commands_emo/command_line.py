@@ -26,10 +26,10 @@ from .arguments import (
     EvaluationArguments,
     LoraArguments,
     ModelArguments,
-    PredictionArguments,
     PreparationArguments,
     ServeArguments,
 )
+from .prediction_arguments import PredictionArguments
 
 
 # Set to 1 it shows where in the code an error came from.

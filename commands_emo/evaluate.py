@@ -4,6 +4,8 @@
     emobert evaluate --model my_model --data_dir my_data --output_dir my_results
 
 One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
+`--split validation --calibrate` fits a temperature on the first of `modalities` and writes it into the model's
+`config.json`, so that its probabilities are as often right as they say.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
@@ -18,9 +20,11 @@ from modeling_emo import (
     check_evaluated_data,
     evaluate_logits,
     evaluation_result,
+    fit_temperature,
     format_evaluations,
     predict_by_length,
     read_training_record,
+    save_temperature,
     training_run,
     write_evaluations,
     write_model_card,
@@ -43,6 +47,12 @@ def run(arguments: EvaluationArguments) -> None:
     unknown = sorted(set(arguments.modalities) - set(CONDITIONS))
     if unknown:
         raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
+
+    if arguments.calibrate and arguments.split != "validation":
+        raise ValueError(
+            f"--calibrate is for data that was not trained on and is not tested on, got {arguments.split}: give "
+            "--split validation."
+        )
 
     # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
@@ -82,6 +92,16 @@ def run(arguments: EvaluationArguments) -> None:
             model.config,
             task=arguments.task,
             num_resamples=arguments.num_resamples,
+        )
+
+    if arguments.calibrate:
+        main = evaluations[arguments.modalities[0]]
+        fit = fit_temperature(main.logits, main.labels, model.config)
+        save_temperature(arguments.model, fit)
+        model.config.temperature, record = fit.temperature, read_training_record(arguments.model)
+        print(
+            f"temperature {fit.temperature:.3f}, expected calibration error {fit.ece_before:.3f} before and "
+            f"{fit.ece_after:.3f} with it"
         )
 
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.

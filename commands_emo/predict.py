@@ -2,6 +2,7 @@
 
     emobert predict --model outputs/demo --audio call.wav --text "Thank you so much!"
     emobert predict --model outputs/demo --audio hour.mp3 --chunk_length_s 10 --output hour.csv
+    emobert predict --model outputs/demo --audio call.wav --segmentation voice --channels each --vtt call.vtt
     emobert predict --model outputs/demo --audio recordings/ --text_files --output predictions.jsonl
 
 Recordings and transcripts belong together by their order; either may be left out. A folder's run can be stopped and
@@ -10,14 +11,15 @@ goes on where it was; what cannot be read is listed in `predictions_skipped.json
 
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 from transformers import pipeline
 
-from modeling_emo import predict_to_file  # this package registers the model and the pipeline
+from modeling_emo import predict_to_file, to_vtt  # this package registers the model and the pipeline
 from preprocess import find_recordings, left_out_files  # and this one the processor
 
-from .arguments import PredictionArguments
+from .prediction_arguments import PredictionArguments
 
 
 def find_utterances(arguments: PredictionArguments) -> list[dict]:
@@ -34,17 +36,23 @@ def find_utterances(arguments: PredictionArguments) -> list[dict]:
     return [{"audio": audio, "text": text} for audio, text in zip(recordings, arguments.text, strict=True)]
 
 
-def format_predictions(predictions: list[dict]) -> str:
+def format_predictions(predictions: list[dict] | None) -> str:
+    """The labels with their scores; silence has none."""
+    if predictions is None:
+        return "silence"
     return ", ".join(f"{entry['label']} {entry['score']:.3f}" for entry in predictions)
 
 
 def print_result(utterance: dict, result: dict) -> None:
-    """One line for an utterance, and one for each window of a timeline."""
+    """One line for an utterance, one for each speaker, and one for each segment of a timeline."""
     print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{format_predictions(result['predictions'])}")
+    for name, predictions in result.get("speakers", {}).items():
+        print(f"  {name}\t-\t{format_predictions(predictions)}")
     for chunk in result.get("chunks", []):
         start, end = chunk["timestamp"]
         times = "-" if start is None else f"{start:.2f} - {end:.2f} s"
-        print(f"  {times}\t{chunk['text'] or '-'}\t{format_predictions(chunk['predictions'])}")
+        who = f"\t{chunk['speaker'] or '-'}" if "speaker" in chunk else ""
+        print(f"  {times}{who}\t{chunk['text'] or '-'}\t{format_predictions(chunk['predictions'])}")
 
 
 def explain(recognise, utterance: dict, path: str) -> None:
@@ -67,6 +75,9 @@ def run(arguments: PredictionArguments) -> None:
     if arguments.explain is not None and len(utterances) != 1:
         raise ValueError(f"--explain draws one utterance, got {len(utterances)}: predict them one by one.")
 
+    if arguments.vtt is not None and (len(utterances) != 1 or arguments.output is not None):
+        raise ValueError(f"--vtt is of one recording and without --output, got {len(utterances)}: predict it alone.")
+
     asr = None
     if arguments.asr is not None:
         asr = pipeline("automatic-speech-recognition", model=arguments.asr, device=arguments.device)
@@ -78,11 +89,14 @@ def run(arguments: PredictionArguments) -> None:
         "labels": arguments.labels,
         "batch_size": arguments.batch_size,
     }
-    options |= {"chunk_length_s": arguments.chunk_length_s, "stride_length_s": arguments.stride_length_s}
+    options |= arguments.division()
 
     if arguments.output is None:
         for utterance in utterances:
-            print_result(utterance, recognise(utterance, return_text=True, **options))
+            result = recognise(utterance, return_text=True, **options)
+            print_result(utterance, result)
+            if arguments.vtt is not None:
+                Path(arguments.vtt).write_text(to_vtt(result), encoding="utf-8", errors="backslashreplace")
     else:
         counts = predict_to_file(
             recognise, utterances, arguments.output, settings=arguments.settings(), left_out=left_out, **options

@@ -119,6 +119,8 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             (multi-label, one-vs-rest). Not for regression.
         label_range (`list[float]`, *optional*):
             Smallest and largest score of a regression label, such as `[-3, 3]` for CMU-MOSI.
+        temperature (`float`, *optional*):
+            What logits of classes are divided by when they are turned into probabilities, see `fit_temperature`.
         initializer_range (`float`, defaults to 0.02):
             Standard deviation of new weights.
         packing (`bool`, defaults to `True`):
@@ -194,6 +196,7 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     class_weights: list[float | int] | None = None
     label_smoothing: float | int = 0.0
     label_range: list[float | int] | None = None
+    temperature: float | int | None = None
     initializer_range: float = 0.02
     packing: bool = True
 
@@ -344,6 +347,8 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
         for name in ("unimodal_loss_weight", "initializer_range", "focal_gamma"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"`{name}` must be finite and not negative, got {getattr(self, name)}.")
+        if self.temperature is not None and not (0 < self.temperature < math.inf and self.problem.has_classes):
+            raise ValueError(f"`temperature` is a positive number, and for classes only, got {self.temperature}.")
         for name in ("co_attention_dropout", "classifier_dropout", "modality_dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"`{name}` is a probability or share between 0 and 1, got {getattr(self, name)}.")

@@ -43,9 +43,11 @@ if TYPE_CHECKING:
     from .inference.label_choice import LabelChoice
     from .inference.pipeline import EmotionRecognitionPipeline
     from .inference.prediction_file import predict_to_file
+    from .inference.timeline_formats import to_dataframe, to_rttm, to_vtt
     from .loss import emotion_loss, label_weight, split_loss
     from .metrics.calibration import expected_calibration_error
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
+    from .metrics.diarization import emotion_diarization_error
     from .metrics.intervals import bootstrap_intervals
     from .metrics.scores import label_names
     from .metrics.task_metrics import (
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         pearson_correlation,
         sentiment_metrics,
     )
+    from .metrics.temperature import TemperatureFit, fit_temperature
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
     from .training.record import (
         check_evaluated_data,
         read_training_record,
+        save_temperature,
         training_run,
         write_training_record,
     )
@@ -128,6 +132,7 @@ __all__ = [
     "LinearProbe",
     "ModelDescription",
     "Predictions",
+    "TemperatureFit",
     "TokenBudgetBatchSampler",
     "VqWav2VecConfig",
     "VqWav2VecModel",
@@ -143,6 +148,7 @@ __all__ = [
     "deletion_faithfulness",
     "dimensional_metrics",
     "emobert_logits",
+    "emotion_diarization_error",
     "emotion_loss",
     "emotion_metrics",
     "evaluate_logits",
@@ -156,6 +162,7 @@ __all__ = [
     "fit_linear_head",
     "fit_linear_probe",
     "fit_speech_standardization",
+    "fit_temperature",
     "format_evaluations",
     "ignore_repeated_rows",
     "installed_versions",
@@ -187,12 +194,16 @@ __all__ = [
     "read_fold_predictions",
     "read_training_record",
     "remove_old_checkpoints",
+    "save_temperature",
     "seal",
     "sentiment_metrics",
     "set_epoch",
     "shard_model",
     "split_loss",
     "summarize_runs",
+    "to_dataframe",
+    "to_rttm",
+    "to_vtt",
     "training_run",
     "training_sampler",
     "vq_wav2vec_codes",

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from .processing_emotion2vec import Emotion2VecProcessor
     from .protocols.fold import Fold, pooled
     from .protocols.folds import PROTOCOLS, check_protocol, make_folds
+    from .recordings.cutting import Segment
     from .recordings.find_recordings import find_recordings, left_out_files
-    from .recordings.segments import MAX_SENTENCE_SECONDS, Segment, read_segments
+    from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
+    from .recordings.voice_activity import VOICE_DETECTORS, find_voice
     from .schema import CorpusReading, Problem, Utterance
     from .speech_tokens.launched_processes import launched_processes
     from .speech_tokens.speech_tokenization import SpeechTokenization, tokenize_speech
@@ -61,6 +63,7 @@ __all__ = [
     "LabelEncoder",
     "MAX_SENTENCE_SECONDS",
     "PROTOCOLS",
+    "SEGMENTATIONS",
     "PreparedDataset",
     "Problem",
     "RowStream",
@@ -69,6 +72,7 @@ __all__ = [
     "SpeechTokenization",
     "SpeechTokenizer",
     "Utterance",
+    "VOICE_DETECTORS",
     "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",
@@ -78,6 +82,7 @@ __all__ = [
     "check_protocol",
     "describe",
     "find_recordings",
+    "find_voice",
     "format_report",
     "header_seconds",
     "is_text",

@@ -263,20 +263,15 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         audio: AudioSource | None = None,
         text: str | None = None,
         words: Sequence[Mapping[str, Any]] | None = None,
-        *,
-        chunk_length_s: float | None = None,
-        stride_length_s: float | tuple[float, float] | None = None,
-        allow_addresses: bool = True,
+        **division: Any,
     ) -> Iterator[Segment]:
-        """Divides a recording, whole or by sentences or windows, at this processor's rate; see `read_segments`."""
+        """Divides a recording at this processor's rate; see `read_segments`, whose options `division` are."""
         return read_segments(
             audio,
             text,
             words,
             sampling_rate=self.feature_extractor.sampling_rate,
-            chunk_length_s=chunk_length_s,
-            stride_length_s=stride_length_s,
-            allow_addresses=allow_addresses,
+            **division,
         )
 
     def extract_utterance(

@@ -88,12 +88,9 @@ class Emotion2VecProcessor(SelfContained, ProcessorMixin):
         audio: AudioSource | None = None,
         text: str | None = None,
         words: Sequence[Mapping[str, Any]] | None = None,
-        *,
-        chunk_length_s: float | None = None,
-        stride_length_s: float | tuple[float, float] | None = None,
-        allow_addresses: bool = True,
+        **division: Any,
     ) -> Iterator[Segment]:
-        """Divides a recording as [`read_segments`] does.
+        """Divides a recording as [`read_segments`] does, whose options `division` are.
 
         Raises:
             ValueError: there is a text, or no sound; or as for [`read_segments`].
@@ -105,9 +102,7 @@ class Emotion2VecProcessor(SelfContained, ProcessorMixin):
         return read_segments(
             audio,
             sampling_rate=self.feature_extractor.sampling_rate,
-            chunk_length_s=chunk_length_s,
-            stride_length_s=stride_length_s,
-            allow_addresses=allow_addresses,
+            **division,
         )
 
     def extract_utterance(self, text: str | None, waveform: np.ndarray | None) -> SpeechFeatures:

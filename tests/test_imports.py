@@ -62,7 +62,7 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"arguments"},
+        {"arguments", "prediction_arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
         {"evaluate", "predict", "prepare", "serve", "train"},
@@ -73,7 +73,7 @@ LAYERS = {
 }
 # Readers of the public names, beside the docstrings of the packages themselves.
 READERS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/**/*", "benchmarks/*.py", "metrics/**/*.py")
-OPTIONAL = ("av", "captum", "gradio", "h5py", "onnx", "onnxruntime", "onnxscript", "peft")
+OPTIONAL = ("av", "captum", "gradio", "h5py", "onnx", "onnxruntime", "onnxscript", "peft", "silero_vad")
 HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),

@@ -233,6 +233,9 @@ def _model_type(encoder_config: Any) -> str:
 
 def _usage_section(source: str, config: EmoBertConfig) -> str:
     to_scores = TO_SCORES[config.problem.activation]
+    logits = "model(**inputs).logits"
+    if getattr(config, "temperature", None) is not None:
+        logits = f"({logits} / model.config.temperature)"
     return f"""## Use
 
 With the `emobert` package installed; importing it registers the model, its processor and the pipeline:
@@ -254,7 +257,7 @@ import modeling_emo, preprocess
 processor = AutoProcessor.from_pretrained("{source}")
 model = AutoModelForSequenceClassification.from_pretrained("{source}")
 inputs = processor(text=["what is said in it"], audio=["recording.wav"], return_tensors="pt")
-print(model(**inputs).logits{to_scores})
+print({logits}{to_scores})
 ```
 
 Where the package is not installed, leave its import out and pass `trust_remote_code=True` to `pipeline` and

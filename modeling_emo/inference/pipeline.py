@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader
 from transformers.pipelines.base import ChunkPipeline
@@ -19,6 +18,7 @@ from configuration_emo.hub_code import write_code
 from configuration_emo.token_positions import stated_token_positions
 
 from .embeddings import row_vectors
+from .heard_length import check_heard_length
 from .label_choice import LabelChoice
 from .many_inputs import find_many, with_texts
 from .pipeline_options import PipelineOptions, check_options, checked_device
@@ -26,7 +26,7 @@ from .processor_protocol import UtteranceProcessor
 from .segment_results import assemble
 from .similar_lengths import SimilarLengths, in_order
 from .speech_recognition import transcribe
-from .utterance_inputs import Given, read_utterance, reading_error
+from .utterance_inputs import UTTERANCE_INPUTS, Given, read_utterance, reading_error
 
 
 logger = logging.get_logger(__name__)
@@ -45,14 +45,16 @@ class EmotionRecognitionPipeline(ChunkPipeline):
       at the model's rate. A sound in which nothing can be heard is an error.
     - `text`: the transcript.
     - `words`, in the place of `text`: the transcript with times, a list of `{"text": "yes", "timestamp": (1.0, 1.3)}`
-      in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted.
+      in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted. Words may
+      name their `speaker`, at whose change a sentence begins.
+    - `turns`: who speaks when, a list of `{"start": 0.5, "end": 2.0, "speaker": "anna"}`. Each turn is predicted.
 
     Many are a list, a generator, a pandas table or column, or a dataset or its audio column. Other columns of a row
     are not read, and named once in a warning. An emotion2vec alone reads no text.
 
-    Several threads may call one pipeline at a time. A recording is read as it is predicted: with `chunk_length_s` or
-    `words` memory does not grow with its length. With `batch_size` above 1 eight batches are read ahead and made of
-    inputs of similar lengths; results come in the order of the inputs.
+    Several threads may call one pipeline at a time. A recording is read as it is predicted: where it is divided
+    memory does not grow with its length, but for a diarizer, which is given all of it. With `batch_size` above 1 eight
+    batches are read ahead and made of inputs of similar lengths; results come in the order of the inputs.
 
     Args:
         top_k (`int`, *optional*): how many labels, best first; all of them by default. For regression all scores are
@@ -63,6 +65,14 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             longest sentence.
         stride_length_s (`float` or `(left, right)`, *optional*): seconds that a window shares with its neighbours, a
             sixth of it if left out; with `words` the sound around a sentence that is heard as well, none if left out.
+        segmentation (`str`, *optional*): `"windows"`, `"sentences"` (of `words`), `"voice"` (stretches in which
+            somebody speaks) or `"turns"`; what the other arguments call for if left out.
+        turns (path or callable, *optional*): an RTTM file, or a diarizer: a function that takes `{"raw": waveform,
+            "sampling_rate": rate}` and returns a list of turns.
+        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out, or
+            `"silero"`, a model (`pip install 'emobert[silero]'`).
+        channels (`str` or `int`, *optional*): `"mix"` if left out, the number of one, or `"each"`, whose results have
+            every channel as a speaker, `channel 0` and so on.
         asr (callable, *optional*): transcribes audio that comes without `text` and `words`: a Transformers pipeline
             for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate": rate}` and returns the
             text, a dict with `text`, or an object with `text` or `lines`. It hears each window for itself.
@@ -75,10 +85,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
-        With `chunk_length_s`, `words`, `return_text` or `return_embeddings` a `dict` with this list as `predictions`;
-        `text` of `return_text`; `embeddings` of `return_embeddings`; and of `chunk_length_s` or `words` the timeline
-        `chunks`, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions` and `embeddings`, whose mean
-        by duration those of the whole are.
+        Of what is divided, and with `return_text` or `return_embeddings`, a `dict` with this list as `predictions`;
+        `text` of `return_text`; `embeddings` of `return_embeddings`; and of what is divided the timeline `chunks` in
+        the order of their starts, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions`,
+        `embeddings`, and `speaker` where one is known of any. Their mean by duration those of the whole are; turns may
+        overlap, and each counts. `speakers` has the same means of each speaker by name. Silence has no
+        emotion: where nothing can be heard (samples stay within two steps of 16 bits) `predictions` and `embeddings`
+        of a segment are None, and no mean has it.
 
         `embeddings` are float32 arrays `(size,)` by name: of EmoBERT `fused`, what the classifier sees, and its halves
         `text` and `speech`, None without such input; of emotion2vec `pooled`, the mean of the frames.
@@ -193,6 +206,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if many is None:
             alone = [Given(inputs, text, words, sampling_rate)]
             return next(iter(self.get_iterator(alone, workers, size, *parameters)))
+        if isinstance(parameters[0].get("turns"), (list, tuple)):
+            raise ValueError("There are several recordings: give each its turns, {'audio': ..., 'turns': [...]}.")
         many = with_texts(many, text, words, sampling_rate)
         results = self.get_iterator(many.utterances, workers, size, *parameters)
         return list(results) if many.is_sized else results
@@ -232,6 +247,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         labels: Sequence[str] | Mapping[str, str] | None = None,
         chunk_length_s: float | None = None,
         stride_length_s: float | tuple[float, float] | None = None,
+        segmentation: str | None = None,
+        turns: Any = None,
+        voice_detector: str | None = None,
+        channels: str | int | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         return_text: bool | None = None,
         return_embeddings: bool | None = None,
@@ -243,6 +262,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         reading = {
             "chunk_length_s": chunk_length_s,
             "stride_length_s": stride_length_s,
+            "segmentation": segmentation,
+            "turns": turns,
+            "voice_detector": voice_detector,
+            "channels": channels,
             "asr": asr,
             "on_error": on_error,
             "allow_addresses": allow_addresses,
@@ -267,41 +290,37 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     def preprocess(  # type: ignore[override]  # what this pipeline reads and yields, by name
         self,
         inputs: Any,
-        chunk_length_s: float | None = None,
-        stride_length_s: float | tuple[float, float] | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         on_error: str = "raise",
-        allow_addresses: bool = True,
+        **division: Any,
     ) -> Iterator[dict[str, Any]]:
         """The segments of one input, one after the other, each with what the model needs of it."""
         try:
-            utterance = read_utterance(inputs, self._rate)
-            is_timeline = chunk_length_s is not None or utterance.get("words") is not None
-            segments = self.processor.read_segments(
-                **utterance,
-                chunk_length_s=chunk_length_s,
-                stride_length_s=stride_length_s,
-                allow_addresses=allow_addresses,
-            )
-            for segment in segments:
-                text = segment.text
-                if asr is not None and segment.waveform is not None and text is None:
-                    text = transcribe(asr, segment.waveform, self._rate)
-                self._check_length(segment.waveform)
+            utterance = {**division, **read_utterance(inputs, self._rate, (*UTTERANCE_INPUTS, "turns"))}
+            dividing = (utterance.get(name) for name in ("chunk_length_s", "segmentation", "turns", "words"))
+            is_timeline = any(one is not None for one in dividing) or utterance.get("channels") == "each"
+            for segment in self.processor.read_segments(**utterance):
+                text, features = segment.text, None
+                if not segment.is_silent:
+                    if asr is not None and segment.waveform is not None and text is None:
+                        text = transcribe(asr, segment.waveform, self._rate)
+                    check_heard_length(segment.waveform, self._config, self.processor)
+                    features = self.processor.extract_utterance(text, segment.waveform)
                 yield {
-                    "features": self.processor.extract_utterance(text, segment.waveform),
+                    "features": features,
                     "timestamp": (segment.start, segment.end),
                     "text": text,
                     "is_timeline": is_timeline,
+                    "speaker": segment.speaker,
                     "error": None,
-                    "length": (0 if segment.waveform is None else len(segment.waveform), len(text or "")),
+                    "length": _length(features, segment.waveform, text),
                     "is_last": segment.is_last,
                 }
         except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
             problem = reading_error(inputs, error)
             if on_error == "raise":
                 raise problem from error
-            failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline"))
+            failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline", "speaker"))
             yield {**failed, "error": str(problem), "length": (0, 0), "is_last": True}
 
     def get_iterator(
@@ -319,10 +338,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return PipelineIterator(whole, self.postprocess, postprocess_params)
 
     def _collate(self, segments: list[dict[str, Any]]) -> dict[str, Any]:
-        """Segments as lists by name, and those that could be read as a padded batch."""
+        """Segments as lists by name, and those that could be read and are not silent as a padded batch."""
         batch = {name: [segment[name] for segment in segments] for name in segments[0]}
-        readable = [features for features in batch.pop("features") if features is not None]
-        return {"model_inputs": dict(self.processor.pad(readable)) if readable else None, **batch}
+        features = batch.pop("features")
+        batch["is_scored"] = [one is not None for one in features]
+        scored = [one for one in features if one is not None]
+        return {"model_inputs": dict(self.processor.pad(scored)) if scored else None, **batch}
 
     def _forward(  # type: ignore[override]  # a batch of segments
         self, batch: dict[str, Any], return_embeddings: bool = False
@@ -338,8 +359,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             if return_embeddings:
                 vectors = iter(row_vectors(output, model_inputs, self._config))
         return {
-            "logits": [next(logits) if error is None else None for error in batch["error"]],
-            "vectors": [next(vectors, None) if error is None else None for error in batch["error"]],
+            "logits": [next(logits) if is_scored else None for is_scored in batch["is_scored"]],
+            "vectors": [next(vectors, None) if is_scored else None for is_scored in batch["is_scored"]],
             **batch,
         }
 
@@ -365,21 +386,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
 
-    def _check_length(self, waveform: np.ndarray | None) -> None:
-        """Refuses a sound that gives no frame, since it would end the whole batch, and warns of one that is cut."""
-        speech_config = getattr(self._config, "speech_config", self._config)
-        shortest = getattr(speech_config, "receptive_field", 1)
-        if waveform is not None and len(waveform) < shortest:
-            raise ValueError(
-                f"A sound of {len(waveform)} samples is too short: a frame of this model is {shortest}. Leave it out."
-            )
-        limits = getattr(self._config, "max_speech_seconds", None), self.processor.max_audio_seconds
-        limit = min((seconds for seconds in limits if seconds is not None), default=None)
-        if limit is not None and waveform is not None and len(waveform) > limit * self._rate:
-            logger.warning(
-                f"Of a sound of {len(waveform) / self._rate:.1f} s this model hears the first {limit:g} s. "
-                f"Pass chunk_length_s={limit:g} or less to have all of it predicted."
-            )
+
+def _length(features: Any, waveform: Any, text: str | None) -> tuple[int, int]:
+    """What batches are made by: samples, then characters; silence, which is in none, has none."""
+    return (0 if features is None or waveform is None else len(waveform), 0 if features is None else len(text or ""))
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

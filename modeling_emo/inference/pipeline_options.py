@@ -22,6 +22,10 @@ class PipelineOptions(TypedDict, total=False):
     labels: Sequence[str] | Mapping[str, str] | None
     chunk_length_s: float | None
     stride_length_s: float | tuple[float, float] | None
+    segmentation: str | None
+    turns: Any
+    voice_detector: str | None
+    channels: str | int | None
     asr: Callable[[dict[str, Any]], Any] | None
     return_text: bool | None
     return_embeddings: bool | None
@@ -35,6 +39,8 @@ INSTEAD = {
     "return_all_scores": "all scores are returned unless top_k is given.",
     "function_to_apply": "scores are probabilities, or predicted values, without it.",
     "sampling_rate": "it belongs to a call, recognise(array, sampling_rate=...), or to the array, (array, rate).",
+    "speakers": "turns= says who speaks when.",
+    "diarizer": "turns= takes one.",
     "text": "it belongs to a call, recognise(audio, text=...).",
 }
 

@@ -151,8 +151,9 @@ class PredictionFile:
         """Writes `path` as CSV if it is one: a row for each recording, or for each segment of a timeline."""
         if self.path.suffix != ".csv" or not self.rows_path.exists():
             return
-        names = list(dict.fromkeys(entry["label"] for row in self for entry in row["predictions"]))
-        columns = ["audio", "start", "end", "text", *(f"score_{name}" for name in sorted(names))]
+        names = list(dict.fromkeys(entry["label"] for row in self for entry in row["predictions"] or []))
+        speaker = ["speaker"] if any(row.get("speakers") for row in self) else []
+        columns = ["audio", "start", "end", *speaker, "text", *(f"score_{name}" for name in sorted(names))]
         with self.path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.DictWriter(file, fieldnames=columns)
             writer.writeheader()
@@ -247,5 +248,6 @@ def _append(path: Path, row: Mapping[str, Any]) -> None:
 def _table_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for part in row.get("chunks") or [{**row, "timestamp": (None, None)}]:
         start, end = part["timestamp"]
-        scores = {f"score_{entry['label']}": entry["score"] for entry in part["predictions"]}
-        yield {"audio": row["input"].get("audio"), "start": start, "end": end, "text": part["text"], **scores}
+        scores = {f"score_{entry['label']}": entry["score"] for entry in part["predictions"] or []}
+        line = {"audio": row["input"].get("audio"), "start": start, "end": end, "text": part["text"], **scores}
+        yield {**line, "speaker": part["speaker"]} if row.get("speakers") else line

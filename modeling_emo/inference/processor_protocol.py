@@ -32,6 +32,14 @@ class RecordingSegment(Protocol):
     def is_last(self) -> bool:
         """No segment of the recording follows."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing can be heard in it: it gets no prediction."""
+
+    @property
+    def speaker(self) -> str | None:
+        """Who speaks, where that is known."""
+
 
 @runtime_checkable
 class UtteranceProcessor(Protocol):
@@ -63,12 +71,9 @@ class UtteranceProcessor(Protocol):
         audio: Any = None,
         text: str | None = None,
         words: Sequence[Mapping[str, Any]] | None = None,
-        *,
-        chunk_length_s: float | None = None,
-        stride_length_s: float | tuple[float, float] | None = None,
-        allow_addresses: bool = True,
+        **division: Any,
     ) -> Iterator[RecordingSegment]:
-        """Divides a recording: whole, by sentences, or by windows."""
+        """Divides a recording, as `preprocess.read_segments` does, whose options `division` are."""
 
     def extract_utterance(self, text: str | None, waveform: np.ndarray | None) -> Any:
         """One utterance alone and unpadded, for `pad`."""

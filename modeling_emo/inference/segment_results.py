@@ -26,8 +26,8 @@ def assemble(
     """The predictions of one input.
 
     Args:
-        segments (sequence of `dict`): in order, each with `logits` `(1, num_labels[, 2])`, `vectors`, `timestamp`,
-            `text`, `is_timeline` and `error`.
+        segments (sequence of `dict`): in order, each with `logits` `(1, num_labels[, 2])`, `vectors` (both None
+            of silence), `timestamp`, `text`, `is_timeline`, `speaker` and `error`.
         config ([`EmoBertConfig`] or [`Emotion2VecConfig`]): of the model.
         choice ([`LabelChoice`]): which labels are reported.
         top_k (`int`, *optional*): how many of them.
@@ -39,15 +39,15 @@ def assemble(
     error = next((segment["error"] for segment in segments if segment["error"] is not None), None)
     if error is not None:
         return {"error": error}
-    logits = torch.cat([segment["logits"] for segment in segments]).numpy()
-    scores = choice.apply(predictions_to_scores(logits, config))
-    spans = [segment["timestamp"] for segment in segments]
-    durations = [1.0 if start is None else max(end - start, 1e-3) for start, end in spans]
-    whole = _ranked(np.average(scores, axis=0, weights=durations), choice, top_k)
+    segments = sorted(segments, key=lambda segment: segment["timestamp"][0] or 0.0)  # channels come one by one
+    scored = [segment for segment in segments if segment["logits"] is not None]
+    scores = _scores(scored, config, choice)
+    durations = [_seconds(segment) for segment in scored]
+    whole = _ranked(np.average(scores, axis=0, weights=durations), choice, top_k) if scored else None
     texts = [segment["text"] for segment in segments]
     is_timeline = segments[0]["is_timeline"]
-    embeddings = [as_arrays(segment["vectors"]) for segment in segments if segment["vectors"] is not None]
-    if not is_timeline and not return_text and not embeddings:
+    embeddings = [as_arrays(segment["vectors"]) for segment in scored if segment["vectors"] is not None]
+    if not is_timeline and not return_text and not embeddings and whole is not None:
         return whole
     result: dict[str, Any] = {"predictions": whole}
     if return_text:
@@ -55,13 +55,52 @@ def assemble(
     if embeddings:
         result["embeddings"] = mean_vectors(embeddings, durations)
     if is_timeline:
-        result["chunks"] = [
-            {"timestamp": span, "text": text, "predictions": _ranked(row, choice, top_k)}
-            for span, text, row in zip(spans, texts, scores, strict=True)
-        ]
-        for chunk, vectors in zip(result["chunks"], embeddings, strict=False):  # none where none are asked for
-            chunk["embeddings"] = vectors
+        rows, vectors = iter(scores), iter(embeddings)
+        has_speakers = any(segment["speaker"] is not None for segment in segments)
+        if has_speakers:
+            result["speakers"] = _of_speakers(segments, scored, scores, choice, top_k)
+        result["chunks"] = []
+        for segment in segments:
+            is_scored = segment["logits"] is not None
+            chunk = {"timestamp": segment["timestamp"], "text": segment["text"]}
+            chunk["predictions"] = _ranked(next(rows), choice, top_k) if is_scored else None
+            if has_speakers:
+                chunk["speaker"] = segment["speaker"]
+            if embeddings:
+                chunk["embeddings"] = next(vectors) if is_scored else None
+            result["chunks"].append(chunk)
     return result
+
+
+def _of_speakers(
+    segments: Sequence[dict[str, Any]],
+    scored: Sequence[dict[str, Any]],
+    scores: np.ndarray,
+    choice: LabelChoice,
+    top_k: int | None,
+) -> dict[str, list[dict[str, Any]] | None]:
+    """The mean of each speaker by duration, in the order of their first words; None of one who is silent."""
+    names = dict.fromkeys(segment["speaker"] for segment in segments if segment["speaker"] is not None)
+    means: dict[str, list[dict[str, Any]] | None] = {}
+    for name in names:
+        rows = [index for index, segment in enumerate(scored) if segment["speaker"] == name]
+        durations = [_seconds(scored[index]) for index in rows]
+        means[name] = _ranked(np.average(scores[rows], axis=0, weights=durations), choice, top_k) if rows else None
+    return means
+
+
+def _scores(scored: Sequence[dict[str, Any]], config: EmoBertConfig, choice: LabelChoice) -> np.ndarray:
+    """A row of scores for each of these segments, all of which have logits."""
+    if not scored:
+        return np.zeros((0, len(choice.names)))
+    logits = torch.cat([segment["logits"] for segment in scored]).numpy()
+    return choice.apply(predictions_to_scores(logits, config))
+
+
+def _seconds(segment: dict[str, Any]) -> float:
+    """How much a segment counts: its length, 1 where there are no times."""
+    start, end = segment["timestamp"]
+    return 1.0 if start is None else max(end - start, 1e-3)
 
 
 def _ranked(scores: np.ndarray, choice: LabelChoice, top_k: int | None) -> list[dict[str, Any]]:

@@ -54,7 +54,8 @@ def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig | Emotion2Vec
     Returns:
         `array` of shape `(utterances, num_labels)`, float64: probabilities that sum to 1 over the labels
         (`single_label_classification`), one probability of presence per label (`multi_label_classification`,
-        `one_vs_rest_classification`), or the predicted values in the corpus's own units (`regression`).
+        `one_vs_rest_classification`), or the predicted values in the corpus's own units (`regression`). Logits of
+        classes are divided by the configuration's `temperature`, if it has one.
 
     Raises:
         ValueError: the logits do not have the shape that the problem type asks for.
@@ -71,7 +72,14 @@ def predictions_to_scores(logits: ArrayLike, config: EmoBertConfig | Emotion2Vec
     if values.shape[1:] != expected:
         shape = ", ".join(map(str, expected))
         raise ValueError(f"{config.problem.name} has logits of shape (utterances, {shape}), got {values.shape}.")
-    return ACTIVATIONS[config.problem.activation](values)
+    return scores_at_temperature(values, config, getattr(config, "temperature", None) or 1.0)
+
+
+def scores_at_temperature(logits: Floats, config: EmoBertConfig | Emotion2VecConfig, temperature: float) -> Floats:
+    """[`predictions_to_scores`] at another temperature than the configuration's; predicted values have none."""
+    if config.problem.has_classes:
+        logits = logits / temperature
+    return ACTIVATIONS[config.problem.activation](logits)
 
 
 def label_names(config: EmoBertConfig | Emotion2VecConfig) -> list[str]:
@@ -97,7 +105,8 @@ def scores_to_logits(scores: ArrayLike, config: EmoBertConfig) -> Floats:
         array([[0., 0.]])
     """
     values = np.asarray(scores, dtype=np.float64)
-    return INVERSE_ACTIVATIONS[config.problem.activation](values)
+    temperature = getattr(config, "temperature", None) if config.problem.has_classes else None
+    return INVERSE_ACTIVATIONS[config.problem.activation](values) * (temperature or 1.0)
 
 
 def scores_to_labels(scores: ArrayLike, config: EmoBertConfig) -> list[str] | list[list[str]] | list[list[float]]:

@@ -9,9 +9,11 @@ from typing import Any
 
 from transformers import TrainerState, TrainingArguments
 
+from configuration_emo.sealing import SEAL_FILE
 from configuration_emo.structured_text import read_json_object
 
 from ..evaluation.model_card import TrainingRun
+from ..metrics.temperature import TemperatureFit
 
 
 TRAINING_RECORD_FILE = "training_record.json"
@@ -101,6 +103,34 @@ def write_training_record(
     record = training_record(arguments, state, data=data, hyper_parameters=hyper_parameters)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def save_temperature(folder: str | Path, fit: TemperatureFit) -> None:
+    """Writes a temperature into a model's `config.json`, and with its calibration errors into the training record.
+
+    Args:
+        folder (`str` or `Path`): the model; a `training_record.json` need not be there.
+        fit ([`TemperatureFit`]): of [`fit_temperature`].
+
+    Raises:
+        ValueError: it is no folder with a model, or a sealed checkpoint, which is not changed.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{folder} is no folder with a model on this machine: save the model there first.")
+    if (path.parent / SEAL_FILE).exists():
+        raise ValueError(f"{folder} is a sealed checkpoint, which is not changed. Save its model to another folder.")
+    config = {**read_json_object(path), "temperature": fit.temperature}
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    if (path.parent / TRAINING_RECORD_FILE).is_file():
+        record = read_training_record(path.parent)
+        fitted = {
+            "temperature": round(fit.temperature, 4),
+            "validation calibration error": f"{fit.ece_before:.3f}, {fit.ece_after:.3f} with the temperature",
+        }
+        record["hyper_parameters"] = {**record.get("hyper_parameters", {}), **fitted}
+        text = json.dumps(record, indent=2) + "\n"
+        (path.parent / TRAINING_RECORD_FILE).write_text(text, encoding="utf-8")
 
 
 def read_training_record(folder: str | Path) -> dict[str, Any]:

@@ -23,7 +23,9 @@ AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Ma
 _LONGEST_NAME = 300
 
 
-def load_audio(source: AudioSource, sampling_rate: int = 16_000, *, allow_silence: bool = True) -> np.ndarray:
+def load_audio(
+    source: AudioSource, sampling_rate: int = 16_000, *, channel: int | None = None, allow_silence: bool = True
+) -> np.ndarray:
     """Reads a sound, mixes it to mono and resamples it (soxr, high quality).
 
     wav, flac, mp3, ogg and what else libsndfile knows are read by it; mp4, m4a, webm, aac and other video and sound
@@ -37,6 +39,7 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000, *, allow_silenc
             the channels); int8, int16, int32 and uint8 are scaled to [-1, 1). A dict has `array` and `sampling_rate`,
             or `bytes` or `path`, as a dataset's audio column gives.
         sampling_rate (`int`, defaults to 16,000): the rate of the result in Hz.
+        channel (`int`, *optional*): this channel alone, from 0, in the place of the mix.
         allow_silence (`bool`, defaults to True): False refuses a sound in which nothing can be heard.
 
     Returns:
@@ -59,6 +62,7 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000, *, allow_silenc
     with _naming(name):
         blocks, rates = zip(*_read_blocks(source, name), strict=True)
         samples, rate = blocks[0] if len(blocks) == 1 else np.concatenate(blocks), rates[0]
+        samples = _of_channel(samples, channel, name)
         if samples.size == 0:
             raise _no_samples(name)
         check_finite(samples, name)
@@ -76,7 +80,12 @@ def load_audio(source: AudioSource, sampling_rate: int = 16_000, *, allow_silenc
 
 
 def stream_audio(
-    source: AudioSource, sampling_rate: int = 16_000, block_seconds: float = 10.0, *, allow_silence: bool = True
+    source: AudioSource,
+    sampling_rate: int = 16_000,
+    block_seconds: float = 10.0,
+    *,
+    channel: int | None = None,
+    allow_silence: bool = True,
 ) -> Iterator[np.ndarray]:
     """Reads a sound piece by piece, as `load_audio` would in one: memory does not grow with its length.
 
@@ -84,6 +93,7 @@ def stream_audio(
         source: as for `load_audio`.
         sampling_rate (`int`, defaults to 16,000): the rate of the result in Hz.
         block_seconds (`float`, defaults to 10): about how long a piece is, in seconds.
+        channel (`int`, *optional*): this channel alone, from 0, in the place of the mix.
         allow_silence (`bool`, defaults to True): False refuses, at its end, a sound in which nothing can be heard.
 
     Yields:
@@ -106,6 +116,7 @@ def stream_audio(
     with _naming(name):
         resampler, rate, read, written, watch = None, sampling_rate, 0, 0, SilenceWatch()
         for samples, rate in _read_blocks(source, name, block_seconds):
+            samples = _of_channel(samples, channel, name)
             check_finite(samples, name)
             mono = to_mono(samples)
             if mono is not samples:
@@ -167,6 +178,36 @@ def header_seconds(source: AudioSource) -> float | None:
     with _naming(name):
         opened = _open(source, name)
         return audio_duration(source) if isinstance(opened, tuple) else header_duration(opened, name)
+
+
+def channel_count(source: AudioSource) -> int:
+    """How many channels a sound has.
+
+    Args:
+        source: as for `load_audio`.
+
+    Raises:
+        ValueError: as for `load_audio`, as far as its beginning shows it.
+
+    Example:
+        >>> import numpy as np
+        >>> channel_count((np.zeros((4000, 2), dtype=np.float32), 8000))
+        2
+    """
+    name = _name_of(source)
+    with _naming(name):
+        samples, _ = next(_read_blocks(source, name, 0.1))
+        return 1 if samples.ndim == 1 else samples.shape[1]
+
+
+def _of_channel(samples: np.ndarray, channel: int | None, name: str) -> np.ndarray:
+    """One channel of `(samples,)` or `(samples, channels)`, or what was given."""
+    if channel is None:
+        return samples
+    count = 1 if samples.ndim == 1 else samples.shape[1]
+    if not 0 <= channel < count:
+        raise ValueError(f"{name}: there is no channel {channel}: it has {count}, counted from 0.")
+    return samples if samples.ndim == 1 else np.ascontiguousarray(samples[:, channel])
 
 
 def _check_target(sampling_rate: int) -> None:

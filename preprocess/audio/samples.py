@@ -110,6 +110,19 @@ def resampled_length(samples: int, rate: int, sampling_rate: int) -> int:
     return int(np.ceil(samples * (float(sampling_rate) / rate)))
 
 
+def is_silent(samples: np.ndarray) -> bool:
+    """True where nothing can be heard: there are no samples, or they stay within two steps of 16 bits of each other.
+
+    Args:
+        samples (`np.ndarray` of shape `(samples,)`): full scale is 1.
+
+    Example:
+        >>> is_silent(np.full(5, 0.3)), is_silent(np.array([0.0, 0.001]))
+        (True, False)
+    """
+    return not len(samples) or float(samples.max()) - float(samples.min()) <= _SILENCE
+
+
 class SilenceWatch:
     """Hears a sound piece by piece and says at the end whether there was anything to hear."""
 

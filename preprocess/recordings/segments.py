@@ -1,47 +1,33 @@
-"""One recording -> the segments that are predicted one by one, read so that memory does not grow with its length."""
+"""One recording -> the segments that are predicted one by one: whole, windows, sentences, voice or turns."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers.utils import logging
 
 from configuration_emo.shown_values import shown
 
-from ..audio.load_audio import AudioSource, load_audio, stream_audio
+from ..audio.load_audio import AudioSource, channel_count, load_audio, stream_audio
+from ..audio.samples import is_silent
 from ..audio.url import local_copy
 from ..features.text_features import is_text
-from .sentences import TimedText, split_sentences
+from .cutting import MIN_WINDOW_SECONDS, Segment, Stretch, timed_segments, window_segments
+from .sentences import checked_words, split_sentences
+from .turns import divide_long, read_turns, with_words
+from .voice_activity import VOICE_DETECTORS, find_voice
 
 
 logger = logging.get_logger(__name__)
 
-# What is heard of a shorter sentence is widened to this, so that every encoder gets a frame.
-MIN_WINDOW_SECONDS = 0.25
+SEGMENTATIONS = ("windows", "sentences", "voice", "turns")
 MAX_SENTENCE_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of a recording that gets a prediction of its own.
-
-    Args:
-        waveform (`np.ndarray`, *optional*): float32 `(samples,)`, what the model hears: the stretch with its context.
-        start, end (`float`, *optional*): the stretch in seconds, without its context; None for text without times.
-        text (`str`, *optional*): what is said.
-        is_last (`bool`): no segment follows.
-    """
-
-    waveform: np.ndarray | None
-    start: float | None
-    end: float | None
-    text: str | None
-    is_last: bool
+DEFAULT_WINDOW_SECONDS = 10.0
 
 
 def read_segments(
@@ -52,24 +38,39 @@ def read_segments(
     sampling_rate: int = 16_000,
     chunk_length_s: float | None = None,
     stride_length_s: float | tuple[float, float] | None = None,
+    segmentation: str | None = None,
+    turns: Any = None,
+    voice_detector: str | None = None,
+    channels: str | int | None = None,
     allow_addresses: bool = True,
 ) -> Iterator[Segment]:
     """Divides a recording.
 
-    Without `words` and `chunk_length_s` the whole of it is one segment. With `words` each sentence is one. Otherwise
-    windows of `chunk_length_s` are laid over it as in Transformers' speech recognition: each overlaps its neighbours
-    by the strides, which are heard but belong to the neighbour's segment, so that the segments follow each other
-    without a gap. The last window reaches back until it is as long as the others.
+    Without anything that divides it the whole of it is one segment. With `words` each sentence is one, with `turns`
+    each turn. Otherwise windows of `chunk_length_s` are laid over it as in Transformers' speech recognition: each
+    overlaps its neighbours by the strides, which are heard but belong to the neighbour's segment, so that the segments
+    follow each other without a gap. The last window reaches back until it is as long as the others.
+
+    Memory does not grow with the length, but for a diarizer, which is given the whole sound. The file is read once for
+    the segments, and once before that for `"voice"`; with `channels="each"` this is done channel by channel.
 
     Args:
         audio (*optional*): anything that `load_audio` reads, or an address (http, https).
         text (`str`, *optional*): the transcript of the whole.
-        words (sequence of `dict`, *optional*): the transcript with times, see `split_sentences`.
+        words (sequence of `dict`, *optional*): the transcript with times, see `split_sentences`. With turns or voice
+            each word belongs to the nearest stretch (of its `speaker`, where it names one).
         sampling_rate (`int`, defaults to 16,000): of the waveforms, in Hz.
-        chunk_length_s (`float`, *optional*): length of a window in seconds; with `words` the longest sentence (30 s
-            if left out).
+        chunk_length_s (`float`, *optional*): length of a window in seconds (10 if left out with `"windows"`); the
+            longest sentence, turn or stretch of voice (30 s if left out).
         stride_length_s (`float` or `(left, right)`, *optional*): context on either side in seconds; a sixth of a
-            window if left out, none around sentences.
+            window if left out, none around what is no window.
+        segmentation (`str`, *optional*): `"windows"`, `"sentences"`, `"voice"` or `"turns"`; what the other arguments
+            call for if left out.
+        turns (sequence of `dict`, path or callable, *optional*): who speaks when, see `read_turns`.
+        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate, if left out, or `"silero"`.
+        channels (`str` or `int`, *optional*): `"mix"` if left out, the number of one, from 0, or `"each"`: every
+            channel for itself, one after the other. The speaker of a channel is `channel 0`, where no turn or word
+            names one.
         allow_addresses (`bool`, defaults to True): False refuses addresses, see `local_copy`.
 
     Yields:
@@ -77,9 +78,10 @@ def read_segments(
 
     Raises:
         ValueError: nothing is given, `text` together with `words`, a text without times for a recording of several
-            windows, strides that leave nothing of a window, most words after the end of the sound, or the sound cannot
-            be read, or nothing can be heard in it. (A few sentences that begin after the end of the sound, as
-            recognisers invent them, are left out with a warning.)
+            segments, options that contradict each other, strides that leave nothing of a window, most words or turns
+            after the end of the sound, no voice is found, or the sound cannot be read, or nothing can be heard in it.
+            (A few sentences that begin after the end of the sound, as recognisers invent them, are left out with a
+            warning.)
     """
     if text is not None and not isinstance(text, str):
         raise ValueError(f"The text must be a string, got {shown(text)} ({type(text).__name__}).")
@@ -88,39 +90,167 @@ def read_segments(
         raise ValueError("Give `text`, or `words` with their times, not both.")
     if audio is None and text is None and words is None:
         raise ValueError("There is neither audio nor text. Give at least one of them.")
-    left, right = _strides(chunk_length_s, stride_length_s, has_words=words is not None)
-    with local_copy(audio, allow_addresses=allow_addresses) as source:
-        if words is not None:
-            sentences = split_sentences(words, max_seconds=chunk_length_s or MAX_SENTENCE_SECONDS)
-            yield from _sentence_segments(source, sentences, sampling_rate, left, right)
-        elif source is None:
-            yield Segment(None, None, None, text, is_last=True)
-        elif chunk_length_s is None:
-            waveform = load_audio(source, sampling_rate, allow_silence=False)
-            yield Segment(waveform, 0.0, len(waveform) / sampling_rate, text, is_last=True)
+    division = _division(segmentation, words is not None, turns is not None, chunk_length_s)
+    if division == "windows" and chunk_length_s is None:
+        chunk_length_s = DEFAULT_WINDOW_SECONDS
+    left, right = _strides(chunk_length_s, stride_length_s, has_windows=division in ("whole", "windows"))
+    _check_sound_options(audio, text, words, division, voice_detector, channels)
+    longest = chunk_length_s or MAX_SENTENCE_SECONDS
+
+    def of_channel(source: Any, channel: int | None, allow_silence: bool) -> Iterator[Segment]:
+        def pieces(rate: int = sampling_rate) -> Any:
+            return stream_audio(source, rate, channel=channel, allow_silence=allow_silence)
+
+        if division == "whole":
+            waveform = load_audio(source, sampling_rate, channel=channel, allow_silence=allow_silence)
+            silent = is_silent(waveform)
+            yield Segment(waveform, 0.0, len(waveform) / sampling_rate, text, is_last=True, is_silent=silent)
+        elif division == "windows":
+            assert chunk_length_s is not None
+            yield from window_segments(pieces(), text, sampling_rate, chunk_length_s, left, right)
         else:
-            yield from _window_segments(source, text, sampling_rate, chunk_length_s, left, right)
+            stretches = _stretches(source, channel, pieces)
+            if stretches:
+                sound = None if source is None else pieces()
+                kind = "sentence" if division == "sentences" else "turn"
+                yield from timed_segments(sound, stretches, sampling_rate, left, right, kind=kind)
+
+    def _stretches(source: Any, channel: int | None, pieces: Callable[..., Any]) -> list[Stretch]:
+        if division == "sentences":
+            assert words is not None
+            sentences = split_sentences(words, max_seconds=longest)
+            return [Stretch(one.start, one.end, one.text, one.speaker) for one in sentences]
+        if division == "voice":
+            detector = voice_detector or "energy"
+            rate = VOICE_DETECTORS[detector] or sampling_rate
+            found = divide_long(find_voice(pieces(rate), rate, detector), longest)
+        else:
+
+            def load() -> dict[str, Any]:
+                return {"raw": load_audio(source, sampling_rate, channel=channel), "sampling_rate": sampling_rate}
+
+            name = Path(audio).stem if isinstance(audio, (str, Path)) else None
+            found = divide_long(read_turns(turns, name, load), longest)
+        if words is not None and found:
+            return with_words(found, checked_words(words))
+        if text is None or not found:
+            return found
+        if len(found) > 1:
+            raise ValueError(
+                f"A text without times cannot be divided among {len(found)} stretches. Give `words` with their times, "
+                "or leave the text out."
+            )
+        return [found[0]._replace(text=text)]
+
+    with local_copy(audio, allow_addresses=allow_addresses) as source:
+        if source is None and words is None:
+            yield Segment(None, None, None, text, is_last=True)
+            return
+        if division == "voice" or channels == "each" or callable(turns):
+            source = _readable_again(source)
+        if channels != "each":
+            number = None if channels in (None, "mix") else int(channels)  # type: ignore[arg-type]
+            found = _named(of_channel(source, number, allow_silence=False), number)
+        else:
+            count = channel_count(source)
+            found = (
+                one for index in range(count) for one in _named(of_channel(source, index, allow_silence=True), index)
+            )
+        yield from _marked(found, is_each=channels == "each")
+
+
+def _named(segments: Iterator[Segment], channel: int | None) -> Iterator[Segment]:
+    """The segments of one channel, which is their speaker unless one is known."""
+    for segment in segments:
+        if channel is not None and segment.speaker is None:
+            segment = replace(segment, speaker=f"channel {channel}")
+        yield segment
+
+
+def _marked(segments: Iterator[Segment], *, is_each: bool) -> Iterator[Segment]:
+    """The same, of which only the very last is marked as the last.
+
+    Raises:
+        ValueError: there are none, or each channel for itself is silent.
+    """
+    waiting, heard = None, False
+    for segment in segments:
+        if waiting is not None:
+            yield replace(waiting, is_last=False)
+        waiting, heard = segment, heard or not segment.is_silent
+    if waiting is None:
+        raise ValueError("No voice was found in the recording. Try segmentation='windows', or leave it out.")
+    if is_each and not heard:
+        raise ValueError("The sound is silent throughout, in each of its channels. Leave it out or replace it.")
+    yield replace(waiting, is_last=True)
+
+
+def _readable_again(source: Any) -> Any:
+    """The source, or its bytes where it can be read only once."""
+    is_stream = hasattr(source, "read") and not (hasattr(source, "seekable") and source.seekable())
+    return source.read() if is_stream else source
+
+
+def _division(segmentation: str | None, has_words: bool, has_turns: bool, chunk_length_s: float | None) -> str:
+    """`"whole"`, or one of `SEGMENTATIONS`."""
+    if segmentation is None:
+        if has_turns:
+            return "turns"
+        return "sentences" if has_words else "whole" if chunk_length_s is None else "windows"
+    if segmentation not in SEGMENTATIONS:
+        raise ValueError(f"segmentation must be one of {', '.join(SEGMENTATIONS)}, got {shown(segmentation)}.")
+    if has_turns and segmentation != "turns":
+        raise ValueError(f"There are turns, and segmentation is {segmentation!r}: leave one of them out.")
+    if segmentation == "turns" and not has_turns:
+        raise ValueError("segmentation='turns' needs `turns`: a list, an RTTM file or a diarizer.")
+    if segmentation == "sentences" and not has_words:
+        raise ValueError("segmentation='sentences' needs `words` with their times.")
+    if segmentation == "windows" and has_words:
+        raise ValueError("`words` divide a recording into sentences: leave segmentation='windows' or the words out.")
+    return segmentation
+
+
+def _check_sound_options(
+    audio: Any, text: str | None, words: Any, division: str, voice_detector: Any, channels: Any
+) -> None:
+    if division == "voice" and audio is None:
+        raise ValueError("segmentation='voice' needs a recording.")
+    if division == "turns" and audio is None and words is None:
+        raise ValueError("`turns` need a recording, or `words` with their times.")
+    if voice_detector is not None and (division != "voice" or voice_detector not in VOICE_DETECTORS):
+        raise ValueError(
+            f"voice_detector is for segmentation='voice', one of {', '.join(VOICE_DETECTORS)}, got "
+            f"{shown(voice_detector)}."
+        )
+    is_number = isinstance(channels, int) and not isinstance(channels, bool) and channels >= 0
+    if channels not in (None, "mix", "each") and not is_number:
+        raise ValueError(f"channels must be 'mix', 'each', or the number of one from 0 on, got {shown(channels)}.")
+    if channels == "each" and (audio is None or text is not None or words is not None or division == "turns"):
+        raise ValueError(
+            "channels='each' hears each channel for itself: a transcript or turns are of the whole. Leave them out, "
+            "or give the number of one channel."
+        )
 
 
 def _strides(
-    chunk_length_s: float | None, stride_length_s: float | tuple[float, float] | None, has_words: bool
+    chunk_length_s: float | None, stride_length_s: float | tuple[float, float] | None, has_windows: bool
 ) -> tuple[float, float]:
     """Context before and after a segment in seconds."""
     if chunk_length_s is not None and not (_is_time(chunk_length_s) and chunk_length_s >= MIN_WINDOW_SECONDS):
         raise ValueError(
             f"chunk_length_s must be a number of seconds, {MIN_WINDOW_SECONDS:g} or more, got {shown(chunk_length_s)}."
         )
-    if stride_length_s is not None and chunk_length_s is None and not has_words:
+    if stride_length_s is not None and chunk_length_s is None and has_windows:
         raise ValueError(f"stride_length_s ({stride_length_s}) needs chunk_length_s, or words with their times.")
     if stride_length_s is None:
-        stride_length_s = 0.0 if has_words or chunk_length_s is None else chunk_length_s / 6
+        stride_length_s = 0.0 if not has_windows or chunk_length_s is None else chunk_length_s / 6
     both: Any = (stride_length_s,) * 2 if _is_time(stride_length_s) else stride_length_s
     if not isinstance(both, (tuple, list)) or len(both) != 2 or not all(map(_is_time, both)):
         raise ValueError(
             f"stride_length_s must be a number of seconds, or one for each side, got {shown(stride_length_s)}."
         )
     left, right = both
-    room = float("inf") if chunk_length_s is None or has_words else chunk_length_s
+    room = float("inf") if chunk_length_s is None or not has_windows else chunk_length_s
     if min(left, right) < 0 or left + right >= room:
         raise ValueError(
             f"stride_length_s must not be negative, and both sides together shorter than chunk_length_s "
@@ -131,118 +261,3 @@ def _strides(
 
 def _is_time(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _window_segments(
-    source: Any, text: str | None, rate: int, chunk_length_s: float, left_s: float, right_s: float
-) -> Iterator[Segment]:
-    length, left, right = (round(seconds * rate) for seconds in (chunk_length_s, left_s, right_s))
-    step = length - left - right
-    sound = _ForwardReader(stream_audio(source, rate, allow_silence=False))
-    begin, is_last = 0, False
-    while not is_last:
-        window = sound.read(begin, begin + length + 1)  # one sample more shows whether the sound goes on
-        is_last = len(window) <= length
-        if text is not None and not is_last:
-            raise ValueError(
-                "A text without times cannot be divided, and the recording is longer than one window of "
-                f"{chunk_length_s:g} s. Give `words` with their times, or leave the text or chunk_length_s out."
-            )
-        start = begin + left if begin else 0
-        end = begin + (len(window) if is_last else length - right)
-        if is_last and begin:
-            window = sound.read(max(0, end - length), end)
-        yield Segment(window[:length], start / rate, end / rate, text, is_last)
-        sound.forget_before(begin)
-        begin += step
-
-
-def _sentence_segments(
-    source: Any, sentences: list[TimedText], rate: int, left_s: float, right_s: float
-) -> Iterator[Segment]:
-    if source is None:
-        for index, sentence in enumerate(sentences):
-            yield Segment(None, sentence.start, sentence.end, sentence.text, index == len(sentences) - 1)
-        return
-    sound = _ForwardReader(stream_audio(source, rate, allow_silence=False))
-    begin, shortest = 0, round(MIN_WINDOW_SECONDS * rate)
-    waiting: Segment | None = None  # whether it is the last shows only when the next has been looked for
-    for index, sentence in enumerate(sentences):
-        widening = max(0.0, MIN_WINDOW_SECONDS - (sentence.end - sentence.start)) / 2
-        begin = max(begin, round((sentence.start - max(left_s, widening)) * rate))
-        end = max(begin + shortest, round((sentence.end + max(right_s, widening)) * rate))
-        sound.forget_before(max(0, begin - shortest))
-        waveform = sound.read(begin, end)
-        if sentence.start * rate >= sound.end:
-            _check_rest(sentences, index, sound.end / rate)
-            break
-        if waiting is not None:
-            yield waiting
-        if len(waveform) < shortest:  # the sound ends here: what is heard reaches back instead
-            waveform = sound.read(max(0, sound.end - shortest), sound.end)
-        waiting = Segment(waveform, sentence.start, min(sentence.end, sound.end / rate), sentence.text, False)
-    assert waiting is not None
-    sound.read_to_the_end()  # damage that shows only there is an error too
-    yield replace(waiting, is_last=True)
-
-
-def _check_rest(sentences: list[TimedText], first: int, seconds: float) -> None:
-    """Passes over the last sentences where they begin after the end of the sound: recognisers invent words there.
-
-    Raises:
-        ValueError: these are too many to be that.
-    """
-    rest = sentences[first:]
-    if len(rest) >= max(2, first) or first == 0:
-        raise ValueError(
-            f"The sentence {rest[0].text!r} starts at {rest[0].start:g} s, after the end of the sound at {seconds:g} "
-            f"s, and so do {len(rest)} of {len(sentences)} sentences: sound and words do not belong together."
-        )
-    logger.warning(
-        f"{len(rest)} of {len(sentences)} sentences begin after the end of the sound at {seconds:g} s and are left "
-        f"out: {' '.join(sentence.text for sentence in rest)!r}."
-    )
-
-
-class _ForwardReader:
-    """A sound read from front to back that keeps only what may still be asked for.
-
-    Args:
-        pieces (iterator of `np.ndarray`): consecutive samples, each `(samples,)`.
-    """
-
-    def __init__(self, pieces: Iterator[np.ndarray]):
-        self._pieces = pieces
-        self._kept = np.zeros(0, dtype=np.float32)
-        self._begin = self._needed_from = 0  # where `_kept` begins in the sound, and from where on it is of use
-
-    @property
-    def end(self) -> int:
-        """How many samples have been read from the sound."""
-        return self._begin + len(self._kept)
-
-    def read(self, begin: int, end: int) -> np.ndarray:
-        """The samples from `begin` to `end`, fewer where the sound ends before."""
-        while self.end < end:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            self._kept = np.concatenate([self._kept, piece])
-            self._drop_what_is_not_needed()
-        return self._kept[max(0, begin - self._begin) : max(0, end - self._begin)]
-
-    def read_to_the_end(self) -> None:
-        """Reads what is left without keeping it."""
-        for piece in self._pieces:
-            self._begin = self.end + len(piece)
-            self._kept = self._kept[:0]
-
-    def forget_before(self, begin: int) -> None:
-        """Says that nothing before `begin` is asked for again, be it read or still to come."""
-        self._needed_from = begin
-        self._drop_what_is_not_needed()
-
-    def _drop_what_is_not_needed(self) -> None:
-        count = min(self._needed_from - self._begin, len(self._kept))
-        self._kept = self._kept[count:]
-        self._begin += count

@@ -17,7 +17,7 @@ _TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.",
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _UNKNOWN = float("inf")
 # A year. What is beyond is no time of a recording, and its samples could not be counted.
-_LONGEST_SECONDS = 365 * 24 * 3600.0
+LONGEST_SECONDS = 365 * 24 * 3600.0
 # By so much the times of a speech recogniser's words may be out of order.
 _INACCURACY_SECONDS = 0.5
 _CLOSING_QUOTES = "\"'”’»)]"
@@ -29,22 +29,24 @@ class TimedText(NamedTuple):
     Args:
         text (`str`): its words.
         start, end (`float`): when it is said, in seconds from the start of the recording.
+        speaker (`str`, *optional*): who says it.
     """
 
     text: str
     start: float
     end: float
+    speaker: str | None = None
 
 
 def split_sentences(
     words: Sequence[Mapping[str, Any]], *, max_seconds: float = 30.0, max_pause_seconds: float = 1.0
 ) -> list[TimedText]:
-    """Divides a transcript at the ends of sentences, at long pauses, and where a sentence grows too long.
+    """Divides a transcript at the ends of sentences, at long pauses, at changes of speaker, and in overlong sentences.
 
     Args:
         words (sequence of `dict`): `text` and `timestamp` `(start, end)` in seconds, as the `chunks` of Transformers'
             speech recognition with `return_timestamps="word"`. Words that carry their own spaces are joined as they
-            are, others with a space. An end of None is unknown.
+            are, others with a space. An end of None is unknown. A word may name its `speaker`.
         max_seconds (`float`, defaults to 30): the longest sentence; a longer one is divided between two words.
         max_pause_seconds (`float`, defaults to 1): longer silence between two words ends a sentence, as there may be
             no punctuation.
@@ -59,12 +61,13 @@ def split_sentences(
         ...     {"text": "you.", "timestamp": (0.4, 0.6)},
         ...     {"text": "Bye!", "timestamp": (0.9, 1.2)},
         ... ])
-        [TimedText(text='Thank you.', start=0.1, end=0.6), TimedText(text='Bye!', start=0.9, end=1.2)]
+        [TimedText(text='Thank you.', start=0.1, end=0.6, speaker=None),
+         TimedText(text='Bye!', start=0.9, end=1.2, speaker=None)]
     """
-    timed = _checked_words(words)
+    timed = checked_words(words)
     sentences: list[list[TimedText]] = []
     for index, word in enumerate(timed):
-        begins = index == 0 or _ends_sentence(timed[index - 1].text)
+        begins = index == 0 or _ends_sentence(timed[index - 1].text) or word.speaker != timed[index - 1].speaker
         if not begins:
             pause = word.start - timed[index - 1].end
             end = word.start if word.end == _UNKNOWN else word.end
@@ -72,15 +75,25 @@ def split_sentences(
         if begins:
             sentences.append([])
         sentences[-1].append(word)
-    separator = "" if any(word.text.startswith(" ") for word in timed) else " "
+    separator = _separator(timed)
     return [
         TimedText(
             separator.join(word.text for word in sentence).strip(),
             sentence[0].start,
             min(max(word.end for word in sentence), sentence[0].start + max_seconds),
+            sentence[0].speaker,
         )
         for sentence in sentences
     ]
+
+
+def join_words(words: Sequence[TimedText]) -> str:
+    """The words as a text: as they are where they carry their own spaces, else with a space between them."""
+    return _separator(words).join(word.text for word in words).strip()
+
+
+def _separator(words: Sequence[TimedText]) -> str:
+    return "" if any(word.text.startswith(" ") for word in words) else " "
 
 
 def _ends_sentence(word: str) -> bool:
@@ -88,8 +101,11 @@ def _ends_sentence(word: str) -> bool:
     return word.endswith(_SENTENCE_ENDS) and word.lower() not in _TITLES
 
 
-def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
-    """The words with both times, in order; one without an end lasts until the next."""
+def checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
+    """The words with both times, in order; one without an end lasts until the next, the last one to infinity.
+
+    Takes and raises what [`split_sentences`] does.
+    """
     if isinstance(words, (str, bytes, Mapping)) or not isinstance(words, Sequence) or not len(words):
         raise ValueError(
             f"`words` must be a list of one word or more, each with `text` and `timestamp`, got {shown(words)}."
@@ -98,16 +114,16 @@ def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
     moved = 0
     for index, word in enumerate(words):
         try:
-            text, (start, end) = word["text"], word["timestamp"]
+            text, (start, end), speaker = word["text"], word["timestamp"], word.get("speaker")
             start, end = float(start), _UNKNOWN if end is None else float(end)
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
             raise ValueError(
                 f"Word {index} must be like {{'text': 'yes', 'timestamp': (1.0, 1.3)}}, got {shown(word)}."
             ) from error
         earliest = timed[-1].start if timed else 0.0
         # NaN is not within either.
-        in_time = -_INACCURACY_SECONDS <= start <= _LONGEST_SECONDS and end >= start - _INACCURACY_SECONDS
-        if not isinstance(text, str) or not in_time or _LONGEST_SECONDS < end < _UNKNOWN:
+        in_time = -_INACCURACY_SECONDS <= start <= LONGEST_SECONDS and end >= start - _INACCURACY_SECONDS
+        if not isinstance(text, str) or not in_time or LONGEST_SECONDS < end < _UNKNOWN:
             raise ValueError(
                 f"Word {index} needs a text, and a time in seconds that starts at 0 or later and ends after: "
                 f"{shown(word)}."
@@ -121,7 +137,7 @@ def _checked_words(words: Sequence[Mapping[str, Any]]) -> list[TimedText]:
         start = max(start, earliest)
         if timed and timed[-1].end == _UNKNOWN:
             timed[-1] = timed[-1]._replace(end=start)
-        timed.append(TimedText(text, start, max(start, end)))
+        timed.append(TimedText(text, start, max(start, end), None if speaker is None else str(speaker)))
     if moved:
         logger.warning(
             f"{moved} of {len(timed)} words overlap by some hundredths of a second the wrong way round: they were "

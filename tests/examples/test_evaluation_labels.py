@@ -3,11 +3,13 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset, DatasetDict
 
 from commands_emo import run_command
+from modeling_emo import EmoBertForSequenceClassification, EmotionRecognitionPipeline
 from preprocess import EmoBertProcessor, LabelEncoder, prepare_dataset
 from tests.examples.conftest import run_script
 from tests.tiny import tiny_feature_extractor, tiny_processor, tiny_tokenizer
@@ -60,3 +62,33 @@ def test_data_of_another_model_are_refused(always_sad, tmp_path, labels, extract
     given = ["--model", always_sad, "--data_dir", data, "--output_dir", tmp_path / "out", "--modalities", "text"]
     with pytest.raises(ValueError, match=said):
         run_command("evaluate", [str(part) for part in given])
+
+
+def test_a_temperature_is_fitted_on_validation_and_saved_with_the_model(always_sad, tmp_path):
+    """A model that is 98.7 % sure (logits 0, 0, 5) and right 3 times of 4: softmax(5 / T) is 3 / 4 at T = 2.79."""
+    labels = ["sad"] * 6 + ["happy"] * 2
+    rows = [
+        {"id": f"u{index}", "label": label, "text": "how nice", "audio": None} for index, label in enumerate(labels)
+    ]
+    data = DatasetDict({"validation": Dataset.from_list(rows), "test": Dataset.from_list(rows)})
+    encoder = LabelEncoder.from_dataset(data, "single_label_classification")
+    info = {"corpus": "other", "protocol": "all of it"}
+    prepare_dataset(data, tiny_processor(), encoder, output_dir=tmp_path / "data", info=info)
+    (always_sad / "training_record.json").write_text(json.dumps({"seed": 1, "checkpoint_selection": "the last one"}))
+    given = ["--model", always_sad, "--data_dir", tmp_path / "data", "--output_dir", tmp_path / "out"]
+    given = [str(part) for part in [*given, "--modalities", "text", "--num_resamples", 10, "--calibrate", "true"]]
+    before = json.loads((always_sad / "config.json").read_text())
+    with pytest.raises(
+        ValueError, match="--calibrate is for data that was not trained on and is not tested on, got test"
+    ):
+        run_command("evaluate", given)
+    run_command("evaluate", [*given, "--split", "validation", "--model_card", "true"])
+    after = json.loads((always_sad / "config.json").read_text())
+    assert after.pop("temperature") == pytest.approx(5 / np.log(6), rel=1e-3)
+    before.pop("temperature", None)
+    assert after == before
+    assert "0.237, 0.000 with the temperature" in (tmp_path / "out" / "README.md").read_text()
+    recognise = EmotionRecognitionPipeline(
+        model=EmoBertForSequenceClassification.from_pretrained(always_sad), processor=tiny_processor(), device=-1
+    )
+    assert recognise(text="how nice", top_k=1)[0]["score"] == pytest.approx(0.75, abs=1e-3)

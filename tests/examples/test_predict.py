@@ -1,5 +1,6 @@
 """predict.py as a person runs it: folders, long recordings, and being killed."""
 
+import csv
 import json
 import os
 import signal
@@ -102,9 +103,41 @@ def test_a_prediction_is_explained_as_a_picture(model, tmp_path):
     assert width > 800 and height > 400
 
 
+def test_a_call_of_two_channels_and_one_with_known_turns(model, tmp_path):
+    sound = np.zeros((48_000, 2), dtype=np.float32)
+    sound[8_000:16_000, 0] = tone(0.5)
+    sound[24_000:40_000, 1] = tone(1.0)
+    sf.write(tmp_path / "call.wav", sound, 16_000)
+    (tmp_path / "call.rttm").write_text(
+        "SPEAKER call 1 0.5 0.5 <NA> <NA> anna <NA> <NA>\n"
+        "SPEAKER call 1 1.5 1.0 <NA> <NA> ben <NA> <NA>\n"
+        "SPEAKER call 1 2.6 0.4 <NA> <NA> anna <NA> <NA>\n"
+    )
+    given = ("predict.py", "--model", model, "--audio", tmp_path / "call.wav")
+    vtt = tmp_path / "call.vtt"
+    printed = run_script(*given, "--segmentation", "voice", "--channels", "each", "--vtt", vtt).splitlines()
+    assert [line.split("\t")[0] for line in printed[1:3]] == ["  channel 0", "  channel 1"]
+    assert [line.split("\t")[:2] for line in printed[3:]] == [
+        ["  0.40 - 1.10 s", "channel 0"],
+        ["  1.40 - 2.60 s", "channel 1"],
+    ]
+    cues = vtt.read_text().split("\n\n")
+    assert cues[0] == "WEBVTT" and "00:00:00.400 --> 00:00:01.100\n<v channel 0>[" in cues[1] and len(cues) == 3
+
+    run_script(*given, "--turns", tmp_path / "call.rttm", "--output", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["speaker"], row["start"], row["score_sad"] != "") for row in rows] == [
+        ("anna", "0.5", True),
+        ("ben", "1.5", True),
+        ("anna", "2.6", False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--text", "a", "--vtt", "a.vtt", "--output", "a.csv"), "--vtt is of one recording and without --output"),
         ((), "There is nothing to predict"),
         (("--text", "a", "b", "--explain", "a.png"), "--explain draws one utterance, got 2"),
     ],

@@ -297,6 +297,50 @@ class TestTimeline:
             assert by_label(result["predictions"]) == pytest.approx(by_label(alone["predictions"]), abs=1e-5)
 
 
+class TestSilence:
+    @pytest.fixture
+    def sound(self):
+        """A second of tone, one of dither over an offset, half a second of tone."""
+        dither = np.random.default_rng(0).integers(0, 3, 16_000) / 32768 + 0.25
+        return np.concatenate([tone(1.0), dither, tone(0.5)]).astype(np.float32)
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 4])
+    def test_a_silent_window_has_no_emotion_and_no_weight(self, recognise, sound, batch_size):
+        options = {"chunk_length_s": 0.5, "stride_length_s": 0.0, "batch_size": batch_size}
+        result = recognise(sound, return_embeddings=True, **options)
+        silent = [chunk["predictions"] is None for chunk in result["chunks"]]
+        assert silent == [False, False, True, True, False]
+        assert [chunk["embeddings"] is None for chunk in result["chunks"]] == silent
+        heard = [chunk for chunk, none in zip(result["chunks"], silent, strict=True) if not none]
+        for name in LABELS.values():
+            mean = np.mean([by_label(chunk["predictions"])[name] for chunk in heard])
+            assert by_label(result["predictions"])[name] == pytest.approx(mean)
+        fused = np.mean([chunk["embeddings"]["fused"] for chunk in heard], axis=0)
+        np.testing.assert_allclose(result["embeddings"]["fused"], fused, atol=1e-6)
+        assert json.loads(json.dumps(recognise(sound, **options)))["chunks"][2]["predictions"] is None
+
+    def test_a_window_counts_for_itself_and_not_for_the_context_it_hears(self, recognise, sound):
+        result = recognise(sound, chunk_length_s=1.0, stride_length_s=0.25)
+        silent = [chunk["timestamp"] for chunk in result["chunks"] if chunk["predictions"] is None]
+        assert silent == [(1.25, 1.75)]
+
+    def test_a_recogniser_s_words_in_silence_are_not_scored(self, recognise, sound):
+        words = [{"text": "how nice.", "timestamp": (0.2, 0.8)}, {"text": "bad.", "timestamp": (1.2, 1.8)}]
+        first, second = recognise({"audio": sound, "words": words})["chunks"]
+        assert first["predictions"] is not None and second == {**second, "text": "bad.", "predictions": None}
+
+    def test_silent_windows_are_not_transcribed(self, recognise, sound):
+        heard = []
+        recognise(
+            sound, chunk_length_s=0.5, stride_length_s=0, asr=lambda given: heard.append(len(given["raw"])) or "a"
+        )
+        assert heard == [8_000] * 3
+
+    def test_silence_throughout_is_an_error(self, recognise):
+        with pytest.raises(ValueError, match="silent throughout"):
+            recognise(np.zeros(16_000, dtype=np.float32), chunk_length_s=0.5)
+
+
 class TestSpeechRecognition:
     def test_a_missing_transcript_is_recognised(self, recognise):
         heard = []

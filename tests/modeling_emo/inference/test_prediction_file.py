@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 from modeling_emo import EmotionRecognitionPipeline
 from modeling_emo.inference.prediction_file import PredictionCounts, PredictionFile, predict_to_file
@@ -96,6 +98,16 @@ def test_a_table_has_a_row_for_each_segment(recognise, utterances, tmp_path):
     for row in rows:
         assert sum(float(row[f"score_{name}"]) for name in LABELS.values()) == pytest.approx(1)
     assert len(lines(tmp_path / "a.jsonl")[1]["chunks"]) == 2
+
+
+def test_silence_has_a_row_without_scores(recognise, tmp_path):
+    sf.write(tmp_path / "a.wav", np.concatenate([np.zeros(8_000), tone(0.5)]), 16_000)
+    options = {"settings": SETTINGS, "chunk_length_s": 0.5, "stride_length_s": 0.0}
+    predict_to_file(recognise, [{"audio": str(tmp_path / "a.wav")}], tmp_path / "a.csv", **options)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        silent, heard = csv.DictReader(file)
+    assert [silent[f"score_{name}"] for name in LABELS.values()] == ["", "", ""]
+    assert sum(float(heard[f"score_{name}"]) for name in LABELS.values()) == pytest.approx(1)
 
 
 def test_a_table_without_a_timeline_has_no_times(recognise, tmp_path):

@@ -18,7 +18,7 @@ def test_has_every_member():
     assert isinstance(tiny_processor(), UtteranceProcessor)
     segment = Segment(None, None, None, "how nice", is_last=True)
     members = [name for name, value in vars(RecordingSegment).items() if isinstance(value, property)]
-    assert members == ["waveform", "start", "end", "text", "is_last"]
+    assert members == ["waveform", "start", "end", "text", "is_last", "is_silent", "speaker"]
     assert all(hasattr(segment, name) for name in members)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modeling_emo.plots.timeline import clock, plot_timeline, read_timeline
+from modeling_emo.plots.timeline import plot_timeline
+from modeling_emo.plots.timeline_parts import clock, read_timeline
 
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -96,6 +97,19 @@ class TestClasses:
         assert "time (h:mm:ss)" in texts(path) and "1:10:00" in texts(path)
 
 
+def test_silence_is_left_empty_and_in_no_mean(tmp_path):
+    given = result(SCORES, LABELS)
+    given["chunks"][1]["predictions"] = None
+    assert "2 segments, 0:30   highest mean probability: angry, 45%" in texts(
+        plot_timeline(given, tmp_path / "timeline.svg")
+    )
+    assert len(series(tmp_path / "timeline.svg", 0)) == 2
+    for chunk in given["chunks"]:
+        chunk["predictions"] = None
+    with pytest.raises(ValueError, match="None of the chunks has predictions to draw"):
+        plot_timeline(given, tmp_path / "timeline.svg")
+
+
 class TestScores:
     def test_draws_the_scale_and_the_mean(self, tmp_path):
         scores = [[-2.0], [0.0], [3.5]]
@@ -159,3 +173,31 @@ def test_reads_the_numbers_of_a_result():
 )
 def test_clock(seconds, expected):
     assert clock(seconds) == expected
+
+
+class TestSpeakers:
+    def of_two(self, problem="classes"):
+        """Overlapping turns of two speakers, and a silent one."""
+        scores, labels = (SCORES, LABELS) if problem == "classes" else ([[1.0], [-1.0], [3.0]], ["sentiment"])
+        given = result(scores, labels)
+        for chunk, speaker in zip(given["chunks"], ("anna", "ben", "anna"), strict=True):
+            chunk["speaker"] = speaker
+        given["chunks"][1]["timestamp"] = (5.0, 15.0)
+        given["chunks"].append({"timestamp": (30.0, 40.0), "text": None, "predictions": None, "speaker": "ben"})
+        return given
+
+    def test_each_has_a_lane_with_bars_of_the_most_probable_labels(self, tmp_path):
+        path = plot_timeline(self.of_two(), tmp_path / "lanes.svg")
+        # Anna is sad, then angry; Ben angry. Colours are by name: angry, happy, sad.
+        bars = re.findall(r'id="(lane_\d+_\d+)"', path.read_text(encoding="utf-8"))
+        assert bars == ["lane_0_2", "lane_0_0", "lane_1_0"]
+        written = texts(path)
+        assert {"anna", "ben", "mean", "Emotion over time"} <= set(written)
+        assert "3 segments, 0:30, 2 speakers   height: probability of the most probable label" in written
+        assert "45%" in " ".join(written) and "50%" in " ".join(written)
+
+    def test_scores_have_lanes_on_one_scale(self, tmp_path):
+        options = {"problem_type": "regression", "score_range": (-4, 4)}
+        path = plot_timeline(self.of_two("scores"), tmp_path / "lanes.svg", **options)
+        assert len(groups(path, r"lane_0_0")) == 1 and len(groups(path, r"lane_1_0")) == 1
+        assert {"anna", "ben", "2.00", "-1.00"} <= {text.replace("−", "-") for text in texts(path)}

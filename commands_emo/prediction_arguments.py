@@ -1,0 +1,86 @@
+"""The arguments of `emobert predict`: what is predicted, how it is divided, and where it goes."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from configuration_emo import as_mapping
+
+
+def _label_choice(labels: dict | str | None) -> dict[str, str] | None:
+    """A mapping, as JSON or as `ang=anger,hap=joy`; or names that stay as they are, `happy,sad`."""
+    if not isinstance(labels, str) or labels.strip().startswith("{"):
+        return as_mapping(labels) or None
+    pairs = [pair.split("=", 1) for pair in labels.split(",") if pair.strip()]
+    return {pair[0].strip(): pair[-1].strip() for pair in pairs} or None
+
+
+@dataclass
+class PredictionArguments:
+    """Recordings and transcripts to predict."""
+
+    _argument_group_name: ClassVar[str] = "prediction"
+
+    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
+    audio: list[str] = field(
+        default_factory=list, metadata={"help": "Audio or video files, folders of them, or addresses."}
+    )
+    text: list[str] = field(default_factory=list, metadata={"help": "Their transcripts, in the same order."})
+    text_files: bool = field(
+        default=False, metadata={"help": "Transcripts are the .txt files beside the recordings, where there are any."}
+    )
+    asr: str | None = field(
+        default=None, metadata={"help": "Folder or Hub id of a speech recognition model, for missing transcripts."}
+    )
+    output: str | None = field(
+        default=None, metadata={"help": "A .jsonl or .csv file; a run that was stopped goes on there."}
+    )
+    explain: str | None = field(
+        default=None, metadata={"help": "A .png file that shows why one recording is predicted as it is."}
+    )
+    top_k: int | None = field(default=None, metadata={"help": "How many labels of each recording; all if left out."})
+    labels: dict | str | None = field(
+        default=None,
+        metadata={"help": "Labels to choose from: happy,sad or, with the names to report, hap=joy,ang=anger."},
+    )
+    chunk_length_s: float | None = field(
+        default=None, metadata={"help": "Seconds of a window: recordings are predicted window by window."}
+    )
+    stride_length_s: float | None = field(
+        default=None, metadata={"help": "Seconds that a window shares with its neighbours; a sixth of it if left out."}
+    )
+    segmentation: str | None = field(
+        default=None, metadata={"help": "windows or voice; turns if --turns is given. Each segment is predicted."}
+    )
+    turns: str | None = field(default=None, metadata={"help": "An RTTM file: who speaks when in each recording."})
+    channels: str | None = field(
+        default=None, metadata={"help": "mix, each (every channel a speaker), or the number of one, from 0."}
+    )
+    voice_detector: str | None = field(default=None, metadata={"help": "For voice: energy, or silero."})
+    vtt: str | None = field(
+        default=None, metadata={"help": "A .vtt file: the timeline of one recording, for players of sound and video."}
+    )
+    batch_size: int = field(default=1, metadata={"help": "Recordings, or windows of them, that are run together."})
+    device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:1; the first GPU if left out."})
+    dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})
+
+    def __post_init__(self):
+        self.labels = _label_choice(self.labels)
+        if self.channels is not None and self.channels.isdecimal():
+            self.channels = int(self.channels)  # type: ignore[assignment]
+        if self.text and self.text_files:
+            raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
+
+    def settings(self) -> dict[str, Any]:
+        """What the predictions depend on."""
+        names = ("model", "asr", "top_k", "labels", "dtype")
+        settings = {name: getattr(self, name) for name in names} | self.division()
+        if self.turns is not None and Path(self.turns).is_file():
+            settings["turns_sha256"] = hashlib.sha256(Path(self.turns).read_bytes()).hexdigest()
+        return settings
+
+    def division(self) -> dict[str, Any]:
+        """How recordings are divided into what is predicted."""
+        names = ("chunk_length_s", "stride_length_s", "segmentation", "turns", "channels", "voice_detector")
+        return {name: getattr(self, name) for name in names}
