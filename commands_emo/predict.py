@@ -57,9 +57,9 @@ def print_result(utterance: dict, result: dict) -> None:
 
 def explain(recognise, utterance: dict, path: str) -> None:
     """Draws which words and moments a prediction comes from."""
-    from modeling_emo import explain_prediction, plot_explanation
+    from modeling_emo import plot_explanation
 
-    plot_explanation(explain_prediction(recognise.model, recognise.processor, utterance), path)
+    plot_explanation(recognise.explain(utterance), path)
 
 
 def run(arguments: PredictionArguments) -> None:
@@ -74,7 +74,6 @@ def run(arguments: PredictionArguments) -> None:
         raise ValueError("There is nothing to predict: give recordings (--audio), texts (--text) or both.")
     if arguments.explain is not None and len(utterances) != 1:
         raise ValueError(f"--explain draws one utterance, got {len(utterances)}: predict them one by one.")
-
     if arguments.vtt is not None and (len(utterances) != 1 or arguments.output is not None):
         raise ValueError(f"--vtt is of one recording and without --output, got {len(utterances)}: predict it alone.")
 
@@ -84,12 +83,8 @@ def run(arguments: PredictionArguments) -> None:
     recognise = pipeline(  # type: ignore[call-overload]  # a task that Transformers learns from this package
         "emotion-recognition", model=arguments.model, device=arguments.device, dtype=arguments.dtype, asr=asr
     )
-    options: dict[str, Any] = {
-        "top_k": arguments.top_k,
-        "labels": arguments.labels,
-        "batch_size": arguments.batch_size,
-    }
-    options |= arguments.division()
+    names = ("top_k", "labels", "batch_size")
+    options: dict[str, Any] = {name: getattr(arguments, name) for name in names} | arguments.division()
 
     if arguments.output is None:
         for utterance in utterances:
