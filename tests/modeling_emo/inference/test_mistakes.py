@@ -170,7 +170,7 @@ def test_a_gpu_that_is_not_there(folder, caplog):
     import torch
 
     if torch.accelerator.is_available():
-        pytest.skip("there is one")
+        pytest.skip("this machine has an accelerator, and the messages are those of one without")
     with pytest.raises(ValueError, match="device='cuda:1': PyTorch sees no CUDA device here. Leave it out, or 'cpu'"):
         pipeline("emotion-recognition", model=folder, device="cuda:1")
     with caplog.at_level("WARNING"):
