@@ -22,7 +22,7 @@ from typing import Any
 
 from transformers import AutoTokenizer, MPNetModel
 
-from .package_files import joined_files
+from .package_files import joined_files, read_member
 
 
 MPNET_PARTS = tuple(
@@ -34,7 +34,6 @@ MPNET_PARTS = tuple(
     for part in range(1, 6)
 )
 MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
-MAX_FILE_BYTES = 1 << 30
 MODEL_FILES = (
     "config.json",
     "model.safetensors",
@@ -59,11 +58,7 @@ def unpack_mpnet(content: bytes, folder: str | Path, *, allow_other: bool = Fals
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for name in MODEL_FILES:
             path = f"all-mpnet-base-v2/{name}"
-            if path not in archive.namelist():
-                raise ValueError(f"The zip of all-mpnet-base-v2 holds no {path}. Download all five packages again.")
-            if archive.getinfo(path).file_size > MAX_FILE_BYTES:  # more is not unpacked, whatever is in the zip
-                raise ValueError(f"{path} is too large for all-mpnet-base-v2. Download all five packages again.")
-            data = archive.read(path)
+            data = read_member(archive, path, "Download all five packages again.")
             if name == "model.safetensors" and not allow_other:
                 digest = hashlib.sha256(data).hexdigest()
                 if digest != MPNET_SHA256:

