@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
     from .metrics.diarization import emotion_diarization_error
     from .metrics.intervals import bootstrap_intervals
-    from .metrics.scores import label_names
+    from .metrics.scores import label_names, scores_to_logits
     from .metrics.task_metrics import (
         concordance_correlation,
         dimensional_metrics,
@@ -195,6 +195,7 @@ __all__ = [
     "read_training_record",
     "remove_old_checkpoints",
     "save_temperature",
+    "scores_to_logits",
     "seal",
     "sentiment_metrics",
     "set_epoch",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .features.text_features import is_text
     from .labels.label_encoder import LabelEncoder
     from .labels.label_maps import LABEL_MAPS
+    from .labels.scored_tables import ScoredTables, read_scored_tables
+    from .labels.scored_tasks import ScoredTask, scored_task, scored_task_names
     from .preparation.encoder_states import cache_encoder_states
     from .preparation.parquet_shards import shard_files, write_parquet_shards
     from .preparation.prepare import prepare_dataset
@@ -67,6 +69,8 @@ __all__ = [
     "PreparedDataset",
     "Problem",
     "RowStream",
+    "ScoredTables",
+    "ScoredTask",
     "Segment",
     "SpectrogramAugmentation",
     "SpeechTokenization",
@@ -99,9 +103,12 @@ __all__ = [
     "prepare_dataset",
     "prepared_folds",
     "read_corpus",
+    "read_scored_tables",
     "read_segments",
     "read_token_file",
     "rows_with",
+    "scored_task",
+    "scored_task_names",
     "select_fold",
     "shard_files",
     "stream_audio",

@@ -42,6 +42,7 @@ class Evaluation:
         labels (`array`): as the model's loss takes them.
         metrics (`dict[str, float]`): over the whole split.
         intervals (`dict[str, tuple[float, float]]`): 95 % bootstrap intervals over utterances.
+        has_probabilities (`bool`, defaults to `True`): False where only the predicted labels are known.
     """
 
     ids: list[str]
@@ -49,6 +50,7 @@ class Evaluation:
     labels: NDArray
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
+    has_probabilities: bool = True
 
 
 def evaluate_logits(
@@ -59,6 +61,7 @@ def evaluate_logits(
     *,
     task: str | None = None,
     num_resamples: int = 1000,
+    has_probabilities: bool = True,
 ) -> Evaluation:
     """Metrics with intervals of predictions over a whole split.
 
@@ -69,6 +72,8 @@ def evaluate_logits(
         config ([`EmoBertConfig`]): problem type and labels.
         task (`str`, *optional*): set of metrics, see [`compute_metrics_for`].
         num_resamples (`int`): bootstrap resamples.
+        has_probabilities (`bool`, defaults to `True`): False where logits say which labels are predicted, and not how
+            surely: there is no calibration then.
     """
     metric_function = metric_function_for(config, task)
     logits, labels = np.asarray(logits), np.asarray(labels)
@@ -78,6 +83,7 @@ def evaluate_logits(
         labels=labels,
         metrics=metric_function(logits, labels),
         intervals=bootstrap_intervals(metric_function, logits, labels, n_resamples=num_resamples),
+        has_probabilities=has_probabilities,
     )
 
 
@@ -167,8 +173,10 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
             )
             for index, name in enumerate(names)
         }
-    confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
-    plots = {"Reliability": plot_reliability(confidences, outcomes, output_dir / "reliability.png")}
+    plots = {}
+    if evaluation.has_probabilities:
+        confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
+        plots["Reliability"] = plot_reliability(confidences, outcomes, output_dir / "reliability.png")
     if config.problem.is_exclusive:
         confusion = output_dir / "confusion_matrix.png"
         plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
