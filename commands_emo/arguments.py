@@ -260,6 +260,9 @@ class EvaluationArguments(FoldArguments):
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+    groups: list[str] = field(
+        default_factory=list, metadata={"help": "Kinds of groups to compare as well: speaker, sex, length, snr."}
+    )
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
@@ -282,6 +285,10 @@ class ScoreArguments:
     )
     allow_missing: bool = field(
         default=False, metadata={"help": "Score the utterances of both tables, and tell how many the others are."}
+    )
+    groups: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Kinds of groups to compare as well, columns of the labels: speaker, sex, length, snr."},
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
 

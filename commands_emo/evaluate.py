@@ -6,10 +6,12 @@
 One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
 `--split validation --calibrate` fits a temperature on the first of `modalities` and writes it into the model's
 `config.json`, so that its probabilities are as often right as they say.
+`--groups speaker sex length snr` compares groups of utterances, and the worst of each kind with the rest.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
 import numpy as np
+from datasets import Dataset
 from transformers import Trainer, TrainingArguments
 
 from modeling_emo import (
@@ -18,10 +20,12 @@ from modeling_emo import (
     EvaluationSetting,
     ModelDescription,
     check_evaluated_data,
+    evaluate_groups,
     evaluate_logits,
     evaluation_result,
     fit_temperature,
     format_evaluations,
+    format_groups,
     predict_by_length,
     read_training_record,
     save_temperature,
@@ -40,6 +44,26 @@ from preprocess import (
 
 from .arguments import EvaluationArguments
 from .training_setup import select_splits
+
+
+# Kinds of groups, with the column of a prepared dataset that tells them.
+GROUPS = {"speaker": "speaker", "sex": "gender", "length": "seconds", "snr": "snr"}
+
+
+def group_columns(rows: Dataset, kinds: list[str]) -> dict[str, list]:
+    """What is known of each row, by kind of group."""
+    columns = {}
+    for kind in kinds:
+        if kind not in GROUPS:
+            raise ValueError(f"Unknown groups {kind}; valid are {', '.join(GROUPS)}.")
+        if GROUPS[kind] not in rows.column_names:
+            raise ValueError(f"The data has no column {GROUPS[kind]}, as of an earlier version: prepare it again.")
+        values = rows.with_format(None)[GROUPS[kind]]
+        if all(value is None for value in values):
+            print(f"{kind}: the corpus does not tell it, no groups are compared")
+            continue
+        columns[kind] = list(values)
+    return columns
 
 
 def run(arguments: EvaluationArguments) -> None:
@@ -67,7 +91,7 @@ def run(arguments: EvaluationArguments) -> None:
     check_evaluated_data(record, data)
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
-    evaluations = {}
+    evaluations, groups = {}, {}
     for name in arguments.modalities:
         rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
@@ -93,6 +117,16 @@ def run(arguments: EvaluationArguments) -> None:
             task=arguments.task,
             num_resamples=arguments.num_resamples,
         )
+        if name == arguments.modalities[0]:
+            columns = group_columns(rows, arguments.groups)
+            groups = evaluate_groups(
+                evaluations[name],
+                columns,
+                model.config,
+                speakers=list(rows["speaker"]),
+                task=arguments.task,
+                num_resamples=arguments.num_resamples,
+            )
 
     if arguments.calibrate:
         main = evaluations[arguments.modalities[0]]
@@ -106,6 +140,8 @@ def run(arguments: EvaluationArguments) -> None:
 
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
     print(format_evaluations(evaluations))
+    if groups:
+        print(format_groups(groups))
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
     setting = EvaluationSetting(
         corpus=data["corpus"],
@@ -115,7 +151,7 @@ def run(arguments: EvaluationArguments) -> None:
         seed=record.get("seed"),
         checkpoint_selection=record["checkpoint_selection"],
     )
-    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record)
+    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record, groups=groups)
     if arguments.model_card:
         write_model_card(
             arguments.output_dir,

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from .evaluation.cross_validation_report import write_cross_validation
     from .evaluation.evaluation import (
         CONDITIONS,
+        evaluate_groups,
         evaluate_logits,
         evaluation_result,
         format_evaluations,
+        format_groups,
         write_evaluations,
     )
     from .evaluation.linear_probe import LinearProbe, fit_linear_probe, layer_statistics
@@ -48,8 +50,10 @@ if TYPE_CHECKING:
     from .metrics.calibration import expected_calibration_error
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
     from .metrics.diarization import emotion_diarization_error
+    from .metrics.group_metrics import GroupMetrics, group_metrics
     from .metrics.intervals import bootstrap_intervals
     from .metrics.scores import label_names, scores_to_logits
+    from .metrics.selective import area_under_risk_coverage, coverage_points, risk_coverage
     from .metrics.task_metrics import (
         concordance_correlation,
         dimensional_metrics,
@@ -72,6 +76,7 @@ if TYPE_CHECKING:
     )
     from .plots.explanation import plot_explanation
     from .plots.folds import plot_metric_per_fold
+    from .plots.groups import plot_groups
     from .plots.timeline import plot_timeline
     from .pretrained_model import EmoBertPreTrainedModel
     from .resuming.checkpoint import (
@@ -127,6 +132,7 @@ __all__ = [
     "Explanation",
     "FoldPredictions",
     "GradualUnfreezingCallback",
+    "GroupMetrics",
     "LabelChoice",
     "LinearHead",
     "LinearProbe",
@@ -137,6 +143,7 @@ __all__ = [
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
+    "area_under_risk_coverage",
     "balanced_class_weights",
     "bootstrap_intervals",
     "check_evaluated_data",
@@ -144,6 +151,7 @@ __all__ = [
     "checkpoint_to_resume",
     "compute_metrics_for",
     "concordance_correlation",
+    "coverage_points",
     "create_optimizer",
     "deletion_faithfulness",
     "dimensional_metrics",
@@ -151,6 +159,7 @@ __all__ = [
     "emotion_diarization_error",
     "emotion_loss",
     "emotion_metrics",
+    "evaluate_groups",
     "evaluate_logits",
     "evaluation_result",
     "expected_calibration_error",
@@ -164,6 +173,8 @@ __all__ = [
     "fit_speech_standardization",
     "fit_temperature",
     "format_evaluations",
+    "format_groups",
+    "group_metrics",
     "ignore_repeated_rows",
     "installed_versions",
     "isolate_workers",
@@ -181,6 +192,7 @@ __all__ = [
     "pearson_correlation",
     "plot_confusion_matrix",
     "plot_explanation",
+    "plot_groups",
     "plot_learning_curves",
     "plot_metric_per_fold",
     "plot_modality_comparison",
@@ -194,6 +206,7 @@ __all__ = [
     "read_fold_predictions",
     "read_training_record",
     "remove_old_checkpoints",
+    "risk_coverage",
     "save_temperature",
     "scores_to_logits",
     "seal",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .audio.bounded import load_bounded_audio
     from .audio.check import check_audio_file
     from .audio.load_audio import audio_duration, header_seconds, load_audio, stream_audio
+    from .audio.signal_to_noise import signal_to_noise
     from .collator import EmoBertDataCollator
     from .corpora.loading import load_corpus, read_corpus
     from .corpora.manifest_writer import write_manifests
@@ -111,6 +112,7 @@ __all__ = [
     "scored_task_names",
     "select_fold",
     "shard_files",
+    "signal_to_noise",
     "stream_audio",
     "tokenize_speech",
     "write_data_report",

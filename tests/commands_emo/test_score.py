@@ -160,3 +160,35 @@ def test_missing_ones_are_told_where_that_is_allowed(tmp_path, capsys):
     assert record["n"] == 1
     assert (record["training"]["without_prediction"], record["training"]["without_label"]) == (2, 1)
     assert "2 without prediction, 1 without label" in capsys.readouterr().out
+
+
+def test_groups_by_columns_of_the_labels(tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    rows = [
+        {"id": index, "label": ("angry", "sad")[index % 2], "speaker": f"s{index // 10}", "duration": index % 7 + 1}
+        for index in range(80)
+    ]
+    for row in rows:
+        row["gender"] = "female" if row["speaker"] in ("s0", "s1", "s2", "s3") else "male"
+    guesses = []
+    for row in rows:
+        wrong = row["gender"] == "male" and generator.random() < 0.5
+        sure = 0.6 if wrong else 0.9
+        sad = (row["label"] == "sad") != wrong
+        guesses.append({"id": row["id"], "sad": sure if sad else 1 - sure, "angry": 1 - sure if sad else sure})
+    record = score(tmp_path, guesses, rows, "emotion", "--groups", "speaker", "sex", "length")
+    sex = record["groups"]["sex"]
+    assert (sex["metric"], sex["worst"], sex["sizes"]) == ("ua", "male", {"female": 40, "male": 40})
+    assert sex["metrics"]["female"]["ua"] == 1.0
+    assert sex["difference"] == pytest.approx(sex["metrics"]["male"]["ua"] - 1)
+    assert sex["interval"][1] < -0.2
+    assert len(record["groups"]["speaker"]["sizes"]) == 8 and len(record["groups"]["length"]["sizes"]) == 3
+    points = {point["threshold"]: point for point in record["selective"]["points"]}
+    assert points[0.0]["coverage"] == 1.0 and points[0.7]["accuracy"] == 1.0
+    assert points[0.7]["coverage"] == points[0.0]["accuracy"]
+    results = (tmp_path / "out" / "results.md").read_text()
+    assert "| sex | ua | 2 | male (40) |" in results and "| 0.7 | " in results
+    assert "male (40)" in capsys.readouterr().out
+    assert (tmp_path / "out" / "groups.png").stat().st_size > 20_000
+    with pytest.raises(ValueError, match="does not tell snr; its columns are id, speaker, duration, gender"):
+        score(tmp_path, guesses, rows, "emotion", "--groups", "snr")
