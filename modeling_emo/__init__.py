@@ -42,9 +42,12 @@ if TYPE_CHECKING:
     from .finetuning.lora import add_lora
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
+    from .inference.embedding_file import rows_of_predictions, write_embeddings
+    from .inference.frame_diarizer import FrameDiarizer
     from .inference.label_choice import LabelChoice
+    from .inference.moonshine_recognizer import MoonshineRecognizer
     from .inference.pipeline import EmotionRecognitionPipeline
-    from .inference.prediction_file import predict_to_file
+    from .inference.predict_to_file import predict_to_file
     from .inference.timeline_formats import to_dataframe, to_rttm, to_vtt
     from .loss import emotion_loss, label_weight, split_loss
     from .metrics.calibration import expected_calibration_error
@@ -131,12 +134,14 @@ __all__ = [
     "EvaluationSetting",
     "Explanation",
     "FoldPredictions",
+    "FrameDiarizer",
     "GradualUnfreezingCallback",
     "GroupMetrics",
     "LabelChoice",
     "LinearHead",
     "LinearProbe",
     "ModelDescription",
+    "MoonshineRecognizer",
     "Predictions",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
@@ -207,6 +212,7 @@ __all__ = [
     "read_training_record",
     "remove_old_checkpoints",
     "risk_coverage",
+    "rows_of_predictions",
     "save_temperature",
     "scores_to_logits",
     "seal",
@@ -224,6 +230,7 @@ __all__ = [
     "vq_wav2vec_features",
     "weigh_labels",
     "write_cross_validation",
+    "write_embeddings",
     "write_evaluations",
     "write_model_card",
     "write_training_record",

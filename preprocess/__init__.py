@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .protocols.folds import PROTOCOLS, check_protocol, make_folds
     from .recordings.cutting import Segment
     from .recordings.find_recordings import find_recordings, left_out_files
+    from .recordings.recording_table import RecordingTable
     from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
     from .recordings.voice_activity import VOICE_DETECTORS, find_voice
     from .schema import CorpusReading, Problem, Utterance
@@ -69,6 +70,7 @@ __all__ = [
     "SEGMENTATIONS",
     "PreparedDataset",
     "Problem",
+    "RecordingTable",
     "RowStream",
     "ScoredTables",
     "ScoredTask",
