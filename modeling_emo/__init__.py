@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
     from .metrics.diarization import emotion_diarization_error
     from .metrics.intervals import bootstrap_intervals
+    from .metrics.metric_path import metric_path
     from .metrics.scores import label_names
     from .metrics.task_metrics import (
         concordance_correlation,
@@ -174,6 +175,7 @@ __all__ = [
     "load_encoder",
     "lock_output_dir",
     "metric_function_for",
+    "metric_path",
     "multi_label_metrics",
     "nearest_codeword",
     "one_vs_rest_metrics",
