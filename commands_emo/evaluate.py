@@ -63,6 +63,8 @@ def run(arguments: EvaluationArguments) -> None:
     if arguments.split not in splits:
         raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
+    if arguments.max_eval_samples is not None:
+        dataset = dataset.select(range(min(arguments.max_eval_samples, len(dataset))))
     record = read_training_record(arguments.model)
     check_evaluated_data(record, data)
 

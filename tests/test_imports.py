@@ -62,7 +62,8 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"arguments", "prediction_arguments"},
+        {"dataset_arguments", "other_scripts", "prediction_arguments"},
+        {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
         {"evaluate", "predict", "prepare", "serve", "train"},
