@@ -22,6 +22,7 @@ from modeling_emo import (
     evaluation_result,
     fit_temperature,
     format_evaluations,
+    metric_function_for,
     predict_by_length,
     read_training_record,
     save_temperature,
@@ -54,8 +55,13 @@ def run(arguments: EvaluationArguments) -> None:
             "--split validation."
         )
 
+    own = load_prepared(arguments.data_dir).datasets
+    if arguments.protocol is None and arguments.split not in own:
+        raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(own)}.")
+
     # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
+    metric_function_for(model.config, arguments.task)  # refuses a task that is not this model's
     processor = EmoBertProcessor.from_pretrained(arguments.model)
     prepared = match_labels(load_prepared(arguments.data_dir), model.config)
     check_processor(prepared, processor, arguments.model)

@@ -153,8 +153,8 @@ class OverPretrainedEncoders(nn.Module):
         encoder = self.get_submodule("emobert.speech_encoder")
         if not isinstance(getattr(encoder, "feature_extractor", None), nn.Module):
             raise ValueError(
-                f"{type(encoder).__name__} has no convolutional feature encoder to freeze. Leave it out, or freeze the "
-                "whole encoder: freeze_speech_encoder."
+                f"{type(encoder).__name__} has no convolutional feature encoder to freeze. Leave it out, or freeze "
+                "the whole encoder: freeze_speech_encoder."
             )
         if hasattr(encoder, "freeze_feature_encoder"):
             encoder.freeze_feature_encoder()

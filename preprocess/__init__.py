@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
     from .recordings.voice_activity import VOICE_DETECTORS, find_voice
     from .schema import CorpusReading, Problem, Utterance
+    from .skipped import count_skipped
     from .speech_tokens.launched_processes import launched_processes
     from .speech_tokens.speech_tokenization import SpeechTokenization, tokenize_speech
     from .speech_tokens.speech_tokenizer import SpeechTokenizer
@@ -80,6 +81,7 @@ __all__ = [
     "check_encoders",
     "check_processor",
     "check_protocol",
+    "count_skipped",
     "describe",
     "find_recordings",
     "find_voice",
