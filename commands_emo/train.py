@@ -93,5 +93,5 @@ def run(
     if training_arguments.do_train:
         write_results(trainer, trained.metrics)
     if is_main_process:
-        record_training(setup, training_arguments, trainer.state, data_arguments, lora_arguments)
+        record_training(setup, training_arguments, trainer.state, data_arguments, lora_arguments, model_arguments)
     lock.release()

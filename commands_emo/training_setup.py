@@ -32,6 +32,7 @@ from preprocess import (
 )
 
 from .arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
+from .changed_arguments import changed_arguments
 
 
 logger = logging.get_logger(__name__)
@@ -192,15 +193,17 @@ def record_training(
     state: TrainerState,
     data_arguments: DataArguments,
     lora_arguments: LoraArguments,
+    model_arguments: ModelArguments,
 ) -> None:
     """Writes `training_record.json` and draws the learning curves, once the model is saved."""
+    given = changed_arguments(model_arguments, data_arguments, training_arguments, lora_arguments)
     hyper_parameters = {
         "class_weights": setup.model.config.class_weights,
         "augmentation": data_arguments.augmentation,
         **(asdict(lora_arguments) if lora_arguments.lora else {}),
         **({} if setup.linear_head is None else {"linear_head": asdict(setup.linear_head)}),
     }
-    write_training_record(training_arguments, state, data=setup.data, hyper_parameters=hyper_parameters)
+    write_training_record(training_arguments, state, data=setup.data, hyper_parameters=hyper_parameters, train=given)
     try:
         plot_learning_curves(
             state.log_history,

@@ -62,7 +62,7 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"},
+        {"changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"},
         {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
