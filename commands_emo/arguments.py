@@ -117,6 +117,8 @@ class PreparationArguments(DatasetArguments):
     def record(self) -> dict[str, Any]:
         """What preparation.json should say of where the data came from."""
         record = {"corpus": self.corpus, "corpus_options": self.corpus_options, "protocol": self.protocol}
+        if self.corpus == "hub":
+            record["dataset"] = self.data_dir
         if self.speech_tokenizer is not None:
             record |= {"speech_tokenizer": self.speech_tokenizer, "long_audio": self.long_audio}
         return record
@@ -288,6 +290,12 @@ class EvaluationArguments(FoldArguments):
     max_eval_samples: int | None = field(default=None, metadata={"help": "Evaluate the first so many rows only."})
     model_card: bool = field(default=False, metadata={"help": "Write the model's card, README.md, to output_dir."})
     model_name: str = field(default="EmoBERT", metadata={"help": "Title of the card."})
+    model_license: str | None = field(
+        default=None, metadata={"help": "The Hub's name of the weights' licence, such as apache-2.0, for the card."}
+    )
+    languages: list[str] | None = field(
+        default=None, metadata={"help": "Languages of the data, such as en, for the card."}
+    )
     data_description: str = field(default="", metadata={"help": "What the model was trained on, for the card."})
     synthetic_data: str | None = field(
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}

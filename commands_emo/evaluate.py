@@ -9,6 +9,11 @@ One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from transformers import Trainer, TrainingArguments
 
@@ -41,6 +46,12 @@ from preprocess import (
 
 from .arguments import EvaluationArguments
 from .training_setup import select_splits
+
+
+def hub_ids(values: Mapping[str, Any], *names: str) -> list[str]:
+    """Those of these values that are ids of the Hub, and no folders here."""
+    given = [str(values.get(name) or "") for name in names]
+    return [value for value in given if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", value) and not Path(value).exists()]
 
 
 def run(arguments: EvaluationArguments) -> None:
@@ -129,7 +140,13 @@ def run(arguments: EvaluationArguments) -> None:
             arguments.output_dir,
             model.config,
             ModelDescription(
-                name=arguments.model_name, data=arguments.data_description, synthetic=arguments.synthetic_data
+                name=arguments.model_name,
+                data=arguments.data_description or f"The corpus `{data['corpus']}`.",
+                synthetic=arguments.synthetic_data,
+                license=arguments.model_license,
+                languages=arguments.languages or (),
+                base_models=hub_ids(record.get("train") or {}, "text_model", "speech_model"),
+                datasets=hub_ids(prepared.info, "dataset"),
             ),
             training=training_run(record),
             result=evaluation_result(evaluations, setting),

@@ -50,7 +50,8 @@ LAYERS = {
         {"modeling_emobert"},
         {"conversion", "explanation", "export", "finetuning", "resuming"},
         {"plots"},
-        {"evaluation", "registration"},
+        {"evaluation"},
+        {"registration"},
         {"training"},
     ),
     "preprocess": (

@@ -386,6 +386,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
 
+    def _upload_modified_files(self, working_dir: str | os.PathLike, repo_id: str, *args, **kwargs):
+        # Transformers has just written the repository's card there, or an empty one.
+        if "write_card" in self.helpers:
+            self.helpers["write_card"](self.model, working_dir, repo_id)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
+
 
 def _length(features: Any, waveform: Any, text: str | None) -> tuple[int, int]:
     """What batches are made by: samples, then characters; silence, which is in none, has none."""
