@@ -67,7 +67,7 @@ LAYERS = {
         {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
-        {"evaluate", "predict", "prepare", "serve", "train"},
+        {"evaluate", "predict", "prepare", "score", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
         {"cross_validate"},
