@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .finetuning.lora import add_lora
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
+    from .inference.emotion_stream import EmotionStream
     from .inference.label_choice import LabelChoice
     from .inference.pipeline import EmotionRecognitionPipeline
     from .inference.prediction_file import predict_to_file
@@ -123,6 +124,7 @@ __all__ = [
     "Emotion2VecForAudioClassification",
     "Emotion2VecModel",
     "EmotionRecognitionPipeline",
+    "EmotionStream",
     "EvaluationSetting",
     "Explanation",
     "FoldPredictions",

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from .protocols.folds import PROTOCOLS, check_protocol, make_folds
     from .recordings.cutting import Segment
     from .recordings.find_recordings import find_recordings, left_out_files
+    from .recordings.segment_stream import SegmentStream
     from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
-    from .recordings.voice_activity import VOICE_DETECTORS, find_voice
+    from .recordings.voice_activity import CAUSAL_DETECTORS, VOICE_DETECTORS, VoiceWatch, find_voice
     from .schema import CorpusReading, Problem, Utterance
     from .speech_tokens.launched_processes import launched_processes
     from .speech_tokens.speech_tokenization import SpeechTokenization, tokenize_speech
@@ -52,6 +53,7 @@ else:
 register()
 
 __all__ = [
+    "CAUSAL_DETECTORS",
     "CORPORA",
     "CorpusReading",
     "EmoBertDataCollator",
@@ -68,11 +70,13 @@ __all__ = [
     "Problem",
     "RowStream",
     "Segment",
+    "SegmentStream",
     "SpectrogramAugmentation",
     "SpeechTokenization",
     "SpeechTokenizer",
     "Utterance",
     "VOICE_DETECTORS",
+    "VoiceWatch",
     "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",

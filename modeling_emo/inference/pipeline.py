@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
@@ -69,8 +70,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             somebody speaks) or `"turns"`; what the other arguments call for if left out.
         turns (path or callable, *optional*): an RTTM file, or a diarizer: a function that takes `{"raw": waveform,
             "sampling_rate": rate}` and returns a list of turns.
-        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out, or
-            `"silero"`, a model (`pip install 'emobert[silero]'`).
+        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out,
+            `"causal"`, the gate that [`EmotionStream`] has, or `"silero"` (`pip install 'emobert[silero]'`).
         channels (`str` or `int`, *optional*): `"mix"` if left out, the number of one, or `"each"`, whose results have
             every channel as a speaker, `channel 0` and so on.
         asr (callable, *optional*): transcribes audio that comes without `text` and `words`: a Transformers pipeline
@@ -236,6 +237,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         scale = {"problem_type": self._config.problem.name, "score_range": score_range}
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
 
+    def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
+        """This pipeline for segments that are cut already, with its `asr` and all its labels; and its `top_k`."""
+        alone = copy.copy(self)
+        alone._preprocess_params = {key: one for key, one in self._preprocess_params.items() if key == "asr"}
+        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key == "choice"}
+        return alone, self._postprocess_params.get("top_k")
+
     def _helper(self, name: str) -> Callable[..., Any]:
         if name not in self.helpers:
             raise ValueError(f"`{name}` is not beside the weights: install EmoBERT and import modeling_emo first.")
@@ -260,15 +268,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     ):
         check_options(kwargs, top_k=top_k, on_error=on_error, asr=asr, reads_text=self._reads_text)
         reading = {
-            "chunk_length_s": chunk_length_s,
-            "stride_length_s": stride_length_s,
-            "segmentation": segmentation,
-            "turns": turns,
-            "voice_detector": voice_detector,
-            "channels": channels,
-            "asr": asr,
-            "on_error": on_error,
-            "allow_addresses": allow_addresses,
+            **{"chunk_length_s": chunk_length_s, "stride_length_s": stride_length_s, "segmentation": segmentation},
+            **{"turns": turns, "voice_detector": voice_detector, "channels": channels, "asr": asr},
+            **{"on_error": on_error, "allow_addresses": allow_addresses},
         }
         choice = None if labels is None else LabelChoice(self._config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
