@@ -17,7 +17,7 @@ EXTRAS = {
     # Integrated gradients over a text's words: explain_prediction.
     "explain": ["captum>=0.9"],
     # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
-    "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31"],
+    "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31", "websockets>=13.0"],
     # Export to ONNX and int8 there: export_onnx, EmoBertOnnxModel, quantize_onnx_int8.
     "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
@@ -41,6 +41,7 @@ EXTRAS = {
         "pytest>=8.0",
         "pytest-xdist>=3.5",
         "silero-vad>=6.2",
+        "websockets>=13.0",
     ],
 }
 
