@@ -407,6 +407,12 @@ class ServeArguments:
         default=None, metadata={"help": "How many of these the model sees in one pass; 4 on a CPU, all on a GPU."}
     )
     max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
+    max_streams: int = field(default=32, metadata={"help": "Live connections at a time; more are refused."})
+    max_stream_seconds: float = field(default=3600.0, metadata={"help": "A live connection is ended after that."})
+    allowed_hosts: str = field(
+        default="",
+        metadata={"help": "Hosts with commas between them, from which POST /predict fetches an `address`; none."},
+    )
     keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
     server_name: str | None = field(
         default=None, metadata={"help": "Address to listen on; GRADIO_SERVER_NAME or 127.0.0.1 if left out."}
@@ -419,6 +425,7 @@ class ServeArguments:
         for name in (
             *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
             *("max_uploads_mb", "max_batch_size", "max_queue_size", "keep_files_seconds"),
+            *("max_streams", "max_stream_seconds"),
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
     from .inference.embedding_file import rows_of_predictions, write_embeddings
+    from .inference.emotion_stream import EmotionStream
     from .inference.frame_diarizer import FrameDiarizer
     from .inference.label_choice import LabelChoice
     from .inference.moonshine_recognizer import MoonshineRecognizer
@@ -132,6 +133,7 @@ __all__ = [
     "Emotion2VecForAudioClassification",
     "Emotion2VecModel",
     "EmotionRecognitionPipeline",
+    "EmotionStream",
     "EvaluationSetting",
     "Explanation",
     "FoldPredictions",
