@@ -1,0 +1,274 @@
+"""Mutation testing: one node of a module is changed at a time, and its tests must notice.
+
+    nice -n 10 python -m benchmarks.mutation                       # all modules of TARGETS
+    nice -n 10 python -m benchmarks.mutation modeling_emo/loss.py --share 1
+
+Libraries are imported once. Then every run of tests is a fork: the first one of a module records which test executes
+which of its lines, each of the others has one mutant in the place of the module, and runs the tests of its lines, the
+quickest first, until one fails. Of each function `--share` of its mutants is tried, three at least, drawn with a fixed
+seed. Messages of errors and warnings, annotations and decorators are not mutated, nor is text.
+
+What survives and changes nothing that could be seen is listed, with the reason, in `benchmarks/equivalent_mutants.tsv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import collections
+import contextlib
+import gc
+import importlib
+import importlib.machinery
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from benchmarks.mutants import Mutant, mutants_of
+
+
+ROOT = Path(__file__).resolve().parent.parent
+EQUIVALENT = Path(__file__).with_name("equivalent_mutants.tsv")
+MODEL = "tests/modeling_emo"
+DATA = "tests/preprocess"
+PACKED = (f"{MODEL}/encoders/test_packing.py", f"{MODEL}/encoders/test_families.py")
+LOSS = tuple(f"{MODEL}/test_{name}.py" for name in ("loss", "classification_losses", "loss_parity"))
+METRICS = tuple(
+    f"{MODEL}/metrics/test_{name}.py"
+    for name in (
+        *("calibration", "compute_metrics", "diarization", "evaluate_modules", "intervals", "scores"),
+        *("sentiment_metrics", "task_metrics", "temperature"),
+    )
+)
+LABELS = tuple(f"{DATA}/labels/test_{name}.py" for name in ("label_encoder", "label_maps", "label_names", "votes"))
+PROTOCOLS = tuple(f"{DATA}/protocols/test_{name}.py" for name in ("folds", "validation_split"))
+
+# Each module, and the files of tests that speak for it.
+TARGETS: dict[str, tuple[str, ...]] = {
+    "modeling_emo/loss.py": LOSS,
+    "modeling_emo/fusion.py": (f"{MODEL}/test_fusion.py", f"{MODEL}/finetuning/test_standardization.py"),
+    "modeling_emo/modalities.py": (f"{MODEL}/test_modalities.py", f"{MODEL}/encoders/test_present_rows.py"),
+    "modeling_emo/encoders/present_rows.py": (f"{MODEL}/encoders/test_present_rows.py",),
+    "modeling_emo/encoders/segment_attention.py": PACKED,
+    "modeling_emo/encoders/packing.py": PACKED,
+    "modeling_emo/encoders/ids.py": PACKED,
+    "modeling_emo/encoders/frames.py": PACKED,
+    "modeling_emo/encoders/length_aware.py": PACKED,
+    "preprocess/features/padding.py": (f"{DATA}/features/test_padding.py", f"{DATA}/test_collator.py"),
+    **{
+        f"modeling_emo/metrics/{name}.py": METRICS
+        for name in (
+            *("calibration", "compute_metrics", "confusion", "diarization", "intervals", "scores", "task_metrics"),
+            *("temperature", "undefined", "values"),
+        )
+    },
+    **{f"preprocess/labels/{name}.py": LABELS for name in ("label_encoder", "label_maps", "label_names")},
+    **{f"preprocess/protocols/{name}.py": PROTOCOLS for name in ("fold", "folds", "group_folds", "validation_split")},
+}
+
+
+class Coverage:
+    """A pytest plugin: which lines of one file each test executes, and how long a test takes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.lines: dict[str, set[int]] = collections.defaultdict(set)
+        self.imported: set[int] = set()
+        self.seconds: dict[str, float] = collections.defaultdict(float)
+        self.failed: list[str] = []
+        self._current = self.imported
+
+    def trace(self, frame: Any, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename != self.path:
+            return None
+        self._current.add(frame.f_lineno)
+        return self.trace
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._current = self.lines[item.nodeid]
+        sys.settrace(self.trace)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[None]:
+        # What a fixture of many tests does is done in the first of them only.
+        before = self._current
+        if fixturedef.scope != "function":
+            self._current = self.imported
+        try:
+            return (yield)
+        finally:
+            self._current = before
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+class Baseline(NamedTuple):
+    """What the tests of a module do without a mutant: lines by test, lines of all tests, seconds by test."""
+
+    lines: dict[str, set[int]]
+    shared: set[int]
+    seconds: dict[str, float]
+
+    def tests_of(self, first: int, last: int) -> list[str]:
+        """Those that execute one of these lines, the quickest first."""
+        wanted = set(range(first, last + 1))
+        tests = self.seconds if wanted & self.shared else [name for name in self.lines if wanted & self.lines[name]]
+        return sorted(tests, key=self.seconds.__getitem__)
+
+
+def forked(work: Any, limit: int) -> tuple[str, Any]:
+    """What a function returned in a process of its own: how it ended, and the value."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        signal.alarm(limit)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        value = work()
+        with os.fdopen(writing, "w") as pipe:
+            json.dump(value, pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if text:
+        return "ended", json.loads(text)
+    stopped = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+    return ("timeout" if stopped else "crashed"), None
+
+
+def run_tests(tests: list[str], *plugins: object) -> int:
+    """pytest's exit status."""
+    scratch = tempfile.gettempdir() + f"/mutation_{os.getpid()}"
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", f"--basetemp={scratch}", "--tb=no"]
+    try:
+        return int(pytest.main([*options, *tests], plugins=list(plugins)))
+    finally:
+        import shutil
+
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def run_baseline(target: str, files: tuple[str, ...]) -> dict[str, Any]:
+    coverage = Coverage(ROOT / target)
+    sys.settrace(coverage.trace)
+    status = run_tests(list(files), coverage)
+    sys.settrace(None)
+    return {
+        "status": status,
+        "failed": coverage.failed,
+        "lines": {test: sorted(lines) for test, lines in coverage.lines.items()},
+        "shared": sorted(coverage.imported),
+        "seconds": coverage.seconds,
+        "libraries": [
+            name
+            for name, module in list(sys.modules.items())
+            if "site-packages" in str(getattr(module, "__file__", None))
+        ],
+    }
+
+
+def run_mutant(target: str, tree: ast.Module, mutant: Mutant, tests: list[str]) -> int:
+    """pytest's exit status with a mutant in the place of a module, which must not have been imported."""
+    mutant.place()
+    code = compile(ast.fix_missing_locations(tree), str(ROOT / target), "exec")
+    get_code = importlib.machinery.SourceFileLoader.get_code
+
+    def changed(loader: importlib.machinery.SourceFileLoader, name: str) -> Any:
+        return code if loader.path == str(ROOT / target) else get_code(loader, name)
+
+    importlib.machinery.SourceFileLoader.get_code = changed  # type: ignore[method-assign]
+    return run_tests(tests)
+
+
+def drawn(mutants: list[Mutant], share: float, seed: int) -> list[Mutant]:
+    """The share of each function's mutants, three at least, in the order of the file."""
+    functions: dict[str, list[Mutant]] = collections.defaultdict(list)
+    for mutant in mutants:
+        functions[mutant.function].append(mutant)
+    generator, chosen = random.Random(seed), set()
+    for group in functions.values():
+        chosen.update(map(id, generator.sample(group, min(len(group), max(3, round(share * len(group)))))))
+    return [mutant for mutant in mutants if id(mutant) in chosen]
+
+
+def explained() -> dict[tuple[str, str, str, str], str]:
+    """The reasons of the mutants that change nothing, by module, function, statement and what becomes of it."""
+    if not EQUIVALENT.exists():
+        return {}
+    rows = [line.split("\t") for line in EQUIVALENT.read_text(encoding="utf-8").splitlines() if line]
+    return {(module, function, before, after): reason for module, function, before, after, reason in rows}
+
+
+def test_module(target: str, arguments: argparse.Namespace, record: Any) -> dict[str, int]:
+    files = TARGETS[target]
+    how, found = forked(lambda: run_baseline(target, files), 900)
+    if how != "ended" or found["status"] != 0:
+        raise SystemExit(f"The tests of {target} fail as it is: {how}, {found and found['failed']}.")
+    for name in found["libraries"]:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):  # those that a library builds as it goes
+                importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # or each fork copies what its collections touch
+    lines = {test: set(numbers) for test, numbers in found["lines"].items()}
+    baseline = Baseline(lines, set(found["shared"]), found["seconds"])
+    tree = ast.parse((ROOT / target).read_text(encoding="utf-8"))
+    mutants = mutants_of(tree)
+    reasons = explained()
+    counts = collections.Counter({"mutants": len(mutants)})
+    for mutant in drawn(mutants, arguments.share, arguments.seed):
+        began = time.monotonic()
+        before, after = mutant.shown()
+        tests = baseline.tests_of(*mutant.lines)
+        limit = 20 + int(5 * sum(baseline.seconds[test] for test in tests))
+        how, status = forked(lambda: run_mutant(target, tree, mutant, tests), limit) if tests else ("ended", 0)
+        killed = how != "ended" or status != 0
+        key = (target, mutant.function, before, after)
+        outcome = "killed" if killed else "equivalent" if key in reasons else "survived" if tests else "not run"
+        counts.update({"tried": 1, outcome: 1})
+        row = dict(zip(("module", "function", "before", "after"), key, strict=True))
+        row |= {"line": mutant.lines[0], "outcome": outcome, "how": how, "tests": len(tests)}
+        print(json.dumps(row | {"seconds": round(time.monotonic() - began, 1)}), file=record, flush=True)
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", default=list(TARGETS), metavar="module")
+    parser.add_argument("--share", type=float, default=1.0, help="of the mutants of each function")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--record", type=Path, default=Path("outputs/mutation.jsonl"), help="a line for each mutant")
+    arguments = parser.parse_args()
+    os.chdir(ROOT)
+    sys.dont_write_bytecode = False
+    arguments.record.parent.mkdir(parents=True, exist_ok=True)
+    print("| module | mutants | tried | killed | equivalent | survived |\n|---|---|---|---|---|---|")
+    with arguments.record.open("a", encoding="utf-8") as record:
+        for target in arguments.modules:
+            counts = test_module(target, arguments, record)
+            survived = counts["survived"] + counts["not run"]
+            numbers = (counts["mutants"], counts["tried"], counts["killed"], counts["equivalent"], survived)
+            print(f"| `{target}` | {' | '.join(map(str, numbers))} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
