@@ -299,6 +299,20 @@ def test_rows_that_are_left_out_still_weigh(kind):
     torch.testing.assert_close(loss, left * emotion_loss(labels[KNOWN], logits[KNOWN], kind_config))
 
 
+@pytest.mark.parametrize("name", ["ccc", "soft F1"])
+def test_what_is_no_mean_weighs_with_its_labels(name):
+    """Micro-batches and processes of 4, 2 and 1 labels, one without: each has its own loss, and its share of 7."""
+    kwargs, labels, shape = KINDS[name]
+    labels = torch.cat([labels, torch.full_like(labels[:2], IGNORED_LABEL)])
+    logits = torch.randn((9, *shape[1:]), generator=torch.Generator().manual_seed(1))
+    parts = [slice(0, 4), slice(4, 6), slice(6, 7), slice(7, 9)]
+    total = sum(label_weight(labels[part], config(**kwargs)) for part in parts)
+    shares = [emotion_loss(labels[part], logits[part], config(**kwargs), weight_in_batch=total) for part in parts]
+    own = [emotion_loss(labels[part], logits[part], config(**kwargs)) for part in parts]
+    torch.testing.assert_close(torch.stack(shares), torch.stack(own) * torch.tensor([4, 2, 1, 0]) / 7)
+    assert len({round(loss.item(), 4) for loss in own}) == 4
+
+
 @pytest.mark.parametrize("counted", [False, True])
 def test_a_row_has_no_loss_of_a_modality_that_it_lacks(counted):
     """Row 3 has no text and row 4 no speech: both stand-ins together would tell nothing of the utterance."""
