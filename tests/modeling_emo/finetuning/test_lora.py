@@ -69,7 +69,7 @@ def test_every_adapter_and_every_new_weight_is_trained_and_nothing_else(family):
     model.train()
     model(**ragged_batch(family), labels=LABELS).loss.backward()
     # A gradient of rounding noise is none: a bias of keys moves all scores of a softmax alike.
-    heard = [name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().max() > 1e-6]
+    heard = [name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().max() > 3e-7]
     trainable = [name for name, p in model.named_parameters() if p.requires_grad]
     # lora_A has no gradient in the first step, because lora_B starts at zero.
     assert heard == [name for name in trainable if "lora_A" not in name and not name.endswith("k_proj.bias")]
