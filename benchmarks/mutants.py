@@ -18,8 +18,9 @@ COMPUTED: dict[type, type] = {
 }
 # Without their only argument these always fail.
 NEED_AN_ARGUMENT = frozenset(
-    "abs bool dict enumerate float getattr hasattr int isinstance iter len list map max min next range reversed round "
-    "set sorted str sum super tuple type zip cast".split()
+    {"abs", "bool", "dict", "enumerate", "float", "getattr", "hasattr", "int", "isinstance", "iter", "len", "list"}
+    | {"map", "max", "min", "next", "range", "reversed", "round", "set", "sorted", "str", "sum", "super", "tuple"}
+    | {"type", "zip", "cast"}
 )
 MESSAGES = ("warn",)
 SLOTS_LEFT_OUT = {"annotation", "returns", "decorator_list", "bases", "type_comment"}

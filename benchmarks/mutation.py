@@ -6,7 +6,8 @@
 Libraries are imported once. Then every run of tests is a fork: the first one of a module records which test executes
 which of its lines, each of the others has one mutant in the place of the module, and runs the tests of its lines, the
 quickest first, until one fails. Of each function `--share` of its mutants is tried, three at least, drawn with a fixed
-seed. Messages of errors and warnings, annotations and decorators are not mutated, nor is text.
+seed. Messages of errors and warnings, annotations and decorators are not mutated, nor is text. The tests of one mutant
+end when they would take longer than `--patience`, so that some of what then counts as survived may not have.
 
 What survives and changes nothing that could be seen is listed, with the reason, in `benchmarks/equivalent_mutants.tsv`.
 """
@@ -17,9 +18,11 @@ import argparse
 import ast
 import collections
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.machinery
+import itertools
 import json
 import os
 import random
@@ -27,10 +30,9 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import pytest
 
@@ -78,20 +80,24 @@ TARGETS: dict[str, tuple[str, ...]] = {
 
 
 class Coverage:
-    """A pytest plugin: which lines of one file each test executes, and how long a test takes."""
+    """A pytest plugin: which lines of some files each test executes, and how long a test takes.
 
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-        self.lines: dict[str, set[int]] = collections.defaultdict(set)
-        self.imported: set[int] = set()
+    Lines are pairs of file and number. Those that are executed on import, or in a fixture of several tests, are of all.
+    """
+
+    def __init__(self, paths: list[str]) -> None:
+        self.paths = {str(ROOT / path): path for path in paths}
+        self.shared: set[tuple[str, int]] = set()
+        self.lines: dict[str, set[tuple[str, int]]] = collections.defaultdict(set)
         self.seconds: dict[str, float] = collections.defaultdict(float)
         self.failed: list[str] = []
-        self._current = self.imported
+        self._current = self.shared
 
     def trace(self, frame: Any, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename != self.path:
+        path = self.paths.get(frame.f_code.co_filename)
+        if path is None:
             return None
-        self._current.add(frame.f_lineno)
+        self._current.add((path, frame.f_lineno))
         return self.trace
 
     @pytest.hookimpl(wrapper=True)
@@ -102,10 +108,9 @@ class Coverage:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[None]:
-        # What a fixture of many tests does is done in the first of them only.
         before = self._current
         if fixturedef.scope != "function":
-            self._current = self.imported
+            self._current = self.shared
         try:
             return (yield)
         finally:
@@ -118,17 +123,21 @@ class Coverage:
 
 
 class Baseline(NamedTuple):
-    """What the tests of a module do without a mutant: lines by test, lines of all tests, seconds by test."""
+    """What tests do without a mutant: their lines, the lines of all tests, and their seconds."""
 
-    lines: dict[str, set[int]]
-    shared: set[int]
+    lines: dict[str, set[tuple[str, int]]]
+    shared: set[tuple[str, int]]
     seconds: dict[str, float]
 
-    def tests_of(self, first: int, last: int) -> list[str]:
-        """Those that execute one of these lines, the quickest first."""
-        wanted = set(range(first, last + 1))
+    def tests_of(self, path: str, lines: tuple[int, int], patience: float) -> list[str]:
+        """Those that execute one of these lines, the quickest first, and no more than there is patience for."""
+        wanted = {(path, number) for number in range(lines[0], lines[1] + 1)}
         tests = self.seconds if wanted & self.shared else [name for name in self.lines if wanted & self.lines[name]]
-        return sorted(tests, key=self.seconds.__getitem__)
+        ordered = sorted(tests, key=self.seconds.__getitem__)
+        ends = itertools.accumulate(self.seconds[test] for test in ordered)
+        return [
+            test for index, (test, end) in enumerate(zip(ordered, ends, strict=True)) if not index or end < patience
+        ]
 
 
 def forked(work: Any, limit: int) -> tuple[str, Any]:
@@ -162,13 +171,12 @@ def run_tests(tests: list[str], *plugins: object) -> int:
     try:
         return int(pytest.main([*options, *tests], plugins=list(plugins)))
     finally:
-        import shutil
-
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def run_baseline(target: str, files: tuple[str, ...]) -> dict[str, Any]:
-    coverage = Coverage(ROOT / target)
+def run_baseline(files: tuple[str, ...]) -> dict[str, Any]:
+    """What [`Coverage`] saw in these files of tests, and the libraries that they import."""
+    coverage = Coverage([path for path, tests in TARGETS.items() if tests == files])
     sys.settrace(coverage.trace)
     status = run_tests(list(files), coverage)
     sys.settrace(None)
@@ -176,7 +184,7 @@ def run_baseline(target: str, files: tuple[str, ...]) -> dict[str, Any]:
         "status": status,
         "failed": coverage.failed,
         "lines": {test: sorted(lines) for test, lines in coverage.lines.items()},
-        "shared": sorted(coverage.imported),
+        "shared": sorted(coverage.shared),
         "seconds": coverage.seconds,
         "libraries": [
             name
@@ -184,6 +192,22 @@ def run_baseline(target: str, files: tuple[str, ...]) -> dict[str, Any]:
             if "site-packages" in str(getattr(module, "__file__", None))
         ],
     }
+
+
+@functools.cache
+def baseline_of(files: tuple[str, ...]) -> Baseline:
+    """That of a process of its own; its libraries are imported here, for the forks to come."""
+    how, found = forked(lambda: run_baseline(files), 1800)
+    if how != "ended" or found["status"] != 0:
+        raise SystemExit(f"{', '.join(files)} fail as they are: {how}, {found and found['failed']}.")
+    for name in found["libraries"]:
+        if name not in sys.modules:
+            with contextlib.suppress(Exception):  # those that a library builds as it goes
+                importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # or each fork copies what its collections touch
+    lines = {test: {(path, number) for path, number in lines} for test, lines in found["lines"].items()}
+    return Baseline(lines, {(path, number) for path, number in found["shared"]}, found["seconds"])
 
 
 def run_mutant(target: str, tree: ast.Module, mutant: Mutant, tests: list[str]) -> int:
@@ -218,36 +242,32 @@ def explained() -> dict[tuple[str, str, str, str], str]:
     return {(module, function, before, after): reason for module, function, before, after, reason in rows}
 
 
-def test_module(target: str, arguments: argparse.Namespace, record: Any) -> dict[str, int]:
-    files = TARGETS[target]
-    how, found = forked(lambda: run_baseline(target, files), 900)
-    if how != "ended" or found["status"] != 0:
-        raise SystemExit(f"The tests of {target} fail as it is: {how}, {found and found['failed']}.")
-    for name in found["libraries"]:
-        if name not in sys.modules:
-            with contextlib.suppress(Exception):  # those that a library builds as it goes
-                importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # or each fork copies what its collections touch
-    lines = {test: set(numbers) for test, numbers in found["lines"].items()}
-    baseline = Baseline(lines, set(found["shared"]), found["seconds"])
+def outcome_of(target: str, tree: ast.Module, mutant: Mutant, tests: list[str], seconds: float) -> str:
+    """Whether a mutant was killed by its tests, which take so long without it."""
+    if not tests:
+        return "not run"
+    how, status = forked(lambda: run_mutant(target, tree, mutant, tests), 30 + int(10 * seconds))
+    return "survived" if how == "ended" and status == 0 else "killed"
+
+
+def try_module(target: str, arguments: argparse.Namespace, record: TextIO) -> dict[str, int]:
+    """Tries the mutants of a module; how many there are of each outcome."""
+    baseline = baseline_of(TARGETS[target])
     tree = ast.parse((ROOT / target).read_text(encoding="utf-8"))
     mutants = mutants_of(tree)
     reasons = explained()
     counts = collections.Counter({"mutants": len(mutants)})
     for mutant in drawn(mutants, arguments.share, arguments.seed):
-        began = time.monotonic()
         before, after = mutant.shown()
-        tests = baseline.tests_of(*mutant.lines)
-        limit = 20 + int(5 * sum(baseline.seconds[test] for test in tests))
-        how, status = forked(lambda: run_mutant(target, tree, mutant, tests), limit) if tests else ("ended", 0)
-        killed = how != "ended" or status != 0
+        tests = baseline.tests_of(target, mutant.lines, arguments.patience)
+        outcome = outcome_of(target, tree, mutant, tests, sum(baseline.seconds[test] for test in tests))
         key = (target, mutant.function, before, after)
-        outcome = "killed" if killed else "equivalent" if key in reasons else "survived" if tests else "not run"
+        if outcome != "killed" and key in reasons:
+            outcome = "equivalent"
         counts.update({"tried": 1, outcome: 1})
         row = dict(zip(("module", "function", "before", "after"), key, strict=True))
-        row |= {"line": mutant.lines[0], "outcome": outcome, "how": how, "tests": len(tests)}
-        print(json.dumps(row | {"seconds": round(time.monotonic() - began, 1)}), file=record, flush=True)
+        row |= {"line": mutant.lines[0], "outcome": outcome, "tests": len(tests)}
+        print(json.dumps(row), file=record, flush=True)
     return counts
 
 
@@ -256,6 +276,7 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", default=list(TARGETS), metavar="module")
     parser.add_argument("--share", type=float, default=1.0, help="of the mutants of each function")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--patience", type=float, default=30, help="seconds of tests for one mutant")
     parser.add_argument("--record", type=Path, default=Path("outputs/mutation.jsonl"), help="a line for each mutant")
     arguments = parser.parse_args()
     os.chdir(ROOT)
@@ -264,7 +285,7 @@ def main() -> None:
     print("| module | mutants | tried | killed | equivalent | survived |\n|---|---|---|---|---|---|")
     with arguments.record.open("a", encoding="utf-8") as record:
         for target in arguments.modules:
-            counts = test_module(target, arguments, record)
+            counts = try_module(target, arguments, record)
             survived = counts["survived"] + counts["not run"]
             numbers = (counts["mutants"], counts["tried"], counts["killed"], counts["equivalent"], survived)
             print(f"| `{target}` | {' | '.join(map(str, numbers))} |", flush=True)
