@@ -58,5 +58,7 @@ def test_of_emotion2vec_nothing_is(tmp_path, loads):
 )
 def test_other_things_are_refused_by_name(tmp_path, thing, name):
     torch.save({"a": thing}, tmp_path / "c.pt")
-    with pytest.raises(ValueError, match=rf"more than tensors, plain containers and collections\.Counter: {name}\. Ask"):
+    with pytest.raises(
+        ValueError, match=rf"more than tensors, plain containers and collections\.Counter: {name}\. Ask"
+    ):
         load_pickle(tmp_path / "c.pt", remedy="Ask its author.", allowed=[Counter])

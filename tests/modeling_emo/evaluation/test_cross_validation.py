@@ -18,7 +18,10 @@ SPEAKERS = {**{f"a{i}": "anna" for i in range(12)}, **{f"b{i}": "bo" for i in ra
 def runs():
     """Two folds; the predictions of a speaker are right together, or wrong."""
     generator = np.random.default_rng(0)
-    parts = {"fold=1": [one for one in SPEAKERS if one[0] == "a"], "fold=2": [one for one in SPEAKERS if one[0] != "a"]}
+    parts = {
+        "fold=1": [one for one in SPEAKERS if one[0] == "a"],
+        "fold=2": [one for one in SPEAKERS if one[0] != "a"],
+    }
     for fold, ids in parts.items():
         labels = generator.integers(0, 3, len(ids))
         predicted = np.where([one[0] == "b" for one in ids], (labels + 1) % 3, labels)
