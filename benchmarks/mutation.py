@@ -32,7 +32,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -54,6 +54,9 @@ METRICS = tuple(
 )
 LABELS = tuple(f"{DATA}/labels/test_{name}.py" for name in ("label_encoder", "label_maps", "label_names", "votes"))
 PROTOCOLS = tuple(f"{DATA}/protocols/test_{name}.py" for name in ("folds", "validation_split"))
+
+# A mutant: its module, its function, the statement and what becomes of it.
+Key = tuple[str, str, str, str]
 
 # Each module, and the files of tests that speak for it.
 TARGETS: dict[str, tuple[str, ...]] = {
@@ -234,12 +237,20 @@ def drawn(mutants: list[Mutant], share: float, seed: int) -> list[Mutant]:
     return [mutant for mutant in mutants if id(mutant) in chosen]
 
 
-def explained() -> dict[tuple[str, str, str, str], str]:
-    """The reasons of the mutants that change nothing, by module, function, statement and what becomes of it."""
+def explained() -> dict[Key, str]:
+    """The reasons of the mutants that change nothing."""
     if not EQUIVALENT.exists():
         return {}
     rows = [line.split("\t") for line in EQUIVALENT.read_text(encoding="utf-8").splitlines() if line]
     return {(module, function, before, after): reason for module, function, before, after, reason in rows}
+
+
+def recorded(path: Path) -> dict[Key, str]:
+    """The last outcome of each mutant in a record."""
+    if not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(row["module"], row["function"], row["before"], row["after"]): row["outcome"] for row in rows}
 
 
 def outcome_of(target: str, tree: ast.Module, mutant: Mutant, tests: list[str], seconds: float) -> str:
@@ -250,25 +261,37 @@ def outcome_of(target: str, tree: ast.Module, mutant: Mutant, tests: list[str], 
     return "survived" if how == "ended" and status == 0 else "killed"
 
 
-def try_module(target: str, arguments: argparse.Namespace, record: TextIO) -> dict[str, int]:
-    """Tries the mutants of a module; how many there are of each outcome."""
-    baseline = baseline_of(TARGETS[target])
+def try_module(target: str, arguments: argparse.Namespace) -> None:
+    """Tries mutants of a module, but those that the record knows as killed, and adds the outcomes to the record."""
     tree = ast.parse((ROOT / target).read_text(encoding="utf-8"))
-    mutants = mutants_of(tree)
-    reasons = explained()
-    counts = collections.Counter({"mutants": len(mutants)})
-    for mutant in drawn(mutants, arguments.share, arguments.seed):
-        before, after = mutant.shown()
+    reasons, known = explained(), recorded(arguments.record)
+    for mutant in drawn(mutants_of(tree), arguments.share, arguments.seed):
+        key = (target, mutant.function, *mutant.shown())
+        if known.get(key) in ("killed", "equivalent") or (arguments.again and key not in known):
+            continue
+        baseline = baseline_of(TARGETS[target])
         tests = baseline.tests_of(target, mutant.lines, arguments.patience)
         outcome = outcome_of(target, tree, mutant, tests, sum(baseline.seconds[test] for test in tests))
-        key = (target, mutant.function, before, after)
         if outcome != "killed" and key in reasons:
             outcome = "equivalent"
-        counts.update({"tried": 1, outcome: 1})
         row = dict(zip(("module", "function", "before", "after"), key, strict=True))
         row |= {"line": mutant.lines[0], "outcome": outcome, "tests": len(tests)}
-        print(json.dumps(row), file=record, flush=True)
-    return counts
+        with arguments.record.open("a", encoding="utf-8") as file:
+            print(json.dumps(row), file=file)
+
+
+def table_row(target: str, record: Path) -> str:
+    """Of a module: its mutants, and how many of them the record knows with each outcome."""
+    keys = [
+        (target, mutant.function, *mutant.shown())
+        for mutant in mutants_of(ast.parse((ROOT / target).read_text(encoding="utf-8")))
+    ]
+    reasons, known = explained(), recorded(record)
+    outcomes = [known[key] for key in keys if key in known]
+    killed = outcomes.count("killed")
+    equivalent = sum(known[key] != "killed" and key in reasons for key in keys if key in known)
+    numbers = (len(keys), len(outcomes), killed, equivalent, len(outcomes) - killed - equivalent)
+    return f"| `{target}` | {' | '.join(map(str, numbers))} |"
 
 
 def main() -> None:
@@ -278,17 +301,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--patience", type=float, default=30, help="seconds of tests for one mutant")
     parser.add_argument("--record", type=Path, default=Path("outputs/mutation.jsonl"), help="a line for each mutant")
+    parser.add_argument("--again", action="store_true", help="only what has survived by the record")
+    parser.add_argument("--table", action="store_true", help="try nothing, show what the record knows")
     arguments = parser.parse_args()
     os.chdir(ROOT)
     sys.dont_write_bytecode = False
     arguments.record.parent.mkdir(parents=True, exist_ok=True)
     print("| module | mutants | tried | killed | equivalent | survived |\n|---|---|---|---|---|---|")
-    with arguments.record.open("a", encoding="utf-8") as record:
-        for target in arguments.modules:
-            counts = try_module(target, arguments, record)
-            survived = counts["survived"] + counts["not run"]
-            numbers = (counts["mutants"], counts["tried"], counts["killed"], counts["equivalent"], survived)
-            print(f"| `{target}` | {' | '.join(map(str, numbers))} |", flush=True)
+    for target in arguments.modules:
+        if not arguments.table:
+            try_module(target, arguments)
+        print(table_row(target, arguments.record), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 
 from configuration_emo import EmoBertConfig
 from modeling_emo.evaluation.predictions_csv import prediction_rows, read_predictions, write_predictions
+from modeling_emo.metrics.scores import predictions_to_scores
 
 
 NAMES = ["angry", "happy", "sad"]
@@ -38,6 +39,7 @@ def test_names_go_with_their_numbers(problem_type, tmp_path):
     back = read_predictions(tmp_path / "p.csv", config)
     assert back.ids == IDS
     np.testing.assert_array_equal(back.labels, labels)
+    np.testing.assert_allclose(predictions_to_scores(back.logits, config), PROBABILITIES)
     rows = prediction_rows(back.ids, back.logits, config, back.labels)
     assert [row["prediction"] for row in rows] == [line.split(",")[2] for line in lines]
 
