@@ -43,15 +43,15 @@ ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.tsv")
 MODEL = "tests/modeling_emo"
 DATA = "tests/preprocess"
-PACKED = (f"{MODEL}/encoders/test_packing.py", f"{MODEL}/encoders/test_families.py")
+PACKED = tuple(f"{MODEL}/encoders/test_{name}.py" for name in ("frames", "length_aware", "packing"))
 LOSS = tuple(f"{MODEL}/test_{name}.py" for name in ("loss", "classification_losses", "loss_parity"))
 METRICS = tuple(
     f"{MODEL}/metrics/test_{name}.py"
     for name in (
         *("calibration", "compute_metrics", "diarization", "evaluate_modules", "intervals", "scores"),
-        *("sentiment_metrics", "task_metrics", "temperature"),
+        *("sentiment_metrics", "task_metrics", "temperature", "values"),
     )
-)
+) + (f"{MODEL}/evaluation/test_predictions_csv.py",)
 LABELS = tuple(f"{DATA}/labels/test_{name}.py" for name in ("label_encoder", "label_maps", "label_names", "votes"))
 PROTOCOLS = tuple(f"{DATA}/protocols/test_{name}.py" for name in ("folds", "validation_split"))
 

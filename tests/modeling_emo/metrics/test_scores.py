@@ -71,7 +71,11 @@ class TestThereAndBack:
         np.testing.assert_allclose(predictions_to_scores(logits, of), self.probabilities, rtol=1e-12)
 
     def test_certainty_stays_finite(self):
-        for problem_type in ("single_label_classification", "multi_label_classification", "one_vs_rest_classification"):
+        for problem_type in (
+            "single_label_classification",
+            "multi_label_classification",
+            "one_vs_rest_classification",
+        ):
             of = config(problem_type)
             logits = scores_to_logits([[1.0, 0.0, 0.0]], of)
             assert np.isfinite(logits).all()

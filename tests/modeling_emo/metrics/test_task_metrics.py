@@ -104,6 +104,13 @@ class TestEmotionMetrics:
         assert metrics["f1_a"] == pytest.approx(0.8) and metrics["f1_b"] == pytest.approx(2 / 3)
         assert metrics["wf1"] == metrics["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
 
+    def test_a_column_of_class_indices(self):
+        assert presence_rows([[2], [0]], 3).tolist() == [[False, False, True], [True, False, False]]
+        with pytest.raises(ValueError, match=r"must have the shape .*got \(1, 1, 2\)"):
+            presence_rows(np.zeros((1, 1, 2)), 3)
+        with pytest.raises(ValueError, match=r"must have the shape .*got \(1, 2\)"):
+            presence_rows([[0, 1]], 3)
+
     def test_absent_classes_are_named(self):
         with pytest.warns(UndefinedMetricWarning, match="precision_happy, recall_sad, precision_sad, f1_sad"):
             metrics = emotion_metrics([0, 0], [0, 1], ["angry", "happy", "sad"])
