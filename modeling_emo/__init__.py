@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         sentiment_metrics,
     )
     from .metrics.temperature import TemperatureFit, fit_temperature
+    from .metrics.two_steps import TwoStepMetrics
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
@@ -134,6 +135,7 @@ __all__ = [
     "Predictions",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
+    "TwoStepMetrics",
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
