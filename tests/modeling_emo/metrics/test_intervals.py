@@ -119,7 +119,7 @@ def test_decided_once_is_the_same_as_every_time(problem_type, logits_shape, labe
     once = bootstrap_intervals(function, logits, labels, **settings)
     every_time = bootstrap_intervals(lambda *arrays: function(*arrays), logits, labels, **settings)
     np.testing.assert_equal(once, every_time)
-    assert len(once) > 2
+    assert len(once) >= 2
 
 
 def test_rejects():
