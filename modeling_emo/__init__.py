@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         training_run,
         write_training_record,
     )
+    from .training.row_views import RowViews
     from .training.sharding import shard_model
     from .training.trainer import EmoBertTrainer
     from .vector_quantizer import nearest_codeword
@@ -133,6 +134,7 @@ __all__ = [
     "LinearProbe",
     "ModelDescription",
     "Predictions",
+    "RowViews",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
     "TwoStepMetrics",
