@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         sentiment_metrics,
     )
     from .metrics.temperature import TemperatureFit, fit_temperature
+    from .metrics.two_steps import TwoStepMetrics
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
         training_run,
         write_training_record,
     )
+    from .training.row_views import RowViews
     from .training.sharding import shard_model
     from .training.trainer import EmoBertTrainer
     from .vector_quantizer import nearest_codeword
@@ -146,8 +148,10 @@ __all__ = [
     "ModelDescription",
     "MoonshineRecognizer",
     "Predictions",
+    "RowViews",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
+    "TwoStepMetrics",
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
