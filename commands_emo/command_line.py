@@ -30,6 +30,7 @@ from .arguments import (
     ScoreArguments,
     ServeArguments,
 )
+from .other_scripts import refused_flags
 from .prediction_arguments import PredictionArguments
 
 
@@ -135,6 +136,7 @@ def parse_command(command: str, arguments: Sequence[str] | None = None) -> tuple
         given.section,
         *given.arguments(),
         arguments=None if arguments is None else list(arguments),
+        refused=refused_flags(command),
         prog=f"emobert {command}",
         usage=f"emobert {command} [FILE.yaml] [--flag value ...]",
         description=_docstring(given.module),

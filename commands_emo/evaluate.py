@@ -10,6 +10,11 @@ One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from datasets import Dataset
 from transformers import Trainer, TrainingArguments
@@ -26,6 +31,7 @@ from modeling_emo import (
     fit_temperature,
     format_evaluations,
     format_groups,
+    metric_function_for,
     predict_by_length,
     read_training_record,
     save_temperature,
@@ -44,6 +50,12 @@ from preprocess import (
 
 from .arguments import EvaluationArguments
 from .training_setup import select_splits
+
+
+def hub_ids(values: Mapping[str, Any], *names: str) -> list[str]:
+    """Those of these values that are ids of the Hub, and no folders here."""
+    given = [str(values.get(name) or "") for name in names]
+    return [value for value in given if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", value) and not Path(value).exists()]
 
 
 # Kinds of groups, with the column of a prepared dataset that tells them.
@@ -78,8 +90,13 @@ def run(arguments: EvaluationArguments) -> None:
             "--split validation."
         )
 
+    own = load_prepared(arguments.data_dir).datasets
+    if arguments.protocol is None and arguments.split not in own:
+        raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(own)}.")
+
     # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
+    metric_function_for(model.config, arguments.task)  # refuses a task that is not this model's
     processor = EmoBertProcessor.from_pretrained(arguments.model)
     prepared = match_labels(load_prepared(arguments.data_dir), model.config)
     check_processor(prepared, processor, arguments.model)
@@ -87,6 +104,8 @@ def run(arguments: EvaluationArguments) -> None:
     if arguments.split not in splits:
         raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
+    if arguments.max_eval_samples is not None:
+        dataset = dataset.select(range(min(arguments.max_eval_samples, len(dataset))))
     record = read_training_record(arguments.model)
     check_evaluated_data(record, data)
 
@@ -157,7 +176,13 @@ def run(arguments: EvaluationArguments) -> None:
             arguments.output_dir,
             model.config,
             ModelDescription(
-                name=arguments.model_name, data=arguments.data_description, synthetic=arguments.synthetic_data
+                name=arguments.model_name,
+                data=arguments.data_description or f"The corpus `{data['corpus']}`.",
+                synthetic=arguments.synthetic_data,
+                license=arguments.model_license,
+                languages=arguments.languages or (),
+                base_models=hub_ids(record.get("train") or {}, "text_model", "speech_model"),
+                datasets=hub_ids(prepared.info, "dataset"),
             ),
             training=training_run(record),
             result=evaluation_result(evaluations, setting),

@@ -22,7 +22,9 @@ class PredictionArguments:
 
     _argument_group_name: ClassVar[str] = "prediction"
 
-    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
+    model: str = field(
+        metadata={"help": "Folder or Hub id of the trained model.", "aliases": ["--model_name_or_path"]}
+    )
     audio: list[str] = field(
         default_factory=list, metadata={"help": "Audio or video files, folders of them, or addresses."}
     )

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
     from .inference.embedding_file import rows_of_predictions, write_embeddings
+    from .inference.emotion_stream import EmotionStream
     from .inference.frame_diarizer import FrameDiarizer
     from .inference.label_choice import LabelChoice
     from .inference.moonshine_recognizer import MoonshineRecognizer
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from .metrics.diarization import emotion_diarization_error
     from .metrics.group_metrics import GroupMetrics, group_metrics
     from .metrics.intervals import bootstrap_intervals
+    from .metrics.metric_path import metric_path
     from .metrics.scores import label_names, scores_to_logits
     from .metrics.selective import area_under_risk_coverage, coverage_points, risk_coverage
     from .metrics.task_metrics import (
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         sentiment_metrics,
     )
     from .metrics.temperature import TemperatureFit, fit_temperature
+    from .metrics.two_steps import TwoStepMetrics
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
@@ -103,6 +106,7 @@ if TYPE_CHECKING:
         training_run,
         write_training_record,
     )
+    from .training.row_views import RowViews
     from .training.sharding import shard_model
     from .training.trainer import EmoBertTrainer
     from .vector_quantizer import nearest_codeword
@@ -131,6 +135,7 @@ __all__ = [
     "Emotion2VecForAudioClassification",
     "Emotion2VecModel",
     "EmotionRecognitionPipeline",
+    "EmotionStream",
     "EvaluationSetting",
     "Explanation",
     "FoldPredictions",
@@ -143,8 +148,10 @@ __all__ = [
     "ModelDescription",
     "MoonshineRecognizer",
     "Predictions",
+    "RowViews",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
+    "TwoStepMetrics",
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
@@ -190,6 +197,7 @@ __all__ = [
     "load_encoder",
     "lock_output_dir",
     "metric_function_for",
+    "metric_path",
     "multi_label_metrics",
     "nearest_codeword",
     "one_vs_rest_metrics",

@@ -44,9 +44,11 @@ if TYPE_CHECKING:
     from .recordings.cutting import Segment
     from .recordings.find_recordings import find_recordings, left_out_files
     from .recordings.recording_table import RecordingTable
+    from .recordings.segment_stream import SegmentStream
     from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
-    from .recordings.voice_activity import VOICE_DETECTORS, find_voice
+    from .recordings.voice_activity import CAUSAL_DETECTORS, VOICE_DETECTORS, VoiceWatch, find_voice
     from .schema import CorpusReading, Problem, Utterance
+    from .skipped import count_skipped
     from .speech_tokens.launched_processes import launched_processes
     from .speech_tokens.speech_tokenization import SpeechTokenization, tokenize_speech
     from .speech_tokens.speech_tokenizer import SpeechTokenizer
@@ -56,6 +58,7 @@ else:
 register()
 
 __all__ = [
+    "CAUSAL_DETECTORS",
     "CORPORA",
     "CorpusReading",
     "EmoBertDataCollator",
@@ -75,11 +78,13 @@ __all__ = [
     "ScoredTables",
     "ScoredTask",
     "Segment",
+    "SegmentStream",
     "SpectrogramAugmentation",
     "SpeechTokenization",
     "SpeechTokenizer",
     "Utterance",
     "VOICE_DETECTORS",
+    "VoiceWatch",
     "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",
@@ -87,6 +92,7 @@ __all__ = [
     "check_encoders",
     "check_processor",
     "check_protocol",
+    "count_skipped",
     "describe",
     "find_recordings",
     "find_voice",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
@@ -71,8 +72,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         turns (path, callable or pair, *optional*): an RTTM file, or a diarizer: a function that takes `{"raw":
             waveform, "sampling_rate": rate}` and returns a list of turns, or `(model, feature extractor)` of
             `AutoModelForAudioFrameClassification`, see [`FrameDiarizer`].
-        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out, or
-            `"silero"`, a model (`pip install 'emobert[silero]'`).
+        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out,
+            `"causal"`, the gate that [`EmotionStream`] has, or `"silero"` (`pip install 'emobert[silero]'`).
         channels (`str` or `int`, *optional*): `"mix"` if left out, the number of one, or `"each"`, whose results have
             every channel as a speaker, `channel 0` and so on.
         asr (callable or `"moonshine"`, *optional*): transcribes audio that comes without `text` and `words`: a
@@ -248,6 +249,13 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         scale = {"problem_type": self._config.problem.name, "score_range": score_range}
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
 
+    def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
+        """This pipeline for segments that are cut already, with its `asr` and all its labels; and its `top_k`."""
+        alone = copy.copy(self)
+        alone._preprocess_params = {key: one for key, one in self._preprocess_params.items() if key == "asr"}
+        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key == "choice"}
+        return alone, self._postprocess_params.get("top_k")
+
     def _helper(self, name: str) -> Callable[..., Any]:
         if name not in self.helpers:
             raise ValueError(f"`{name}` is not beside the weights: install EmoBERT and import modeling_emo first.")
@@ -351,6 +359,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
+
+    def _upload_modified_files(self, working_dir: str | os.PathLike, repo_id: str, *args, **kwargs):
+        # Transformers has just written the repository's card there, or an empty one.
+        if "write_card" in self.helpers:
+            self.helpers["write_card"](self.model, working_dir, repo_id)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
 
 def remote_pipelines(
