@@ -67,7 +67,7 @@ class EmotionStream:
         voice_detector: str | None = None,
         top_k: int | None = None,
         labels: Sequence[str] | Mapping[str, str] | None = None,
-        asr: Callable[[dict[str, Any]], Any] | None = None,
+        asr: Callable[[dict[str, Any]], Any] | str | None = None,
         return_embeddings: bool = False,
     ):
         if not isinstance(model, EmotionRecognitionPipeline):
@@ -78,8 +78,7 @@ class EmotionStream:
             model = EmotionRecognitionPipeline(model=model, processor=processor, device=getattr(model, "device", None))
         elif processor is not None:
             raise ValueError("The pipeline has a processor of its own: leave processor= out.")
-        reads_text = hasattr(model.model.config, "text_config")
-        check_options((), top_k=top_k, on_error=None, asr=asr, reads_text=reads_text)
+        check_options({"top_k": top_k, "asr": asr}, model.model.config)
         self._recognise, own_top_k = model.undivided()
         self._top_k = own_top_k if top_k is None else top_k
         self._options = {"labels": labels, "asr": asr, "return_text": True, "return_embeddings": return_embeddings}
