@@ -21,8 +21,8 @@ EXTRAS = {
     "explain": ["captum>=0.9"],
     # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
     "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31", "pillow>=11.0", "starlette>=1.0.1", "websockets>=13.0"],
-    # An English speech recogniser in its wheel: asr="moonshine".
-    "moonshine": ["moonshine-voice==0.0.49"],
+    # An English speech recogniser, in the wheel of 0.0.49 and no more in later ones: asr="moonshine".
+    "moonshine": ["moonshine-voice>=0.0.49,<0.1"],
     # Export to ONNX and int8 there: export_onnx, EmoBertOnnxModel, quantize_onnx_int8.
     "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
