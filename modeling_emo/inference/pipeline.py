@@ -250,10 +250,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
 
     def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
-        """This pipeline for segments that are cut already, with its `asr` and all its labels; and its `top_k`."""
-        alone = copy.copy(self)
+        """This pipeline for segments that are cut already, with its `asr`, threshold and labels; and its `top_k`."""
+        alone: Any = copy.copy(self)
         alone._preprocess_params = {key: one for key, one in self._preprocess_params.items() if key == "asr"}
-        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key == "choice"}
+        kept = ("choice", "abstain_below")
+        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key in kept}
         return alone, self._postprocess_params.get("top_k")
 
     def _helper(self, name: str) -> Callable[..., Any]:
@@ -269,7 +270,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if "turns" in options:
             options["turns"] = diarizer(options["turns"])
         forwarding = {name: options.pop(name) for name in ("return_embeddings",) if name in options}
-        reporting = {name: options.pop(name) for name in ("top_k", "return_text", "abstain_below") if name in options}
+        reported = ("top_k", "return_text", "abstain_below")
+        reporting: dict[str, Any] = {name: options.pop(name) for name in reported if name in options}
         if "labels" in options:
             reporting["choice"] = LabelChoice(self._config, options.pop("labels"))
         return options, forwarding, reporting
@@ -345,7 +347,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         abstain_below: float | None = None,
     ) -> list[dict[str, Any]] | dict[str, Any]:
         choice = LabelChoice(self._config) if choice is None else choice
-        options = {"top_k": top_k, "return_text": return_text, "abstain_below": abstain_below}
+        options: Any = {"top_k": top_k, "return_text": return_text, "abstain_below": abstain_below}
         return assemble(segments, self._config, choice, **options)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):

@@ -1,4 +1,4 @@
-"""A revision is asked for everywhere that something is loaded from the Hub: from its cache, which holds two of each."""
+"""Whatever is loaded from the Hub is asked for by its revision: from a cache that holds two of each."""
 
 import pytest
 from transformers import BertConfig, BertModel, pipeline
