@@ -68,7 +68,7 @@ class EmotionStream:
         voice_detector: str | None = None,
         top_k: int | None = None,
         labels: Sequence[str] | Mapping[str, str] | None = None,
-        asr: Callable[[dict[str, Any]], Any] | None = None,
+        asr: Callable[[dict[str, Any]], Any] | str | None = None,
         abstain_below: float | None = None,
         return_embeddings: bool = False,
     ):

@@ -34,6 +34,7 @@ from .utterance_inputs import Given
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
+_REPORTING = ("top_k", "return_text", "abstain_below")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
@@ -270,8 +271,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if "turns" in options:
             options["turns"] = diarizer(options["turns"])
         forwarding = {name: options.pop(name) for name in ("return_embeddings",) if name in options}
-        reported = ("top_k", "return_text", "abstain_below")
-        reporting: dict[str, Any] = {name: options.pop(name) for name in reported if name in options}
+        reporting: dict[str, Any] = {name: options.pop(name) for name in _REPORTING if name in options}
         if "labels" in options:
             reporting["choice"] = LabelChoice(self._config, options.pop("labels"))
         return options, forwarding, reporting
@@ -347,8 +347,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         abstain_below: float | None = None,
     ) -> list[dict[str, Any]] | dict[str, Any]:
         choice = LabelChoice(self._config) if choice is None else choice
-        options: Any = {"top_k": top_k, "return_text": return_text, "abstain_below": abstain_below}
-        return assemble(segments, self._config, choice, **options)
+        return assemble(
+            segments, self._config, choice, top_k=top_k, return_text=return_text, abstain_below=abstain_below
+        )
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
         """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""
