@@ -15,7 +15,7 @@ from configuration_emo.text_tables import markdown_table
 
 from ..metrics.compute_metrics import metric_function_for
 from ..metrics.intervals import bootstrap_intervals
-from ..metrics.scores import confidences_and_outcomes, label_names, predictions_to_scores
+from ..metrics.scores import chance_of, confidences_and_outcomes, label_names, predictions_to_scores
 from ..plots.evaluation import (
     plot_confusion_matrix,
     plot_modality_comparison,
@@ -137,7 +137,9 @@ def write_evaluations(
     for index, (name, evaluation) in enumerate(evaluations.items()):
         rows = prediction_rows(evaluation.ids, evaluation.logits, config, evaluation.labels)
         write_predictions(output_dir / (f"predictions_{name}.csv" if index else "predictions.csv"), rows)
-    return {**_plot_main(output_dir, main, config), **_plot_conditions(output_dir, evaluations, config)}
+    name = next(iter(evaluations))
+    described = "text and speech" if name == "both" else f"{name} only"
+    return {**_plot_main(output_dir, main, config, described), **_plot_conditions(output_dir, evaluations, config)}
 
 
 def evaluation_result(evaluations: Mapping[str, Evaluation], setting: EvaluationSetting) -> EvaluationResult:
@@ -152,7 +154,9 @@ def evaluation_result(evaluations: Mapping[str, Evaluation], setting: Evaluation
     )
 
 
-def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> dict[str, Path]:
+def _plot_main(
+    output_dir: Path, evaluation: Evaluation, config: EmoBertConfig, described_input: str
+) -> dict[str, Path]:
     scores = predictions_to_scores(evaluation.logits, config)
     names = label_names(config)
     if not config.problem.has_classes:
@@ -171,7 +175,8 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
     plots = {"Reliability": plot_reliability(confidences, outcomes, output_dir / "reliability.png")}
     if config.problem.is_exclusive:
         confusion = output_dir / "confusion_matrix.png"
-        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
+        title = f"Confusion matrix, {described_input}"
+        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion, title=title)
     return plots
 
 
@@ -187,6 +192,6 @@ def _plot_conditions(
         output_dir / "modalities.png",
         metric=metric,
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
-        chance=config.problem.chance,
+        chance=chance_of(config, metric),
     )
     return {"The same model with both inputs and with one": plot}

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from .style import DASHED, FAINT, GREY, INK, new_figure, save, set_title
+from configuration_emo.plot_style import DASHED, FAINT, GREY, INK, new_figure, save, set_title
+
 from .timeline_parts import (
     COLOURS,
     MAX_ROWS,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from configuration_emo.plot_style import DASHED, FAINT, GREY, INK, VERMILION, new_figure, save, set_title
 from configuration_emo.problem_types import get_problem_type
 
 from .speaker_lanes import plot_lanes_of_classes, plot_lanes_of_scores
-from .style import DASHED, FAINT, GREY, INK, VERMILION, new_figure, save, set_title
 from .timeline_parts import (
     COLOURS,
     GAP_SECONDS,

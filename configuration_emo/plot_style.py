@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 
 
 BLUE, VERMILION, ORANGE, SKY = "#0072B2", "#D55E00", "#E69F00", "#56B4E9"
+GREEN, PURPLE, WINE = "#009E73", "#CC79A7", "#882255"
 INK, GREY, FAINT = "#222222", "#6E6E6E", "#D9D9D9"
-DASHED = (0, (4, 3))
+DASHED, DOTTED = (0, (4, 3)), (0, (1, 2))
 DPI = 150
 
 
