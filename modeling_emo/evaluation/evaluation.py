@@ -26,6 +26,7 @@ from .metrics_file import write_metrics
 from .model_card import EvaluationResult
 from .predictions_csv import prediction_rows, write_predictions
 from .setting import EvaluationSetting
+from .tables import METRIC_TITLES
 
 
 # What a model may be given of an utterance, by the name of the condition.
@@ -190,7 +191,7 @@ def _plot_conditions(
     plot = plot_modality_comparison(
         {name: evaluation.metrics[metric] for name, evaluation in evaluations.items()},
         output_dir / "modalities.png",
-        metric=metric,
+        metric=METRIC_TITLES.get(metric, metric),
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
         chance=chance_of(config, metric),
     )

@@ -135,6 +135,7 @@ def plot_learning_curves(
         if points
     ]
     num_panels = len(losses) + (name is not None)
+    last_epoch = max(epoch for epoch, _ in (*train, *validation, *scores))
     figure, panels = new_figure(1.2 + 4.2 * num_panels, 3.9, columns=num_panels)
     for axes, (points, what, colour) in zip(panels, losses, strict=False):
         _draw_line(axes, points, what, colour)
@@ -154,6 +155,7 @@ def plot_learning_curves(
         axes.set_axisbelow(True)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.set_xlim(0, last_epoch * 1.03 or 1)
     return save(figure, path)
 
 

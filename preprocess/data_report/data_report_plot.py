@@ -15,7 +15,7 @@ from configuration_emo.plot_style import BLUE, FAINT, GREEN, GREY, ORANGE, PURPL
 _BINS = 40
 _AXES = {"seconds": "length of the recording (s)", "words": "length of the transcript (words)"}
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
-_MAX_LABELS, _MAX_NAME_LENGTH = 30, 24
+_MAX_LABELS, _MAX_NAME_LENGTH = 15, 24
 
 _ARROW: dict[str, Any] = {"ha": "right", "fontsize": 9, "arrowprops": {"arrowstyle": "->", "color": GREY}}
 
@@ -38,7 +38,7 @@ def save_length_plot(
     """
     counts = {split: told for split, told in (labels or {}).items() if told}
     names = list(dict.fromkeys(name for told in counts.values() for name in told))
-    height = 3.8 if not names else max(3.8, 1.4 + min(len(names), _MAX_LABELS) * (0.12 + 0.1 * len(counts)))
+    height = 3.8 if not names else max(3.8, 1.4 + min(len(names), _MAX_LABELS) * (0.1 + 0.08 * len(counts)))
     figure, panels = new_figure(4.8 * (3 if names else 2), height, columns=3 if names else 2)
     colours = {split: _COLOURS[number % len(_COLOURS)] for number, split in enumerate(lengths)}
     for axes, (name, label) in zip(panels, _AXES.items(), strict=False):
@@ -93,7 +93,7 @@ def _draw_labels(
     axes.set_yticks(range(len(shown)), cut)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    more = f", the {len(shown)} most frequent of {len(names)} labels" if len(names) > len(shown) else ""
+    more = f" ({len(shown)} of {len(names)})" if len(names) > len(shown) else ""
     axes.set_xlabel(f"utterances of each label{more}")
     axes.set_xlim(0, max(1, *(max(told.values()) for told in counts.values())) * 1.12)
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
