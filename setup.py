@@ -20,7 +20,9 @@ EXTRAS = {
     # Integrated gradients over a text's words: explain_prediction.
     "explain": ["captum>=0.9"],
     # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
-    "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31", "pillow>=11.0", "starlette>=1.0.1"],
+    "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31", "pillow>=11.0", "starlette>=1.0.1", "websockets>=13.0"],
+    # An English speech recogniser in its wheel: asr="moonshine".
+    "moonshine": ["moonshine-voice==0.0.49"],
     # Export to ONNX and int8 there: export_onnx, EmoBertOnnxModel, quantize_onnx_int8.
     "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
@@ -49,6 +51,7 @@ EXTRAS = {
         "pytest-xdist>=3.5",
         "silero-vad>=6.2",
         "starlette>=1.0.1",
+        "websockets>=13.0",
     ],
 }
 

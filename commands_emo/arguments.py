@@ -301,9 +301,37 @@ class EvaluationArguments(FoldArguments):
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+    groups: list[str] = field(
+        default_factory=list, metadata={"help": "Kinds of groups to compare as well: speaker, sex, length, snr."}
+    )
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
+
+
+@dataclass
+class ScoreArguments:
+    """Predictions of any system, and what was right."""
+
+    _argument_group_name: ClassVar[str] = "scoring"
+
+    predictions: str = field(metadata={"help": "A .csv file with id, and prediction or a score for each label."})
+    labels: str = field(metadata={"help": "A .csv file with id, and label or a column for each score."})
+    task: str = field(metadata={"help": "Such as iemocap-4-class or mosi-score; emotion for labels of your own."})
+    output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
+    split: str = field(default="test", metadata={"help": "Which split this is, for the record."})
+    protocol: str = field(
+        default="the utterances of the table of labels",
+        metadata={"help": "How these were chosen, for the record."},
+    )
+    allow_missing: bool = field(
+        default=False, metadata={"help": "Score the utterances of both tables, and tell how many the others are."}
+    )
+    groups: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Kinds of groups to compare as well, columns of the labels: speaker, sex, length, snr."},
+    )
+    num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
 
 
 @dataclass
@@ -379,6 +407,12 @@ class ServeArguments:
         default=None, metadata={"help": "How many of these the model sees in one pass; 4 on a CPU, all on a GPU."}
     )
     max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
+    max_streams: int = field(default=32, metadata={"help": "Live connections at a time; more are refused."})
+    max_stream_seconds: float = field(default=3600.0, metadata={"help": "A live connection is ended after that."})
+    allowed_hosts: str = field(
+        default="",
+        metadata={"help": "Hosts with commas between them, from which POST /predict fetches an `address`; none."},
+    )
     keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
     server_name: str | None = field(
         default=None, metadata={"help": "Address to listen on; GRADIO_SERVER_NAME or 127.0.0.1 if left out."}
@@ -391,6 +425,7 @@ class ServeArguments:
         for name in (
             *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
             *("max_uploads_mb", "max_batch_size", "max_queue_size", "keep_files_seconds"),
+            *("max_streams", "max_stream_seconds"),
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")

@@ -27,6 +27,7 @@ from .arguments import (
     LoraArguments,
     ModelArguments,
     PreparationArguments,
+    ScoreArguments,
     ServeArguments,
 )
 from .other_scripts import refused_flags
@@ -61,6 +62,7 @@ COMMANDS = {
     "prepare": Command("prepare", "prepare", lambda: (EncoderArguments, PreparationArguments)),
     "train": Command("train", "train", _training_arguments),
     "evaluate": Command("evaluate", "evaluate", lambda: (EvaluationArguments,)),
+    "score": Command("score", "score", lambda: (ScoreArguments,)),
     "cross-validate": Command("cross_validate", "cross_validation", lambda: (CrossValidationArguments,)),
     "predict": Command("predict", "predict", lambda: (PredictionArguments,)),
     "serve": Command("serve", "serve", lambda: (ServeArguments,)),

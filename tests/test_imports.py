@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,7 +69,7 @@ LAYERS = {
         {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
-        {"evaluate", "predict", "prepare", "serve", "train"},
+        {"evaluate", "predict", "prepare", "score", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
         {"cross_validate"},
@@ -311,6 +312,19 @@ def test_importing_prints_nothing_registers_and_brings_no_package_that_is_not_ne
         f"print(*sorted(new & {HEAVY}))\n"
     )
     assert run_fresh(script) == "\n"
+
+
+def test_the_version_is_stated_once(tmp_path):
+    """What is built has the version that `emobert.py` says, whichever that is."""
+    for name in ("setup.py", "README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    module = (ROOT / "emobert.py").read_text(encoding="utf-8")
+    changed, places = re.subn(r'(?m)^__version__ = ".+"$', '__version__ = "9.8.7"', module)
+    assert places == 1
+    (tmp_path / "emobert.py").write_text(changed, encoding="utf-8")
+    setup = subprocess.run([sys.executable, "setup.py", "--version"], cwd=tmp_path, capture_output=True, text=True)
+    assert setup.stdout.split()[-1] == "9.8.7"
+    assert "version" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.")[0]
 
 
 def test_the_version_is_that_of_the_changelog():

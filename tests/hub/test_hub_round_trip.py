@@ -165,5 +165,7 @@ class TestTrainer:
 
 
 def test_a_prepared_dataset_comes_back(round_trip):
-    assert round_trip.pushed["dataset"] == {"train": [[2, 5, 3], [2, 3]], "test": [[2, 3]]}
+    back = round_trip.pushed["dataset"]
+    assert (back["train"], back["test"]) == ([[2, 5, 3], [2, 3]], [[2, 3]])
+    assert (back["then"], back["then, renamed"], back["now"], back["now, renamed"]) == ([0, 1], [0, 1], [1, 0], [1, 0])
     assert "data/train-00000-of-00001.parquet" in round_trip.hub.files("lab/rows", kind="datasets")
