@@ -51,7 +51,8 @@ LAYERS = {
         {"modeling_emobert"},
         {"conversion", "explanation", "export", "finetuning", "resuming"},
         {"plots"},
-        {"evaluation", "registration"},
+        {"evaluation"},
+        {"registration"},
         {"training"},
     ),
     "preprocess": (
@@ -63,10 +64,11 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"arguments", "prediction_arguments"},
+        {"changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"},
+        {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
-        {"evaluate", "predict", "prepare", "serve", "train"},
+        {"evaluate", "predict", "prepare", "score", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
         {"cross_validate"},

@@ -25,6 +25,8 @@ from .arguments import EmoBertTrainingArguments
 from .batch_sampling import training_sampler
 from .batch_weighting import ignore_repeated_rows
 from .optimizer import create_optimizer
+from .row_views import RowViews, has_row_views
+from .trained_inputs import trained_inputs
 
 
 # By which Transformers marks the cards that Trainer writes.
@@ -64,6 +66,13 @@ class EmoBertTrainer(ResumableTrainer):
         if args.gradual_unfreezing_epochs is not None:
             self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
 
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`)."""
+        if isinstance(self._config, EmoBertConfig):
+            modalities = getattr(self.train_data_collator, "modalities", None)
+            self._config.trained_inputs = trained_inputs(self.train_dataset, modalities, self._config)
+        return super().train(*args, **kwargs)
+
     @property
     def _config(self) -> EmoBertConfig:
         return self.accelerator.unwrap_model(self.model).config
@@ -89,6 +98,14 @@ class EmoBertTrainer(ResumableTrainer):
         )
         options = {"num_processes": 1, "process_index": 0, "put_on_device": True, "dispatch_batches": False}
         return prepare_data_loader(loader, self.accelerator.device, **options)
+
+    def _get_dataloader(self, dataset, description, batch_size, sampler_fn=None, **kwargs):
+        # A collator that removes columns, as Trainer gives to other data sets, is of no use to what is read by column.
+        if self.args.remove_unused_columns or not has_row_views(dataset):
+            return super()._get_dataloader(dataset, description, batch_size, sampler_fn, **kwargs)
+        # Samplers look for lengths and labels in the dataset itself.
+        sampler_of = None if sampler_fn is None else lambda _: sampler_fn(dataset)
+        return super()._get_dataloader(RowViews(dataset), description, batch_size, sampler_of, **kwargs)
 
     @contextlib.contextmanager
     def _training_collator(self):

@@ -361,3 +361,13 @@ def test_ten_speakers_are_shown_of_those_who_are_missing():
             "mine",
             validation_fraction=0,
         )
+
+
+def test_a_fold_that_there_is_not_is_told_before_leaks():
+    rows = Dataset.from_dict({"id": ["1", "2", "3"], "speaker": ["03", "08", "09"], "text": ["x", "x", "x"]})
+    with pytest.raises(
+        ValueError, match="no fold '03': leave-one-speaker-out has the folds .*Did you mean speaker=03"
+    ):
+        make_folds(rows, "leave-one-speaker-out", fold="03")
+    with pytest.raises(ValueError, match="leak|both"):
+        make_folds(rows, "leave-one-speaker-out", fold="speaker=03")
