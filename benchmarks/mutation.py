@@ -9,7 +9,8 @@ quickest first, until one fails. Of each function `--share` of its mutants is tr
 seed. Messages of errors and warnings, annotations and decorators are not mutated, nor is text. The tests of one mutant
 end when they would take longer than `--patience`, so that some of what then counts as survived may not have.
 
-What survives and changes nothing that could be seen is listed, with the reason, in `benchmarks/equivalent_mutants.tsv`.
+What survives and changes nothing that could be seen is listed, with the reason, in
+`benchmarks/equivalent_mutants.tsv`.
 """
 
 from __future__ import annotations
@@ -74,10 +75,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"modeling_emo/metrics/{name}.py": METRICS
         for name in (
             *("calibration", "compute_metrics", "confusion", "diarization", "intervals", "scores", "task_metrics"),
-            *("temperature", "undefined", "values"),
+            *("temperature", "two_steps", "undefined", "values"),
         )
     },
+    "modeling_emo/metrics/group_metrics.py": (f"{MODEL}/metrics/test_group_metrics.py",),
+    "modeling_emo/metrics/selective.py": (f"{MODEL}/metrics/test_group_metrics.py",),
     **{f"preprocess/labels/{name}.py": LABELS for name in ("label_encoder", "label_maps", "label_names")},
+    "preprocess/labels/near_equal_labels.py": (f"{DATA}/labels/test_near_equal_labels.py",),
+    **{
+        f"preprocess/labels/{name}.py": ("tests/commands_emo/test_score.py",)
+        for name in ("scored_tables", "scored_tasks")
+    },
     **{f"preprocess/protocols/{name}.py": PROTOCOLS for name in ("fold", "folds", "group_folds", "validation_split")},
 }
 
@@ -85,7 +93,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 class Coverage:
     """A pytest plugin: which lines of some files each test executes, and how long a test takes.
 
-    Lines are pairs of file and number. Those that are executed on import, or in a fixture of several tests, are of all.
+    Lines are pairs of file and number. Those that run on import, or in a fixture of several tests, are of all.
     """
 
     def __init__(self, paths: list[str]) -> None:
@@ -262,12 +270,15 @@ def outcome_of(target: str, tree: ast.Module, mutant: Mutant, tests: list[str], 
 
 
 def try_module(target: str, arguments: argparse.Namespace) -> None:
-    """Tries mutants of a module, but those that the record knows as killed, and adds the outcomes to the record."""
+    """Tries the drawn mutants of a module and those that the record knows, but as killed; adds to the record."""
     tree = ast.parse((ROOT / target).read_text(encoding="utf-8"))
     reasons, known = explained(), recorded(arguments.record)
-    for mutant in drawn(mutants_of(tree), arguments.share, arguments.seed):
+    mutants = mutants_of(tree)
+    share = set(map(id, drawn(mutants, arguments.share, arguments.seed)))
+    for mutant in mutants:
         key = (target, mutant.function, *mutant.shown())
-        if known.get(key) in ("killed", "equivalent") or (arguments.again and key not in known):
+        is_wanted = key in known or (id(mutant) in share and not arguments.again)
+        if not is_wanted or known.get(key) in ("killed", "equivalent"):
             continue
         baseline = baseline_of(TARGETS[target])
         tests = baseline.tests_of(target, mutant.lines, arguments.patience)
