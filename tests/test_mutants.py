@@ -34,7 +34,7 @@ def test_each_node_is_changed_once():
         "if not values or total <= 0:",
         "if values or total < 0:",
     ]
-    assert sorted(after for before, after in shown if before == result) == [
+    assert {after for before, after in shown if before == result} == {
         "return None",
         "return sum(values[0:], start=axis) / -total",
         "return sum(values[1 + 1:], start=axis) / -total",
@@ -43,7 +43,7 @@ def test_each_node_is_changed_once():
         "return sum(values[1:], start=axis) / total",
         "return sum(values[1:]) / -total",
         "return sum(values[2:], start=axis) / -total",
-    ]
+    }
     # Of messages nothing is changed, but whether they are given.
     assert [before for before, after in shown if after == "pass"] == [
         "raise ValueError(f'{total + 1} is too little')",
