@@ -58,6 +58,8 @@ PROTOCOLS = tuple(f"{DATA}/protocols/test_{name}.py" for name in ("folds", "vali
 
 # A mutant: its module, its function, the statement and what becomes of it.
 Key = tuple[str, str, str, str]
+# What counts as noticed: a test that failed, one that did not end, a process that did not survive.
+KILLED = ("killed", "timeout", "crashed")
 
 # Each module, and the files of tests that speak for it.
 TARGETS: dict[str, tuple[str, ...]] = {
@@ -217,6 +219,9 @@ def baseline_of(files: tuple[str, ...]) -> Baseline:
                 importlib.import_module(name)
     gc.collect()
     gc.freeze()  # or each fork copies what its collections touch
+    how, status = forked(lambda: run_tests(list(found["seconds"])), 1800)
+    if status != 0:  # or any mutant would count as killed
+        raise SystemExit(f"{', '.join(files)}: the tests do not pass when each is named: {how}, status {status}.")
     lines = {test: {(path, number) for path, number in lines} for test, lines in found["lines"].items()}
     return Baseline(lines, {(path, number) for path, number in found["shared"]}, found["seconds"])
 
@@ -262,11 +267,13 @@ def recorded(path: Path) -> dict[Key, str]:
 
 
 def outcome_of(target: str, tree: ast.Module, mutant: Mutant, tests: list[str], seconds: float) -> str:
-    """Whether a mutant was killed by its tests, which take so long without it."""
+    """What became of a mutant by its tests, which take so long without it: one of `KILLED`, or it survived."""
     if not tests:
         return "not run"
     how, status = forked(lambda: run_mutant(target, tree, mutant, tests), 30 + int(10 * seconds))
-    return "survived" if how == "ended" and status == 0 else "killed"
+    if how != "ended":
+        return how
+    return "killed" if status else "survived"
 
 
 def try_module(target: str, arguments: argparse.Namespace) -> None:
@@ -278,12 +285,12 @@ def try_module(target: str, arguments: argparse.Namespace) -> None:
     for mutant in mutants:
         key = (target, mutant.function, *mutant.shown())
         is_wanted = key in known or (id(mutant) in share and not arguments.again)
-        if not is_wanted or known.get(key) in ("killed", "equivalent"):
+        if not is_wanted or known.get(key) in (*KILLED, "equivalent"):
             continue
         baseline = baseline_of(TARGETS[target])
         tests = baseline.tests_of(target, mutant.lines, arguments.patience)
         outcome = outcome_of(target, tree, mutant, tests, sum(baseline.seconds[test] for test in tests))
-        if outcome != "killed" and key in reasons:
+        if outcome not in KILLED and key in reasons:
             outcome = "equivalent"
         row = dict(zip(("module", "function", "before", "after"), key, strict=True))
         row |= {"line": mutant.lines[0], "outcome": outcome, "tests": len(tests)}
@@ -299,8 +306,8 @@ def table_row(target: str, record: Path) -> str:
     ]
     reasons, known = explained(), recorded(record)
     outcomes = [known[key] for key in keys if key in known]
-    killed = outcomes.count("killed")
-    equivalent = sum(known[key] != "killed" and key in reasons for key in keys if key in known)
+    killed = sum(outcome in KILLED for outcome in outcomes)
+    equivalent = sum(known[key] not in KILLED and key in reasons for key in keys if key in known)
     numbers = (len(keys), len(outcomes), killed, equivalent, len(outcomes) - killed - equivalent)
     return f"| `{target}` | {' | '.join(map(str, numbers))} |"
 
