@@ -17,6 +17,7 @@ from modeling_emo import (
     balanced_class_weights,
     fit_linear_head,
     fit_speech_standardization,
+    leave_attention_dropout_out,
     plot_learning_curves,
     write_training_record,
 )
@@ -99,6 +100,8 @@ def set_up_training(
         model.freeze_text_encoder()
     if training_arguments.freeze_speech_encoder:
         model.freeze_speech_encoder()
+    if not training_arguments.attention_dropout_on_cpu:
+        leave_attention_dropout_out(model)
 
     # 3. Padding per batch, changes to training rows, what frozen encoders make of the data, and what the data tells
     # about the encoder's channels.

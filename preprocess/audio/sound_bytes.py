@@ -71,7 +71,7 @@ class SoundBytes:
         return self._file.read(count)
 
     def beside_decoder(self, offset: int, count: int) -> bytes | None:
-        """`count` bytes of a file from `offset` on, whoever else reads it; None of a stream and where there are less."""
+        """`count` bytes of a file from `offset` on, whoever else reads it; None of streams and of less bytes."""
         if self._path_file is None or not hasattr(os, "pread"):
             return None
         found = os.pread(self._path_file.fileno(), count, offset)
