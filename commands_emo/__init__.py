@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         LoraArguments,
         ModelArguments,
         PreparationArguments,
+        ScoreArguments,
         ServeArguments,
     )
     from .command_line import parse_command, run_command, run_script
@@ -31,6 +32,7 @@ __all__ = [
     "ModelArguments",
     "PredictionArguments",
     "PreparationArguments",
+    "ScoreArguments",
     "ServeArguments",
     "TrainingSetup",
     "parse_command",

@@ -18,6 +18,8 @@ import preprocess  # noqa: F401  registers the processor
 
 from ..arguments import ServeArguments
 from .endpoints import add_endpoints
+from .http_api import api_routes
+from .model_facts import model_facts
 from .page import STYLE, TITLE, add_page
 from .service import EmotionService
 from .uploads import refuse_addresses
@@ -55,9 +57,12 @@ def build_app(service: EmotionService, arguments: ServeArguments) -> gr.Blocks:
     return app.queue(max_size=arguments.max_queue_size)
 
 
-def launch_options(arguments: ServeArguments) -> dict[str, Any]:
-    """How the server is started."""
+def launch_options(arguments: ServeArguments, service: EmotionService) -> dict[str, Any]:
+    """How the server is started, and what it has beside the page."""
+    facts = model_facts(arguments.model, service.recognise.model.config)
     return {
+        # Before Gradio's own routes.
+        "app_kwargs": {"routes": api_routes(service, arguments, facts)},
         "server_name": arguments.server_name,
         "server_port": arguments.server_port,
         "max_file_size": round(arguments.max_file_mb * 1e6),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from modeling_emo import EmotionRecognitionPipeline
+from modeling_emo import EmotionRecognitionPipeline, EmotionStream
 from preprocess import MAX_SENTENCE_SECONDS, is_text, load_bounded_audio
 
 from .uploads import uploaded_file
@@ -154,24 +154,58 @@ class EmotionService:
             One `dict` each, in order: the pipeline's result with `predictions` and `chunks` of at most 30 s, or
             `{"error": message}`. It does not depend on the other requests.
         """
-        results: list[dict[str, Any]] = [{} for _ in requests]
         readable: dict[int, dict[str, Any]] = {}
+        results: list[dict[str, Any]] = [{} for _ in requests]
         for index, request in enumerate(requests):
             try:
                 readable[index] = self._read_request(request)
             except Exception as error:
                 results[index] = {"error": _said_of(error)}
-        # Those of similar length next to each other, so that a pass of the model has little padding.
-        order = sorted(readable, key=lambda index: _seconds(readable[index]["audio"]))
-        if order:
-            predicted = self._predict([readable[index] for index in order])
-            for index, result in zip(order, predicted, strict=True):
-                results[index] = result
+        for index, result in zip(readable, self.predict_read(list(readable.values())), strict=True):
+            results[index] = result
         with self._counting:
             self._counts["requests"] += len(results)
             self._counts["batches"] += 1
             self._counts["errors"] += sum("error" in result for result in results)
         return results
+
+    def predict_read(self, utterances: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Several utterances of `read_utterance` in one call of the pipeline: a result or an `error` for each."""
+        # Those of similar length next to each other, so that a pass of the model has little padding.
+        order = sorted(range(len(utterances)), key=lambda index: _seconds(utterances[index]["audio"]))
+        results: list[dict[str, Any]] = [{} for _ in utterances]
+        if order:
+            predicted = self._predict([utterances[index] for index in order])
+            for index, result in zip(order, predicted, strict=True):
+                results[index] = result
+        return results
+
+    def warm_up(self) -> None:
+        """Predicts a second of noise and a word, so that the first caller does not wait for what is slow only once.
+
+        Raises:
+            ValueError: the model cannot predict.
+        """
+        rate = self.recognise.processor.feature_extractor.sampling_rate
+        noise = np.random.default_rng(0).uniform(-0.1, 0.1, rate).astype(np.float32)
+        reads_text = hasattr(self.recognise.model.config, "text_config")
+        (result,) = self.predict_read([{"audio": (noise, rate), "text": "yes" if reads_text else None}])
+        if "error" in result:
+            raise ValueError(f"The model cannot predict: {result['error']}")
+
+    def open_stream(self, sampling_rate: float, num_channels: int = 1) -> EmotionStream:
+        """Live sound of one client, in segments of at most `chunk_length_s`.
+
+        Raises:
+            ValueError: there is no such sound.
+        """
+        return EmotionStream(
+            self.recognise,
+            sampling_rate=sampling_rate,  # type: ignore[arg-type]  # whether it is a whole number is looked at there
+            num_channels=num_channels,
+            chunk_length_s=self.chunk_length_s,
+            asr=self.asr,
+        )
 
     def _predict(self, utterances: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """A result or an error for each; those that fail together are tried one by one."""

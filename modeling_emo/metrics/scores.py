@@ -105,8 +105,8 @@ def scores_to_logits(scores: ArrayLike, config: EmoBertConfig) -> Floats:
         array([[0., 0.]])
     """
     values = np.asarray(scores, dtype=np.float64)
-    temperature = getattr(config, "temperature", None) if config.problem.has_classes else None
-    return INVERSE_ACTIVATIONS[config.problem.activation](values) * (temperature or 1.0)
+    logits = INVERSE_ACTIVATIONS[config.problem.activation](values)
+    return logits * (config.temperature or 1.0)  # which scores of a regression do not have
 
 
 def scores_to_labels(scores: ArrayLike, config: EmoBertConfig) -> list[str] | list[list[str]] | list[list[float]]:

@@ -28,6 +28,7 @@ from .batch_sampling import training_sampler
 from .batch_weighting import ignore_repeated_rows
 from .optimizer import create_optimizer
 from .row_views import RowViews, has_row_views
+from .trained_inputs import trained_inputs
 
 
 # By which Transformers marks the cards that Trainer writes.
@@ -68,6 +69,13 @@ class EmoBertTrainer(ResumableTrainer):
             self.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
         if args.gradual_unfreezing_epochs is not None:
             self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`)."""
+        if isinstance(self._config, EmoBertConfig):
+            modalities = getattr(self.train_data_collator, "modalities", None)
+            self._config.trained_inputs = trained_inputs(self.train_dataset, modalities, self._config)
+        return super().train(*args, **kwargs)
 
     @property
     def _config(self) -> EmoBertConfig:

@@ -129,6 +129,8 @@ def test_rejects():
         bootstrap_intervals(mean_error, [], [])
     with pytest.raises(ValueError, match="3 groups for 2 labels"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), groups=["a", "b", "c"])
+    with pytest.raises(ValueError, match="confidence=1"):
+        bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), confidence=1)
     with pytest.raises(ValueError, match="confidence=95"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), confidence=95)
     with pytest.raises(ValueError, match="n_resamples=0"):

@@ -26,6 +26,17 @@ def test_the_paper_s_four_classes_merge_excited_into_happy_and_leave_the_rest_ou
     assert LABEL_MAPS["iemocap-4-class"].names == ("neutral", "sad", "angry", "happy")
 
 
+def test_a_map_stays_what_it_was_made_of():
+    given = {"hap": "happy", "xxx": None}
+    label_map = LabelMap(given)
+    given["hap"] = "sad"
+    assert label_map.apply("hap") == "happy" and label_map.names == ("happy",)
+    assert label_map == LabelMap({"hap": "happy", "xxx": None}) and label_map != LabelMap({"hap": "happy"})
+    assert "by_name" not in repr(label_map)
+    with pytest.raises(TypeError):
+        label_map.mapping["hap"] = "sad"
+
+
 @pytest.mark.parametrize(
     ("name", "scores", "expected"),
     [

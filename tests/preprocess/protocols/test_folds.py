@@ -250,3 +250,13 @@ class TestPublished:
         assert [fold.name for fold in folds] == ["speaker=DC", "speaker=JE", "speaker=JK", "speaker=KL"]
         folds = make_folds(self.rows(*(f"{speaker:04d}" for speaker in range(1, 21))), "esd-5", validation_fraction=0)
         assert [len(fold.test) for fold in folds] == [8] * 5 and folds[0].validation == ()
+
+
+def test_a_fold_that_there_is_not_is_told_before_leaks():
+    rows = Dataset.from_dict({"id": ["1", "2", "3"], "speaker": ["03", "08", "09"], "text": ["x", "x", "x"]})
+    with pytest.raises(
+        ValueError, match="no fold '03': leave-one-speaker-out has the folds .*Did you mean speaker=03"
+    ):
+        make_folds(rows, "leave-one-speaker-out", fold="03")
+    with pytest.raises(ValueError, match="leak|both"):
+        make_folds(rows, "leave-one-speaker-out", fold="speaker=03")
