@@ -30,6 +30,7 @@ LAYERS = {
             "corpora",
             "hub_code",
             "lazy_names",
+            "plot_style",
             "problem_types",
             "sealing",
             "summary_position",
