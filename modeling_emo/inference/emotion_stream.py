@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .moonshine_recognizer import recogniser
 from .pipeline import EmotionRecognitionPipeline
 from .pipeline_options import check_options
 from .processor_protocol import RecordingSegment, UtteranceProcessor
@@ -24,7 +25,7 @@ class EmotionStream:
 
     Args:
         model ([`EmotionRecognitionPipeline`] or `PreTrainedModel`): the trained model. The options of a pipeline that
-            divide recordings do not hold here, its `labels`, `top_k` and `asr` do.
+            divide recordings do not hold here, its `labels`, `top_k`, `abstain_below` and `asr` do.
         processor ([`EmoBertProcessor`], *optional*): of the model, where that is no pipeline.
         sampling_rate (`int`, *optional*): of the blocks in Hz, from which they are resampled; the model's if left out.
         num_channels (`int`, defaults to 1): of the blocks; they are mixed to one.
@@ -67,7 +68,7 @@ class EmotionStream:
         voice_detector: str | None = None,
         top_k: int | None = None,
         labels: Sequence[str] | Mapping[str, str] | None = None,
-        asr: Callable[[dict[str, Any]], Any] | None = None,
+        asr: Callable[[dict[str, Any]], Any] | str | None = None,
         return_embeddings: bool = False,
     ):
         if not isinstance(model, EmotionRecognitionPipeline):
@@ -78,8 +79,8 @@ class EmotionStream:
             model = EmotionRecognitionPipeline(model=model, processor=processor, device=getattr(model, "device", None))
         elif processor is not None:
             raise ValueError("The pipeline has a processor of its own: leave processor= out.")
-        reads_text = hasattr(model.model.config, "text_config")
-        check_options((), top_k=top_k, on_error=None, asr=asr, reads_text=reads_text)
+        check_options({"top_k": top_k, "asr": asr}, model.model.config)
+        asr = None if asr is None else recogniser(asr)  # a name is loaded once
         self._recognise, own_top_k = model.undivided()
         self._top_k = own_top_k if top_k is None else top_k
         self._options = {"labels": labels, "asr": asr, "return_text": True, "return_embeddings": return_embeddings}
@@ -121,8 +122,8 @@ class EmotionStream:
 
         Returns:
             `list` of `dict`, most often empty: for each segment that ended `timestamp` `(start, end)` in seconds,
-            `text` of `asr`, `predictions` as of the pipeline, `embeddings` where asked for, and `so_far`, the mean of
-            all segments up to this one.
+            `text` of `asr`, `predictions` and what else the pipeline says of a segment, `embeddings` where asked for,
+            and `so_far`, the mean of all segments up to this one.
 
         Raises:
             ValueError: another type or shape, or samples that are not finite: such a block is not taken, and the next

@@ -250,10 +250,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
 
     def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
-        """This pipeline for segments that are cut already, with its `asr` and all its labels; and its `top_k`."""
+        """This pipeline for segments that are cut already, with all its labels; and its `top_k`."""
         alone = copy.copy(self)
         alone._preprocess_params = {key: one for key, one in self._preprocess_params.items() if key == "asr"}
-        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key == "choice"}
+        kept = ("choice", "abstain_below")
+        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key in kept}
         return alone, self._postprocess_params.get("top_k")
 
     def _helper(self, name: str) -> Callable[..., Any]:
