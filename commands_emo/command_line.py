@@ -28,10 +28,10 @@ from .arguments import (
     ModelArguments,
     PreparationArguments,
     ScoreArguments,
-    ServeArguments,
 )
 from .other_scripts import refused_flags
 from .prediction_arguments import PredictionArguments
+from .serve_arguments import ServeArguments
 
 
 # Set to 1 it shows where in the code an error came from.

@@ -9,7 +9,7 @@ See docs/serving.md. It works offline: the page loads nothing from other hosts, 
 import logging
 import signal
 
-from .arguments import ServeArguments
+from .serve_arguments import ServeArguments
 
 
 try:

@@ -65,7 +65,14 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"},
+        {
+            "changed_arguments",
+            "dataset_arguments",
+            "other_scripts",
+            "prediction_arguments",
+            "run_warnings",
+            "serve_arguments",
+        },
         {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},

@@ -16,7 +16,7 @@ from transformers import pipeline
 import modeling_emo  # noqa: F401  registers the model and the pipeline
 import preprocess  # noqa: F401  registers the processor
 
-from ..arguments import ServeArguments
+from ..serve_arguments import ServeArguments
 from .endpoints import add_endpoints
 from .http_api import api_routes
 from .model_facts import model_facts

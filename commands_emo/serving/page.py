@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..arguments import ServeArguments
+from ..serve_arguments import ServeArguments
 from .gauge import GAUGE_STYLE, gauge_html
 from .pictures import explanation_picture, timeline_picture
 from .service import EmotionService
