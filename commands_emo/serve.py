@@ -9,7 +9,7 @@ See docs/serving.md. It works offline: the page loads nothing from other hosts, 
 import logging
 import signal
 
-from .serve_arguments import ServeArguments
+from .arguments import ServeArguments
 
 
 try:

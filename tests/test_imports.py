@@ -66,12 +66,8 @@ LAYERS = {
     ),
     "commands_emo": (
         {
-            "changed_arguments",
-            "dataset_arguments",
-            "other_scripts",
-            "prediction_arguments",
-            "run_warnings",
-            "serve_arguments",
+            *("changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"),
+            "score_arguments",
         },
         {"arguments"},
         {"command_line"},

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..serve_arguments import ServeArguments
+from ..arguments import ServeArguments
 from .service import EmotionService
 
 

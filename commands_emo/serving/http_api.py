@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from ..serve_arguments import ServeArguments
+from ..arguments import ServeArguments
 from .allowed_addresses import fetch_allowed
 from .counters import Counters
 from .model_facts import ModelFacts

@@ -13,7 +13,7 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from modeling_emo import EmotionStream
 
-from ..serve_arguments import ServeArguments
+from ..arguments import ServeArguments
 from .counters import Counters
 from .service import EmotionService
 
