@@ -17,6 +17,7 @@ from modeling_emo import (
     balanced_class_weights,
     fit_linear_head,
     fit_speech_standardization,
+    leave_attention_dropout_out,
     plot_learning_curves,
     write_training_record,
 )
@@ -102,6 +103,8 @@ def set_up_training(
         model.freeze_text_encoder()
     if training_arguments.freeze_speech_encoder:
         model.freeze_speech_encoder()
+    if not training_arguments.attention_dropout_on_cpu:
+        leave_attention_dropout_out(model)
     if model_arguments.freeze_feature_encoder:
         if training_arguments.gradual_unfreezing_epochs is not None:
             raise ValueError(

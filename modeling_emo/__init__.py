@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .export.onnx_model import EmoBertOnnxModel
     from .export.program import export_program
     from .export.to_onnx import export_onnx
+    from .finetuning.attention_dropout import leave_attention_dropout_out
     from .finetuning.class_weights import balanced_class_weights
     from .finetuning.gradual_unfreezing import GradualUnfreezingCallback
     from .finetuning.linear_head import LinearHead, fit_linear_head
@@ -191,6 +192,7 @@ __all__ = [
     "installed_versions",
     "isolate_workers",
     "label_names",
+    "leave_attention_dropout_out",
     "label_weight",
     "last_whole_checkpoint",
     "layer_statistics",

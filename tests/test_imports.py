@@ -30,6 +30,7 @@ LAYERS = {
             "corpora",
             "hub_code",
             "lazy_names",
+            "plot_style",
             "problem_types",
             "sealing",
             "summary_position",
@@ -64,7 +65,10 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"},
+        {
+            *("changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"),
+            "score_arguments",
+        },
         {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},

@@ -11,12 +11,14 @@ import torch
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from huggingface_hub import ModelCard
+from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
+from ..finetuning.attention_dropout import leave_attention_dropout_out
 from ..finetuning.gradual_unfreezing import GradualUnfreezingCallback
 from ..loss import has_weighted_mean, label_weight, split_loss
 from ..resuming.data_order import set_epoch
@@ -61,6 +63,8 @@ class EmoBertTrainer(ResumableTrainer):
         self._label_weight: torch.Tensor | None = None  # of the step's labels, where class weights make them differ
         self._evaluated: list[tuple[torch.Tensor, ...]] | None = None  # logits and labels of the evaluation under way
         self.train_data_collator = self.data_collator if train_data_collator is None else train_data_collator
+        if not args.attention_dropout_on_cpu:
+            leave_attention_dropout_out(cast(nn.Module, self.model))
         if args.early_stopping_patience is not None:
             self.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
         if args.gradual_unfreezing_epochs is not None:

@@ -101,7 +101,10 @@ def resample(samples: np.ndarray, rate: int, sampling_rate: int) -> np.ndarray:
     if rate == sampling_rate:
         return np.ascontiguousarray(samples)
     length = resampled_length(len(samples), rate, sampling_rate)
-    resampled = soxr.resample(samples, rate, sampling_rate, quality="HQ")[:length]
+    resampled = soxr.resample(samples, rate, sampling_rate, quality="HQ")
+    if len(resampled) == length:
+        return resampled
+    resampled = resampled[:length]
     return np.pad(resampled, (0, length - len(resampled)))
 
 

@@ -107,6 +107,23 @@ class TestOptions:
             EmotionStream(recognise, voice_detector="energy")
 
 
+@pytest.mark.parametrize("of_pipeline", [True, False])
+def test_it_abstains_below_a_threshold(recognise, of_pipeline):
+    best = [max(scores(event["predictions"]).values()) for event in events_of(EmotionStream(recognise), call(), 8_000)]
+    options = {"abstain_below": np.mean([min(best), max(best)]).item()}
+    if of_pipeline:
+        recognise = EmotionRecognitionPipeline(
+            model=recognise.model, processor=recognise.processor, device=-1, **options
+        )
+        options = {}
+    events = events_of(EmotionStream(recognise, **options), call(), 8_000)
+    assert {event["abstained"] for event in events} == {True, False}
+    assert all((event["label"] is None) == event["abstained"] for event in events)
+    assert [max(scores(event["predictions"]).values()) for event in events] == best
+    silent = EmotionStream(recognise, chunk_length_s=1, **options).feed(np.zeros(3 * RATE, np.float32))
+    assert all(event["label"] is None and not event["abstained"] for event in silent)
+
+
 def test_silence_has_no_emotion(recognise):
     stream = EmotionStream(recognise)
     assert events_of(stream, np.zeros(5 * RATE, dtype=np.float32), 1_600) == []
