@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from .command_line import parse_command, run_command, run_script
     from .prediction_arguments import PredictionArguments
+    from .score_arguments import ScoreArguments
     from .training_setup import TrainingSetup, record_training, set_up_training
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -31,6 +32,7 @@ __all__ = [
     "ModelArguments",
     "PredictionArguments",
     "PreparationArguments",
+    "ScoreArguments",
     "ServeArguments",
     "TrainingSetup",
     "parse_command",

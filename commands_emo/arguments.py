@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from configuration_emo import as_mapping
 
+from .dataset_arguments import DatasetArguments
+
 
 INIT_HEADS = ("random", "linear_probe")
 
@@ -22,17 +24,22 @@ class EncoderArguments:
     _argument_group_name: ClassVar[str] = "encoders"
 
     text_model: str = field(metadata={"help": "Folder or Hub id of the text encoder with its tokenizer."})
-    speech_model: str = field(metadata={"help": "Folder or Hub id of the speech encoder with its feature extractor."})
+    speech_model: str = field(
+        metadata={
+            "help": "Folder or Hub id of the speech encoder with its feature extractor.",
+            "aliases": ["--model_name_or_path"],
+        }
+    )
 
 
 @dataclass
-class PreparationArguments:
+class PreparationArguments(DatasetArguments):
     """From a corpus to a prepared dataset."""
 
     _argument_group_name: ClassVar[str] = "preparation"
 
-    corpus: str = field(metadata={"help": "Name of a corpus reader, see preprocess/corpora."})
     output_dir: str = field(metadata={"help": "Where the prepared dataset is written."})
+    corpus: str = field(default="", metadata={"help": "Name of a corpus reader, such as csv (docs/corpora.md)."})
     data_dir: str | None = field(default=None, metadata={"help": "Folder or file of the corpus."})
     corpus_options: dict | str | None = field(
         default=None, metadata={"help": "Options of the corpus reader, as a mapping or JSON."}
@@ -57,7 +64,9 @@ class PreparationArguments:
         metadata={"help": "What these groups are: speaker, session, or row, where a voice may be on both sides."},
     )
     split_seed: int = field(default=0, metadata={"help": "Decides which groups."})
-    max_audio_seconds: float | None = field(default=None, metadata={"help": "Longer audio is cut."})
+    max_audio_seconds: float | None = field(
+        default=None, metadata={"help": "Longer audio is cut.", "aliases": ["--max_length_seconds"]}
+    )
     max_text_length: int | None = field(default=None, metadata={"help": "Longer texts are cut, in token ids."})
     max_speech_ids: int | None = field(default=None, metadata={"help": "Longer speech is cut, in token ids."})
     num_proc: int | None = field(default=None, metadata={"help": "Processes that prepare."})
@@ -77,7 +86,16 @@ class PreparationArguments:
     )
 
     def __post_init__(self):
-        self.corpus_options = {**as_mapping(self.corpus_options), **self._parts()}
+        if self.dataset_name is not None:
+            if self.corpus not in ("", "hub") or self.data_dir not in (None, self.dataset_name):
+                raise ValueError(
+                    f"dataset_name={self.dataset_name!r} is a dataset of the Hub, corpus={self.corpus!r} and "
+                    f"data_dir={self.data_dir!r} are another: give one of them."
+                )
+            self.corpus, self.data_dir = "hub", self.dataset_name
+        if not self.corpus:
+            raise ValueError("Nothing says what is prepared. Give --corpus, such as csv, or --dataset_name.")
+        self.corpus_options = {**as_mapping(self.corpus_options), **self.reader_options(), **self._parts()}
         if self.speech_tokenizer is None:
             if self.tokens_dir is not None or self.long_audio != "truncate":
                 raise ValueError("tokens_dir and long_audio are for speech tokens: give a speech_tokenizer as well.")
@@ -99,6 +117,8 @@ class PreparationArguments:
     def record(self) -> dict[str, Any]:
         """What preparation.json should say of where the data came from."""
         record = {"corpus": self.corpus, "corpus_options": self.corpus_options, "protocol": self.protocol}
+        if self.corpus == "hub":
+            record["dataset"] = self.data_dir
         if self.speech_tokenizer is not None:
             record |= {"speech_tokenizer": self.speech_tokenizer, "long_audio": self.long_audio}
         return record
@@ -149,6 +169,13 @@ class ModelArguments(EncoderArguments):
         metadata={"help": "random, or linear_probe: start from a ridge regression of the pooled training data."},
     )
 
+    freeze_feature_encoder: bool = field(
+        default=False, metadata={"help": "Do not train the convolutions of the speech encoder (wav2vec2 and kin)."}
+    )
+    attn_implementation: str | None = field(
+        default=None, metadata={"help": "How both encoders attend: eager, sdpa, flash_attention_2, ..."}
+    )
+
     def __post_init__(self):
         if self.init_head not in INIT_HEADS:
             raise ValueError(f"init_head must be one of {', '.join(INIT_HEADS)}, got {self.init_head!r}.")
@@ -165,7 +192,9 @@ class ModelArguments(EncoderArguments):
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
-        others = {"init_head", *(encoder.name for encoder in fields(EncoderArguments))}
+        others = {"init_head", "freeze_feature_encoder", "attn_implementation"} | {
+            *(encoder.name for encoder in fields(EncoderArguments))
+        }
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in others}
 
 
@@ -200,6 +229,9 @@ class DataArguments(FoldArguments):
         default_factory=lambda: ["text", "speech"], metadata={"help": "text, speech, or both."}
     )
     max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many rows only."})
+    max_eval_samples: int | None = field(
+        default=None, metadata={"help": "Validate while training on the first so many rows only."}
+    )
     cache_encoder_states: bool = field(
         default=False, metadata={"help": "Run frozen encoders once, keep their states in data_dir, train on those."}
     )
@@ -247,7 +279,9 @@ class EvaluationArguments(FoldArguments):
 
     _argument_group_name: ClassVar[str] = "evaluation"
 
-    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
+    model: str = field(
+        metadata={"help": "Folder or Hub id of the trained model.", "aliases": ["--model_name_or_path"]}
+    )
     data_dir: str = field(metadata={"help": "Folder that `emobert prepare` wrote."})
     output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
     split: str = field(default="test", metadata={"help": "Split to evaluate on."})
@@ -257,13 +291,23 @@ class EvaluationArguments(FoldArguments):
     )
     task: str | None = field(default=None, metadata={"help": "Set of metrics; follows from the model if left out."})
     batch_size: int = field(default=32, metadata={"help": "Rows per batch."})
+    max_eval_samples: int | None = field(default=None, metadata={"help": "Evaluate the first so many rows only."})
     model_card: bool = field(default=False, metadata={"help": "Write the model's card, README.md, to output_dir."})
     model_name: str = field(default="EmoBERT", metadata={"help": "Title of the card."})
+    model_license: str | None = field(
+        default=None, metadata={"help": "The Hub's name of the weights' licence, such as apache-2.0, for the card."}
+    )
+    languages: list[str] | None = field(
+        default=None, metadata={"help": "Languages of the data, such as en, for the card."}
+    )
     data_description: str = field(default="", metadata={"help": "What the model was trained on, for the card."})
     synthetic_data: str | None = field(
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+    groups: list[str] = field(
+        default_factory=list, metadata={"help": "Kinds of groups to compare as well: speaker, sex, length, snr."}
+    )
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
@@ -342,6 +386,12 @@ class ServeArguments:
         default=None, metadata={"help": "How many of these the model sees in one pass; 4 on a CPU, all on a GPU."}
     )
     max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
+    max_streams: int = field(default=32, metadata={"help": "Live connections at a time; more are refused."})
+    max_stream_seconds: float = field(default=3600.0, metadata={"help": "A live connection is ended after that."})
+    allowed_hosts: str = field(
+        default="",
+        metadata={"help": "Hosts with commas between them, from which POST /predict fetches an `address`; none."},
+    )
     keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
     server_name: str | None = field(
         default=None, metadata={"help": "Address to listen on; GRADIO_SERVER_NAME or 127.0.0.1 if left out."}
@@ -354,6 +404,7 @@ class ServeArguments:
         for name in (
             *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
             *("max_uploads_mb", "max_batch_size", "max_queue_size", "keep_files_seconds"),
+            *("max_streams", "max_stream_seconds"),
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")

@@ -29,7 +29,9 @@ from .arguments import (
     PreparationArguments,
     ServeArguments,
 )
+from .other_scripts import refused_flags
 from .prediction_arguments import PredictionArguments
+from .score_arguments import ScoreArguments
 
 
 # Set to 1 it shows where in the code an error came from.
@@ -60,6 +62,7 @@ COMMANDS = {
     "prepare": Command("prepare", "prepare", lambda: (EncoderArguments, PreparationArguments)),
     "train": Command("train", "train", _training_arguments),
     "evaluate": Command("evaluate", "evaluate", lambda: (EvaluationArguments,)),
+    "score": Command("score", "score", lambda: (ScoreArguments,)),
     "cross-validate": Command("cross_validate", "cross_validation", lambda: (CrossValidationArguments,)),
     "predict": Command("predict", "predict", lambda: (PredictionArguments,)),
     "serve": Command("serve", "serve", lambda: (ServeArguments,)),
@@ -133,6 +136,7 @@ def parse_command(command: str, arguments: Sequence[str] | None = None) -> tuple
         given.section,
         *given.arguments(),
         arguments=None if arguments is None else list(arguments),
+        refused=refused_flags(command),
         prog=f"emobert {command}",
         usage=f"emobert {command} [FILE.yaml] [--flag value ...]",
         description=_docstring(given.module),

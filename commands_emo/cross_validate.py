@@ -33,6 +33,7 @@ from .arguments import CrossValidationArguments
 from .command_line import parse_command
 from .fold_runs import FoldRun, folder_fingerprint, run_all
 from .linear_probe import check_probe, probe_folds
+from .run_warnings import warnings_of_runs
 from .training_setup import check_validation
 
 
@@ -101,6 +102,7 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
         protocol_options=as_mapping(arguments.protocol_options),
         num_folds=len(folds),
         extra=extra,
+        warnings=warnings_of_runs(run.folder for run in runs),
     )
     print(files["results.md"].read_text(encoding="utf-8"))
 
