@@ -265,14 +265,13 @@ class EvaluationArguments(FoldArguments):
     )
 
 
-@dataclass
-class CrossValidationArguments:
-    """Folds x seeds of a protocol; how each is prepared, trained and evaluated stands in the file's other sections."""
+@dataclass(kw_only=True)
+class RunsArguments:
+    """Folds x seeds; how each is prepared, trained and evaluated stands in the file's other sections."""
 
-    _argument_group_name: ClassVar[str] = "cross-validation"
+    _argument_group_name: ClassVar[str] = "runs"
 
     output_dir: str = field(metadata={"help": "Where runs and results are written."})
-    protocol: str = field(metadata={"help": "One of preprocess.PROTOCOLS."})
     config_file: str | None = field(
         default=None, metadata={"help": "The file with the sections prepare, train and evaluate: the first argument."}
     )
@@ -280,7 +279,6 @@ class CrossValidationArguments:
         default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
     )
     seeds: list[int] = field(default_factory=lambda: [0], metadata={"help": "Training seeds; each runs every fold."})
-    folds: list[str] | None = field(default=None, metadata={"help": "Only these folds; all if left out."})
     data_dir: str | None = field(
         default=None, metadata={"help": "Folder of the raw corpus, if not the one of the section prepare."}
     )
@@ -294,9 +292,6 @@ class CrossValidationArguments:
         default=None, metadata={"help": "Runs at a time; one per core if left out, one in all where there is a GPU."}
     )
     keep_models: bool = field(default=False, metadata={"help": "Keep the weights of every run."})
-    probe: bool = field(
-        default=False, metadata={"help": "Add a logistic regression on one frozen layer of the speech encoder."}
-    )
     redo: bool = field(default=False, metadata={"help": "Do finished runs again whose configuration has changed."})
 
     def __post_init__(self):
@@ -307,6 +302,26 @@ class CrossValidationArguments:
             raise ValueError(f"seeds must be one or more different numbers, got {self.seeds}.")
         if self.num_workers is not None and self.num_workers < 1:
             raise ValueError(f"num_workers must be at least 1, got {self.num_workers}.")
+
+
+@dataclass(kw_only=True)
+class CrossValidationArguments(RunsArguments):
+    """Folds x seeds of a protocol."""
+
+    _argument_group_name: ClassVar[str] = "cross-validation"
+
+    protocol: str = field(metadata={"help": "One of preprocess.PROTOCOLS."})
+    folds: list[str] | None = field(default=None, metadata={"help": "Only these folds; all if left out."})
+    probe: bool = field(
+        default=False, metadata={"help": "Add a logistic regression on one frozen layer of the speech encoder."}
+    )
+
+
+@dataclass(kw_only=True)
+class CrossCorpusArguments(RunsArguments):
+    """Corpora x corpora x seeds; `protocol_options` are those of the protocol `cross-corpus`."""
+
+    _argument_group_name: ClassVar[str] = "cross-corpus"
 
 
 @dataclass

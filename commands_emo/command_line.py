@@ -20,6 +20,7 @@ from typing import NamedTuple
 from configuration_emo import parse_arguments
 
 from .arguments import (
+    CrossCorpusArguments,
     CrossValidationArguments,
     DataArguments,
     EncoderArguments,
@@ -61,6 +62,7 @@ COMMANDS = {
     "train": Command("train", "train", _training_arguments),
     "evaluate": Command("evaluate", "evaluate", lambda: (EvaluationArguments,)),
     "cross-validate": Command("cross_validate", "cross_validation", lambda: (CrossValidationArguments,)),
+    "cross-corpus": Command("cross_corpus", "cross_corpus", lambda: (CrossCorpusArguments,)),
     "predict": Command("predict", "predict", lambda: (PredictionArguments,)),
     "serve": Command("serve", "serve", lambda: (ServeArguments,)),
 }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .conversion.fairseq_reference import emobert_logits, vq_wav2vec_codes, vq_wav2vec_features
     from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
     from .encoders.loading import load_encoder
+    from .evaluation.cross_corpus import CorpusRun, summarize_corpora, write_cross_corpus
     from .evaluation.cross_validation import ConditionResult, FoldPredictions, read_fold_predictions, summarize_runs
     from .evaluation.cross_validation_report import write_cross_validation
     from .evaluation.evaluation import (
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
+    from .plots.cross_corpus import plot_cross_corpus
     from .plots.evaluation import (
         plot_confusion_matrix,
         plot_learning_curves,
@@ -110,6 +112,7 @@ __all__ = [
     "ClassBalancedSampler",
     "CodesToIds",
     "ConditionResult",
+    "CorpusRun",
     "EmoBertConfig",
     "EmoBertForSequenceClassification",
     "EmoBertModel",
@@ -180,6 +183,7 @@ __all__ = [
     "parameter_groups",
     "pearson_correlation",
     "plot_confusion_matrix",
+    "plot_cross_corpus",
     "plot_explanation",
     "plot_learning_curves",
     "plot_metric_per_fold",
@@ -200,6 +204,7 @@ __all__ = [
     "set_epoch",
     "shard_model",
     "split_loss",
+    "summarize_corpora",
     "summarize_runs",
     "to_dataframe",
     "to_rttm",
@@ -209,6 +214,7 @@ __all__ = [
     "vq_wav2vec_codes",
     "vq_wav2vec_features",
     "weigh_labels",
+    "write_cross_corpus",
     "write_cross_validation",
     "write_evaluations",
     "write_model_card",

@@ -69,6 +69,7 @@ LAYERS = {
         {"fold_runs"},
         {"linear_probe"},
         {"cross_validate"},
+        {"cross_corpus"},
     ),
 }
 # Readers of the public names, beside the docstrings of the packages themselves.
