@@ -27,6 +27,14 @@ class PredictionArguments:
         default_factory=list, metadata={"help": "Audio or video files, folders of them, or addresses."}
     )
     text: list[str] = field(default_factory=list, metadata={"help": "Their transcripts, in the same order."})
+    context: list[str] | None = field(
+        default=None,
+        metadata={"help": "What was said before a text, a turn each; for a model that was trained with that."},
+    )
+    table: str | None = field(
+        default=None,
+        metadata={"help": "A .csv file of utterances: audio, text, dialogue, turn, speaker, as far as there."},
+    )
     text_files: bool = field(
         default=False, metadata={"help": "Transcripts are the .txt files beside the recordings, where there are any."}
     )
@@ -69,6 +77,8 @@ class PredictionArguments:
         self.labels = _label_choice(self.labels)
         if self.channels is not None and self.channels.isdecimal():
             self.channels = int(self.channels)  # type: ignore[assignment]
+        if self.table is not None and (self.audio or self.text or self.context):
+            raise ValueError("A table holds recordings, texts and context itself: leave audio, text and context out.")
         if self.text and self.text_files:
             raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
 

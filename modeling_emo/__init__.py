@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .finetuning.lora import add_lora
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
+    from .inference.dialogues import with_contexts
     from .inference.label_choice import LabelChoice
     from .inference.pipeline import EmotionRecognitionPipeline
     from .inference.prediction_file import predict_to_file
@@ -214,6 +215,7 @@ __all__ = [
     "vq_wav2vec_codes",
     "vq_wav2vec_features",
     "weigh_labels",
+    "with_contexts",
     "write_cross_corpus",
     "write_cross_validation",
     "write_evaluations",

@@ -17,14 +17,15 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.hub_code import write_code
 from configuration_emo.token_positions import stated_token_positions
 
+from .dialogues import CONTEXT, SaidBefore, with_contexts
 from .embeddings import row_vectors
 from .heard_length import check_heard_length
 from .label_choice import LabelChoice
 from .many_inputs import find_many, with_texts
-from .pipeline_options import PipelineOptions, check_options, checked_device
+from .pipeline_options import PipelineOptions, check_options, checked_device, given_options
 from .processor_protocol import UtteranceProcessor
 from .segment_results import assemble
-from .similar_lengths import SimilarLengths, in_order
+from .similar_lengths import SimilarLengths, in_order, lengths_of
 from .speech_recognition import transcribe
 from .utterance_inputs import UTTERANCE_INPUTS, Given, read_utterance, reading_error
 
@@ -48,6 +49,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
       in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted. Words may
       name their `speaker`, at whose change a sentence begins.
     - `turns`: who speaks when, a list of `{"start": 0.5, "end": 2.0, "speaker": "anna"}`. Each turn is predicted.
+    - `context`: what was said before, a list such as `["Joey: Hi."]`, for a model that was trained with that, which
+      refuses a text without it (`[]` begins a dialogue). Rows of many with `dialogue`, `turn` and `speaker` need none.
 
     Many are a list, a generator, a pandas table or column, or a dataset or its audio column. Other columns of a row
     are not read, and named once in a warning. An emotion2vec alone reads no text.
@@ -188,8 +191,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         """
         if inputs is not None and audio is not None:
             raise ValueError("The recording is given twice, as the first argument and as `audio`. Leave one out.")
-        inputs = audio if inputs is None else inputs
-        many = find_many(inputs)
+        many = find_many(inputs := audio if inputs is None else inputs)
         if inputs is None and text is None and words is None:
             raise ValueError("There is neither audio nor text: write recognise('a.wav'), or recognise(text=...).")
         if inputs is None and isinstance(text, Iterable) and not isinstance(text, str):
@@ -208,8 +210,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             return next(iter(self.get_iterator(alone, workers, size, *parameters)))
         if isinstance(parameters[0].get("turns"), (list, tuple)):
             raise ValueError("There are several recordings: give each its turns, {'audio': ..., 'turns': [...]}.")
+        if CONTEXT in parameters[0]:
+            raise ValueError("There are several inputs: give each its context, {'text': ..., 'context': [...]}.")
         many = with_texts(many, text, words, sampling_rate)
-        results = self.get_iterator(many.utterances, workers, size, *parameters)
+        utterances = with_contexts(many.utterances, getattr(self.processor, "context_turns", None))
+        results = self.get_iterator(utterances, workers, size, *parameters)
         return list(results) if many.is_sized else results
 
     def explain(self, inputs: Any = None, text: str | None = None, *, audio: Any = None, **options: Any) -> Any:
@@ -251,6 +256,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         turns: Any = None,
         voice_detector: str | None = None,
         channels: str | int | None = None,
+        context: Sequence[str] | None = None,
         asr: Callable[[dict[str, Any]], Any] | None = None,
         return_text: bool | None = None,
         return_embeddings: bool | None = None,
@@ -266,13 +272,18 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             "turns": turns,
             "voice_detector": voice_detector,
             "channels": channels,
+            "context": context,
             "asr": asr,
             "on_error": on_error,
             "allow_addresses": allow_addresses,
         }
         choice = None if labels is None else LabelChoice(self._config, labels)
         reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
-        return _given(reading), _given({"return_embeddings": return_embeddings}), _given(reporting)
+        return (
+            given_options(reading),
+            given_options({"return_embeddings": return_embeddings}),
+            given_options(reporting),
+        )
 
     @property
     def _config(self) -> EmoBertConfig:
@@ -296,16 +307,19 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     ) -> Iterator[dict[str, Any]]:
         """The segments of one input, one after the other, each with what the model needs of it."""
         try:
-            utterance = {**division, **read_utterance(inputs, self._rate, (*UTTERANCE_INPUTS, "turns"))}
+            utterance = {**division, **read_utterance(inputs, self._rate, (*UTTERANCE_INPUTS, "turns", CONTEXT))}
+            context = utterance.pop(CONTEXT, None)
             dividing = (utterance.get(name) for name in ("chunk_length_s", "segmentation", "turns", "words"))
             is_timeline = any(one is not None for one in dividing) or utterance.get("channels") == "each"
+            before = SaidBefore(self.processor, context, is_timeline)
             for segment in self.processor.read_segments(**utterance):
                 text, features = segment.text, None
                 if not segment.is_silent:
                     if asr is not None and segment.waveform is not None and text is None:
                         text = transcribe(asr, segment.waveform, self._rate)
                     check_heard_length(segment.waveform, self._config, self.processor)
-                    features = self.processor.extract_utterance(text, segment.waveform)
+                    features = self.processor.extract_utterance(text, segment.waveform, **before.options())
+                    before.add(text, segment.speaker)
                 yield {
                     "features": features,
                     "timestamp": (segment.start, segment.end),
@@ -313,7 +327,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                     "is_timeline": is_timeline,
                     "speaker": segment.speaker,
                     "error": None,
-                    "length": _length(features, segment.waveform, text),
+                    "length": lengths_of(features, segment.waveform, text),
                     "is_last": segment.is_last,
                 }
         except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
@@ -385,15 +399,6 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
-
-
-def _length(features: Any, waveform: Any, text: str | None) -> tuple[int, int]:
-    """What batches are made by: samples, then characters; silence, which is in none, has none."""
-    return (0 if features is None or waveform is None else len(waveform), 0 if features is None else len(text or ""))
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def remote_pipelines(

@@ -26,6 +26,7 @@ class PipelineOptions(TypedDict, total=False):
     turns: Any
     voice_detector: str | None
     channels: str | int | None
+    context: Sequence[str] | None
     asr: Callable[[dict[str, Any]], Any] | None
     return_text: bool | None
     return_embeddings: bool | None
@@ -75,6 +76,11 @@ def check_options(
         raise ValueError(f"asr must be callable, such as pipeline('automatic-speech-recognition'), got {shown(asr)}.")
     if asr is not None and not reads_text:
         raise ValueError("This model is emotion2vec, which reads no text: leave asr out.")
+
+
+def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def checked_device(device: Any) -> Any:

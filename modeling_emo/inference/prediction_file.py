@@ -100,7 +100,7 @@ class PredictionFile:
         content = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
         path.write_text(content, encoding="utf-8", errors="backslashreplace")
 
-    def _remove_outdated_lines(self) -> set[tuple[Any, Any]]:
+    def _remove_outdated_lines(self) -> set[tuple[Any, ...]]:
         """Takes out a line that was not finished and those of recordings that have changed; the keys of the rest."""
         if not self.rows_path.exists():
             return set()
@@ -216,9 +216,10 @@ def predict_to_file(
     return PredictionCounts(len(utterances) - skipped, resumed, skipped)
 
 
-def utterance_key(utterance: Mapping[str, Any]) -> tuple[Any, Any]:
+def utterance_key(utterance: Mapping[str, Any]) -> tuple[Any, ...]:
     """What an utterance is recognised by when a run goes on."""
-    return utterance.get("audio"), utterance.get("text")
+    key = utterance.get("audio"), utterance.get("text")
+    return key if utterance.get("context") is None else (*key, *utterance["context"])
 
 
 def _row(line: str | bytes, place: str) -> dict[str, Any]:
