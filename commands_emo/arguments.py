@@ -243,10 +243,25 @@ class EvaluationArguments(FoldArguments):
 
     _argument_group_name: ClassVar[str] = "evaluation"
 
-    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
-    data_dir: str = field(metadata={"help": "Folder that `emobert prepare` wrote."})
+    model: str = field(
+        metadata={"help": "Folder or Hub id of the trained model.", "aliases": ["--model_name_or_path"]}
+    )
+    data_dir: str = field(
+        metadata={"help": "Folder that `emobert prepare` wrote; of the raw corpus where --corpus names one."}
+    )
     output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
-    split: str = field(default="test", metadata={"help": "Split to evaluate on."})
+    split: str | None = field(
+        default=None, metadata={"help": "Split to evaluate on: test if left out, or with --corpus all of them."}
+    )
+    corpus: str | None = field(
+        default=None, metadata={"help": "Read this corpus anew, as the model needs it, see preprocess.CORPORA."}
+    )
+    corpus_options: dict | str | None = field(
+        default=None, metadata={"help": "Options of the corpus reader, as a mapping or JSON."}
+    )
+    label_map: dict | str | None = field(
+        default=None, metadata={"help": "From the corpus's labels to the model's, where their names differ."}
+    )
     modalities: list[str] = field(
         default_factory=lambda: ["both", "text", "speech"],
         metadata={"help": "Which inputs the model sees, one evaluation each: both, text, speech."},
@@ -263,6 +278,15 @@ class EvaluationArguments(FoldArguments):
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.corpus_options = as_mapping(self.corpus_options)
+        if self.corpus is None and (self.corpus_options or self.label_map is not None):
+            raise ValueError("corpus_options and label_map are for a corpus that is read here: give --corpus as well.")
+        if self.corpus is not None and (self.protocol is not None or self.calibrate):
+            raise ValueError("--corpus tests a model on all of a corpus: leave protocol and calibrate out.")
+        self.split = self.split or ("test" if self.corpus is None else "all")
 
 
 @dataclass(kw_only=True)

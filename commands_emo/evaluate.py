@@ -3,13 +3,21 @@
     emobert evaluate examples/configs/demo.yaml
     emobert evaluate --model my_model --data_dir my_data --output_dir my_results
 
+    emobert evaluate --model my_model --corpus ravdess --data_dir ravdess --output_dir my_results
+
+With `--corpus` a corpus that the model was not trained on is read as the model needs it. Labels go by name; rows whose
+label the model does not know are left out and counted. Where the corpus lacks labels of the model, the table has a
+second line, `shared labels`: the model chooses between those only that both have.
 One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
 `--split validation --calibrate` fits a temperature on the first of `modalities` and writes it into the model's
 `config.json`, so that its probabilities are as often right as they say.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
+from typing import Any
+
 import numpy as np
+from datasets import DatasetDict
 from transformers import Trainer, TrainingArguments
 
 from modeling_emo import (
@@ -35,10 +43,12 @@ from preprocess import (
     check_processor,
     load_prepared,
     match_labels,
+    pooled,
     rows_with,
 )
 
 from .arguments import EvaluationArguments
+from .other_corpus import among, prepare_for_model, shared_labels
 from .training_setup import select_splits
 
 
@@ -57,9 +67,15 @@ def run(arguments: EvaluationArguments) -> None:
     # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
     processor = EmoBertProcessor.from_pretrained(arguments.model)
-    prepared = match_labels(load_prepared(arguments.data_dir), model.config)
-    check_processor(prepared, processor, arguments.model)
+    told: dict[str, Any] = {}
+    if arguments.corpus is None:
+        prepared = match_labels(load_prepared(arguments.data_dir), model.config)
+        check_processor(prepared, processor, arguments.model)
+    else:
+        prepared, told = prepare_for_model(arguments, model.config, processor)
     splits, data = select_splits(prepared, arguments)
+    if arguments.corpus is not None and arguments.split == "all":
+        splits = DatasetDict({"all": pooled(splits)})
     if arguments.split not in splits:
         raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
@@ -104,8 +120,21 @@ def run(arguments: EvaluationArguments) -> None:
             f"{fit.ece_after:.3f} with it"
         )
 
+    shared = shared_labels(evaluations, model.config)
+    restricted = (
+        {} if arguments.corpus is None or shared is None else among(evaluations, shared, model.config, arguments)
+    )
+    if restricted:
+        told |= {
+            "shared_labels": shared,
+            "metrics_of_shared_labels": {name: one.metrics for name, one in restricted.items()},
+            "intervals_of_shared_labels": {name: one.intervals for name, one in restricted.items()},
+        }
+
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
-    print(format_evaluations(evaluations))
+    print(format_evaluations({**evaluations, **{f"{name}, shared labels": one for name, one in restricted.items()}}))
+    if restricted:
+        print(f"\nShared labels: {', '.join(shared or [])}. The other lines choose between all of the model's labels.")
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
     setting = EvaluationSetting(
         corpus=data["corpus"],
@@ -115,7 +144,7 @@ def run(arguments: EvaluationArguments) -> None:
         seed=record.get("seed"),
         checkpoint_selection=record["checkpoint_selection"],
     )
-    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record)
+    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record, extra=told)
     if arguments.model_card:
         write_model_card(
             arguments.output_dir,

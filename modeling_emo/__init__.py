@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .evaluation.cross_validation_report import write_cross_validation
     from .evaluation.evaluation import (
         CONDITIONS,
+        Evaluation,
         evaluate_logits,
         evaluation_result,
         format_evaluations,
@@ -127,6 +128,7 @@ __all__ = [
     "Emotion2VecForAudioClassification",
     "Emotion2VecModel",
     "EmotionRecognitionPipeline",
+    "Evaluation",
     "EvaluationSetting",
     "Explanation",
     "FoldPredictions",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .collator import EmoBertDataCollator
     from .corpora.loading import load_corpus, read_corpus
     from .corpora.manifest_writer import write_manifests
-    from .corpora.several import count_left_out
+    from .corpora.several import count_left_out, keep_labels
     from .corpora.token_files import read_token_file, write_token_file
     from .data_report.data_report_text import format_report
     from .data_report.report import describe, write_data_report
@@ -90,6 +90,7 @@ __all__ = [
     "format_report",
     "header_seconds",
     "is_text",
+    "keep_labels",
     "launched_processes",
     "left_out_files",
     "load_audio",

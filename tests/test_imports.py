@@ -64,7 +64,7 @@ LAYERS = {
     "commands_emo": (
         {"arguments", "prediction_arguments"},
         {"command_line"},
-        {"__main__", "serving", "training_setup"},
+        {"__main__", "other_corpus", "serving", "training_setup"},
         {"evaluate", "predict", "prepare", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},

@@ -106,6 +106,7 @@ def write_evaluations(
     setting: EvaluationSetting,
     *,
     training: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
     """Writes `metrics.json`, `predictions.csv` (of the first condition), `predictions_<condition>.csv` and the plots.
 
@@ -115,6 +116,7 @@ def write_evaluations(
         config ([`EmoBertConfig`]): of the evaluated model.
         setting ([`EvaluationSetting`]): what was evaluated, for the record.
         training (`dict`): of [`read_training_record`].
+        extra (`dict`, *optional*): more to record in `metrics.json`.
 
     Returns:
         `dict[str, Path]`: the plots by caption.
@@ -132,6 +134,7 @@ def write_evaluations(
         extra={
             "n_by_input": {name: len(evaluation.ids) for name, evaluation in evaluations.items()},
             "training": dict(training),
+            **(extra or {}),
         },
     )
     for index, (name, evaluation) in enumerate(evaluations.items()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def read(
                 f"The corpora share {len(kept)} labels; they have {told}.\nMap names to each other with "
                 "common_label_map, or with a label_map of a corpus."
             )
-        readings = {name: _restricted(reading, kept) for name, reading in readings.items()}
+        readings = {name: keep_labels(reading, kept) for name, reading in readings.items()}
     merged = CorpusReading({}, without_audio=any(reading.without_audio for reading in readings.values()))
     columns = set.intersection(*(_extra_columns(reading) for reading in readings.values()))
     for name, reading in readings.items():
@@ -85,6 +85,31 @@ def read(
         merged.problems.extend(one.problems)
         merged.dialogues.update(one.dialogues)
     return merged
+
+
+def keep_labels(reading: CorpusReading, labels: Collection[str]) -> CorpusReading:
+    """A corpus without the rows of other labels, each of which becomes a `Problem`.
+
+    Args:
+        reading (`CorpusReading`): with one name a row, or None; left as it is.
+        labels (collection of `str`): those that stay.
+
+    Example:
+        >>> rows = [Utterance("a", text="Ha!", label="happy"), Utterance("b", text="Hm.", label="calm")]
+        >>> kept = keep_labels(CorpusReading({"train": rows}), ["happy", "sad"])
+        >>> [row.id for row in kept.splits["train"]], kept.problems[0].reason
+        (['a'], "no counterpart: 'calm'")
+    """
+    splits: dict[str, list[Utterance]] = {}
+    problems = list(reading.problems)
+    for split, rows in reading.splits.items():
+        splits[split] = [row for row in rows if row.label is None or row.label in labels]
+        problems += [
+            Problem(row.id, f"labels, split {split}", f"{NO_COUNTERPART}: {row.label!r}", split)
+            for row in rows
+            if row.label is not None and row.label not in labels
+        ]
+    return reading.replace(splits={split: rows for split, rows in splits.items() if rows}, problems=problems)
 
 
 def count_left_out(problems: Sequence[Problem]) -> dict[str, dict[str, int]]:
@@ -123,19 +148,6 @@ def _labels_of(reading: CorpusReading) -> list[str] | None:
     """The names of a corpus's labels; None where they are no names."""
     labels = [row.label for rows in reading.splits.values() for row in rows if row.label is not None]
     return sorted(set(labels)) if all(isinstance(label, str) for label in labels) else None  # type: ignore[arg-type,type-var]
-
-
-def _restricted(reading: CorpusReading, kept: set[str]) -> CorpusReading:
-    splits: dict[str, list[Utterance]] = {}
-    problems = list(reading.problems)
-    for split, rows in reading.splits.items():
-        splits[split] = [row for row in rows if row.label is None or row.label in kept]
-        problems += [
-            Problem(row.id, f"labels, split {split}", f"{NO_COUNTERPART}: {row.label!r}", split)
-            for row in rows
-            if row.label is not None and row.label not in kept
-        ]
-    return reading.replace(splits={split: rows for split, rows in splits.items() if rows}, problems=problems)
 
 
 def _extra_columns(reading: CorpusReading) -> set[str]:
