@@ -13,6 +13,7 @@ from configuration_emo import as_mapping
 
 
 INIT_HEADS = ("random", "linear_probe")
+RECIPES = ("auto", "given")
 
 
 @dataclass
@@ -145,7 +146,14 @@ class ModelArguments(EncoderArguments):
         metadata={"help": "random, or linear_probe: start from a ridge regression of the pooled training data."},
     )
 
+    recipe: str = field(
+        default="auto",
+        metadata={"help": "auto fills in a sound recipe where no option says how to train; given does not."},
+    )
+
     def __post_init__(self):
+        if self.recipe not in RECIPES:
+            raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {self.recipe!r}.")
         if self.init_head not in INIT_HEADS:
             raise ValueError(f"init_head must be one of {', '.join(INIT_HEADS)}, got {self.init_head!r}.")
         layers: Any = self.speech_layer
@@ -161,7 +169,7 @@ class ModelArguments(EncoderArguments):
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
-        others = {"init_head", *(encoder.name for encoder in fields(EncoderArguments))}
+        others = {"init_head", "recipe", *(encoder.name for encoder in fields(EncoderArguments))}
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in others}
 
 

@@ -65,6 +65,7 @@ LAYERS = {
         {"arguments", "prediction_arguments"},
         {"command_line"},
         {"__main__", "other_corpus", "serving", "training_setup"},
+        {"default_recipe"},
         {"evaluate", "predict", "prepare", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
