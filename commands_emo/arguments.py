@@ -258,6 +258,9 @@ class EvaluationArguments(FoldArguments):
         metadata={"help": "Folder that `emobert prepare` wrote; of the raw corpus where --corpus names one."}
     )
     output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
+    ensemble: list[str] | None = field(
+        default=None, metadata={"help": "Further models of the same labels: the probabilities of all are averaged."}
+    )
     split: str | None = field(
         default=None, metadata={"help": "Split to evaluate on: test if left out, or with --corpus all of them."}
     )
@@ -292,6 +295,8 @@ class EvaluationArguments(FoldArguments):
         self.corpus_options = as_mapping(self.corpus_options)
         if self.corpus is None and (self.corpus_options or self.label_map is not None):
             raise ValueError("corpus_options and label_map are for a corpus that is read here: give --corpus as well.")
+        if self.ensemble and (self.calibrate or self.model_card):
+            raise ValueError("An ensemble is no model of its own: leave calibrate and model_card out.")
         if self.corpus is not None and (self.protocol is not None or self.calibrate):
             raise ValueError("--corpus tests a model on all of a corpus: leave protocol and calibrate out.")
         self.split = self.split or ("test" if self.corpus is None else "all")
@@ -347,6 +352,14 @@ class CrossValidationArguments(RunsArguments):
     probe: bool = field(
         default=False, metadata={"help": "Add a logistic regression on one frozen layer of the speech encoder."}
     )
+    ensemble: bool = field(
+        default=False, metadata={"help": "Add the mean of the probabilities of each fold's seeds, as one model."}
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.ensemble and len(self.seeds) < 2:
+            raise ValueError(f"--ensemble is of several seeds, got {self.seeds}: give two or more.")
 
 
 @dataclass(kw_only=True)

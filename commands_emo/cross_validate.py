@@ -23,6 +23,7 @@ from transformers import AutoConfig
 from configuration_emo import CONFIG_SUFFIXES, as_mapping, read_section
 from modeling_emo import (
     EvaluationSetting,
+    ensemble_seeds,
     read_fold_predictions,
     summarize_runs,
     write_cross_validation,
@@ -66,6 +67,9 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
     speakers = dict(zip(rows["id"][:], rows["speaker"][:], strict=True))
     task = runs[0].sections["evaluate"].get("task")
     results, extra = summarize_runs(predicted, config, task=task, speakers=speakers), {}
+    if arguments.ensemble:
+        together = summarize_runs(ensemble_seeds(predicted, config), config, task=task, speakers=speakers)
+        results = {**results, **together}
     if arguments.probe:
         train = runs[0].sections["train"]
         probe, chosen_layers = probe_folds(

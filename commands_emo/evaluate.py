@@ -11,20 +11,24 @@ second line, `shared labels`: the model chooses between those only that both hav
 One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
 `--split validation --calibrate` fits a temperature on the first of `modalities` and writes it into the model's
 `config.json`, so that its probabilities are as often right as they say.
+`--ensemble other_seed third_seed`: the mean of the probabilities of several models.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
 from typing import Any
 
 import numpy as np
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 from transformers import Trainer, TrainingArguments
+from transformers.trainer_utils import PredictionOutput
 
 from modeling_emo import (
     CONDITIONS,
     EmoBertForSequenceClassification,
+    Evaluation,
     EvaluationSetting,
     ModelDescription,
+    average_predictions,
     check_evaluated_data,
     evaluate_logits,
     evaluation_result,
@@ -67,12 +71,14 @@ def run(arguments: EvaluationArguments) -> None:
     # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
     processor = EmoBertProcessor.from_pretrained(arguments.model)
-    told: dict[str, Any] = {}
+    places = [arguments.model, *(arguments.ensemble or [])]
+    models = [model, *(EmoBertForSequenceClassification.from_pretrained(place) for place in places[1:])]
+    told: dict[str, Any] = {"ensemble": places} if len(places) > 1 else {}
     if arguments.corpus is None:
         prepared = match_labels(load_prepared(arguments.data_dir), model.config)
-        check_processor(prepared, processor, arguments.model)
     else:
-        prepared, told = prepare_for_model(arguments, model.config, processor)
+        prepared, found = prepare_for_model(arguments, model.config, processor)
+        told |= found
     splits, data = select_splits(prepared, arguments)
     if arguments.corpus is not None and arguments.split == "all":
         splits = DatasetDict({"all": pooled(splits)})
@@ -80,7 +86,9 @@ def run(arguments: EvaluationArguments) -> None:
         raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
     record = read_training_record(arguments.model)
-    check_evaluated_data(record, data)
+    for place in places:
+        check_processor(prepared, EmoBertProcessor.from_pretrained(place), place)
+        check_evaluated_data(read_training_record(place), data)
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
     evaluations = {}
@@ -88,23 +96,15 @@ def run(arguments: EvaluationArguments) -> None:
         rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
             raise ValueError(f"No row of {arguments.split} has {name}: leave it out of modalities.")
-        trainer = Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=arguments.output_dir,
-                per_device_eval_batch_size=arguments.batch_size,
-                remove_unused_columns=False,
-                report_to="none",
-            ),
-            data_collator=EmoBertDataCollator(
-                processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
-            ),
-        )
-        output = predict_by_length(trainer, rows)
+        outputs = [_predict(one, rows, processor, name, arguments) for one in models]
+        logits = np.asarray(outputs[0].predictions)
+        if len(models) > 1:
+            configs = [one.config for one in models]
+            logits = average_predictions([output.predictions for output in outputs], configs)
         evaluations[name] = evaluate_logits(
             rows["id"],
-            np.asarray(output.predictions),
-            np.asarray(output.label_ids),
+            logits,
+            np.asarray(outputs[0].label_ids),
             model.config,
             task=arguments.task,
             num_resamples=arguments.num_resamples,
@@ -121,10 +121,9 @@ def run(arguments: EvaluationArguments) -> None:
         )
 
     shared = shared_labels(evaluations, model.config)
-    restricted = (
-        {} if arguments.corpus is None or shared is None else among(evaluations, shared, model.config, arguments)
-    )
-    if restricted:
+    restricted: dict[str, Evaluation] = {}
+    if arguments.corpus is not None and shared is not None:
+        restricted = among(evaluations, shared, model.config, arguments)
         told |= {
             "shared_labels": shared,
             "metrics_of_shared_labels": {name: one.metrics for name, one in restricted.items()},
@@ -156,3 +155,26 @@ def run(arguments: EvaluationArguments) -> None:
             result=evaluation_result(evaluations, setting),
             plots=plots,
         )
+
+
+def _predict(
+    model: EmoBertForSequenceClassification,
+    rows: Dataset,
+    processor: EmoBertProcessor,
+    name: str,
+    arguments: EvaluationArguments,
+) -> PredictionOutput:
+    """What one model makes of the rows under one condition."""
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=arguments.output_dir,
+            per_device_eval_batch_size=arguments.batch_size,
+            remove_unused_columns=False,
+            report_to="none",
+        ),
+        data_collator=EmoBertDataCollator(
+            processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
+        ),
+    )
+    return predict_by_length(trainer, rows)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .evaluation.cross_corpus import CorpusRun, summarize_corpora, write_cross_corpus
     from .evaluation.cross_validation import ConditionResult, FoldPredictions, read_fold_predictions, summarize_runs
     from .evaluation.cross_validation_report import write_cross_validation
+    from .evaluation.ensemble import average_predictions, ensemble_seeds
     from .evaluation.evaluation import (
         CONDITIONS,
         Evaluation,
@@ -143,6 +144,7 @@ __all__ = [
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
+    "average_predictions",
     "balanced_class_weights",
     "bootstrap_intervals",
     "check_evaluated_data",
@@ -157,6 +159,7 @@ __all__ = [
     "emotion_diarization_error",
     "emotion_loss",
     "emotion_metrics",
+    "ensemble_seeds",
     "evaluate_logits",
     "evaluation_result",
     "expected_calibration_error",

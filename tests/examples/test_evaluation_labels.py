@@ -141,3 +141,24 @@ def test_what_a_corpus_cannot_be_tested_for(prefers_happy, calls, tmp_path):
     (calls / "train.csv").write_text("id,text,label\na,how nice,calm\nb,how nice,bored\n")
     with pytest.raises(ValueError, match=r"knows none of the labels of csv \(bored, calm\).*\n.*bored=angry"):
         run_command("evaluate", [*given, "--corpus", "csv"])
+
+
+def test_the_probabilities_of_several_models_are_averaged(always_sad, tmp_path):
+    """sad .97 and .02: together .5 sad, and .47 and .02 for happy and angry."""
+    other = tmp_path / "other"
+    model = EmoBertForSequenceClassification.from_pretrained(always_sad)
+    for place, bias in ((always_sad, [0.0, 0.0, 5.0]), (other, [0.0, 4.0, 0.0])):
+        with torch.no_grad():
+            model.classifier.bias.copy_(torch.tensor(bias))
+        model.save_pretrained(place)
+    tiny_processor().save_pretrained(other)
+    data = prepare(tmp_path, ["sad", "happy"])
+    given = ["--model", always_sad, "--ensemble", other, "--data_dir", data, "--output_dir", tmp_path / "out"]
+    run_command("evaluate", [str(part) for part in (*given, "--modalities", "text", "--num_resamples", 2)])
+    record = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert record["ensemble"] == [str(always_sad), str(other)]
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    expected = [np.exp(bias) / np.exp(bias).sum() for bias in ([0.0, 0.0, 5.0], [0.0, 4.0, 0.0])]
+    found = [float(row[f"score_{name}"]) for name in ("angry", "happy", "sad")]
+    assert found == pytest.approx(np.mean(expected, axis=0), abs=1e-6)
