@@ -286,6 +286,9 @@ class EvaluationArguments(FoldArguments):
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+    cache_encoder_states: bool = field(
+        default=False, metadata={"help": "Use what encoders that training froze make of the data, kept in data_dir."}
+    )
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
@@ -297,6 +300,8 @@ class EvaluationArguments(FoldArguments):
             raise ValueError("corpus_options and label_map are for a corpus that is read here: give --corpus as well.")
         if self.ensemble and (self.calibrate or self.model_card):
             raise ValueError("An ensemble is no model of its own: leave calibrate and model_card out.")
+        if self.cache_encoder_states and (self.ensemble or self.corpus is not None):
+            raise ValueError("cache_encoder_states is for one model on the data that it was trained with.")
         if self.corpus is not None and (self.protocol is not None or self.calibrate):
             raise ValueError("--corpus tests a model on all of a corpus: leave protocol and calibrate out.")
         self.split = self.split or ("test" if self.corpus is None else "all")

@@ -183,7 +183,14 @@ def fold_runs(
             }
             of_run = {
                 "train": {"disable_tqdm": True, **train, **common, "seed": seed},
-                "evaluate": {**evaluate, **as_mapping(arguments.evaluate_options), **common, "model": str(folder)},
+                # Encoded once: what training kept is what is evaluated.
+                "evaluate": {
+                    "cache_encoder_states": bool(train.get("cache_encoder_states")),
+                    **evaluate,
+                    **as_mapping(arguments.evaluate_options),
+                    **common,
+                    "model": str(folder),
+                },
             }
             runs.append(FoldRun(name, seed, folder, of_run, [prepared.info["fingerprint"], *encoders]))
     return runs

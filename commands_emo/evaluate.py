@@ -44,6 +44,8 @@ from modeling_emo import (
 from preprocess import (
     EmoBertDataCollator,
     EmoBertProcessor,
+    PreparedDataset,
+    cache_encoder_states,
     check_processor,
     load_prepared,
     match_labels,
@@ -79,7 +81,8 @@ def run(arguments: EvaluationArguments) -> None:
     else:
         prepared, found = prepare_for_model(arguments, model.config, processor)
         told |= found
-    splits, data = select_splits(prepared, arguments)
+    encoded = _encoded(model, prepared, processor, arguments) if arguments.cache_encoder_states else None
+    splits, data = select_splits(prepared, arguments, encoded)
     if arguments.corpus is not None and arguments.split == "all":
         splits = DatasetDict({"all": pooled(splits)})
     if arguments.split not in splits:
@@ -155,6 +158,33 @@ def run(arguments: EvaluationArguments) -> None:
             result=evaluation_result(evaluations, setting),
             plots=plots,
         )
+
+
+def _encoded(
+    model: EmoBertForSequenceClassification,
+    prepared: PreparedDataset,
+    processor: EmoBertProcessor,
+    arguments: EvaluationArguments,
+) -> DatasetDict | None:
+    """All rows as the encoders that training froze make them, from where training kept them; None if it froze none."""
+    options = read_training_record(arguments.model).get("hyper_parameters") or {}
+    # In the order of training: what is cached of the second modality is found by the first.
+    frozen = [name for name in options.get("modalities") or () if options.get(f"freeze_{name}_encoder")]
+    if not frozen:
+        return None
+    collator = EmoBertDataCollator(processor, problem_type=model.config.problem_type)
+    return DatasetDict(
+        {
+            name: cache_encoder_states(
+                rows,
+                model,
+                collator,
+                modalities=frozen,
+                cache_dir=f"{arguments.data_dir}/encoder_states",
+            )
+            for name, rows in prepared.datasets.items()
+        }
+    )
 
 
 def _predict(
