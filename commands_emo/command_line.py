@@ -31,6 +31,7 @@ from .arguments import (
     ServeArguments,
 )
 from .prediction_arguments import PredictionArguments
+from .search_arguments import SearchArguments
 
 
 # Set to 1 it shows where in the code an error came from.
@@ -63,6 +64,7 @@ COMMANDS = {
     "evaluate": Command("evaluate", "evaluate", lambda: (EvaluationArguments,)),
     "cross-validate": Command("cross_validate", "cross_validation", lambda: (CrossValidationArguments,)),
     "cross-corpus": Command("cross_corpus", "cross_corpus", lambda: (CrossCorpusArguments,)),
+    "search": Command("search", "search", lambda: (SearchArguments,)),
     "predict": Command("predict", "predict", lambda: (PredictionArguments,)),
     "serve": Command("serve", "serve", lambda: (ServeArguments,)),
 }

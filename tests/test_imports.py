@@ -62,10 +62,10 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"arguments", "prediction_arguments"},
+        {"arguments", "prediction_arguments", "search_arguments"},
         {"command_line"},
         {"__main__", "other_corpus", "serving", "training_setup"},
-        {"default_recipe"},
+        {"default_recipe", "search"},
         {"evaluate", "predict", "prepare", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
