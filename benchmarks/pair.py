@@ -1,187 +1,149 @@
 """The whole pair of encoders: packed, padded and the original's way of computing, in one run.
 
-    python benchmarks/pair.py --output outputs/benchmarks/pair.json [--full] [--threads 1] [--batches 2] [--repeats 3]
-        [--work inference training]
+    python benchmarks/pair.py --work inference --output outputs/benchmarks/pair_inference.json
+    python benchmarks/pair.py --work training --output outputs/benchmarks/pair_training.json
+    python benchmarks/pair.py --work absent --output outputs/benchmarks/pair_absent.json
 
-The original's way is its arithmetic on the same weights: batches padded to their longest row, attention weights kept,
-no fused kernels. Lengths in token ids: speech log-normal, 451 in the mean (sigma 0.6, 150 to 1800), text 18 (sigma
-0.6, 3 to 112). Batches of 8 rows at random, and of similar lengths. By default a quarter of the layers at full width,
-which keeps every ratio (6 of 24 x 1024, 3 of 12 x 768). A training step is forward, backward and AdamW, the same for
-all, with dropout 0.1. Times are CPU times, all ways in turn.
+Options: `--full`, `--order random grouped`, `--batches 2`, `--repeats 3`, `--threads 1`. The original's way is its
+arithmetic on the same weights: batches padded to their longest row, attention weights kept, no fused kernels. Lengths
+in token ids: speech log-normal, 451 in the mean (sigma 0.6, 150 to 1800), text 18 (sigma 0.6, 3 to 112). Batches of 8
+rows at random, and of similar lengths. By default a quarter of the layers at full width, which keeps every ratio (6 of
+24 x 1024, 3 of 12 x 768). Times are CPU times, all ways in turn, after a comparison of all ways' logits and gradients
+without dropout.
+
+A training step is forward, backward and AdamW, the same for all, with dropout 0.1. Its memory is the peak of a process
+of its own, of one step on the longest batch, less what PyTorch takes before there is a model. `absent` runs eight rows
+of which one has 4 s of speech, against eight rows that all have it, with a speech encoder of waveforms (wav2vec2 base)
+and a text encoder of MiniLM's size.
 """
 
 from __future__ import annotations
 
-import math
+import argparse
+import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import product
+from pathlib import Path
 
 import torch
+from pair_model import (
+    WAYS,
+    Batch,
+    draw_lengths,
+    fairseq_state,
+    logits,
+    make_batches,
+    pair_config,
+    ragged_ids,
+    useful_flops,
+    waveform_config,
+)
 from report import argument_parser, gemm_peak, parse_arguments, report, seconds_in_turn, undisturbed_median
-from transformers import RobertaConfig
 
-from configuration_emo import EmoBertConfig
-from modeling_emo import EmoBertForSequenceClassification, emobert_logits
+from modeling_emo import EmoBertForSequenceClassification
 
 
-Batch = dict[str, torch.Tensor]
-
-PADDING_ID = 1
-SPEECH_VOCABULARY = 23_600
-WAYS = ("packed", "padded", "original")
-DROPOUT = 0.1
+SAMPLES_OF_4_S = 64_000
 
 
-def main():
+def main(given: Sequence[str] | None = None) -> None:
     parser = argument_parser(__doc__, repeats=3)
-    parser.add_argument("--full", action="store_true", help="all layers: 465 million weights")
+    parser.add_argument("--full", dest="size", action="store_const", const="full", help="all layers: 465 M weights")
+    parser.add_argument("--tiny", dest="size", action="store_const", const="tiny", help="to try this program")
     parser.add_argument("--batches", type=int, default=2, help="of 8 rows, per repeat")
-    parser.add_argument("--work", nargs="+", choices=("inference", "training"), default=["inference", "training"])
-    parser.set_defaults(threads=1)
-    arguments = parse_arguments(parser)
+    parser.add_argument("--order", nargs="+", choices=("random", "grouped"), default=["random", "grouped"])
+    parser.add_argument("--work", choices=("inference", "training", "absent"), default="inference")
+    parser.set_defaults(threads=1, size="quarter")
+    arguments = parse_arguments(parser, given)
+    if arguments.work == "absent":
+        measure_absent(arguments)
+    else:
+        measure_ways(arguments)
 
-    model = EmoBertForSequenceClassification(pair_config(arguments.full))
+
+def measure_ways(arguments: argparse.Namespace) -> None:
+    """Inference or training in all ways."""
+    model = EmoBertForSequenceClassification(pair_config(arguments.size))
+    work, is_training = arguments.work, arguments.work == "training"
     state = fairseq_state(model)
     rows = draw_lengths(8 * arguments.batches, arguments.seed)
     orders = {"random": rows, "grouped": sorted(rows)}
     peak = gemm_peak(arguments.repeats, clock=time.process_time) * arguments.threads
     results: dict = {"lengths": rows, "gemm_gflops": peak}
     table = []
-    for work, (order, lengths) in product(arguments.work, orders.items()):
+    for order in arguments.order:
+        lengths = orders[order]
         batches = make_batches(lengths)
-        model.train(work == "training")
+        entry: dict = differences(model.eval(), state, batches, gradients=is_training)
+        model.train(is_training)
         functions = ways_to_run(model, state, batches, work)
-        seconds = seconds_in_turn(functions, arguments.repeats, clock=time.process_time)
+        seconds = seconds_in_turn(functions, arguments.repeats, clock=time.process_time, warm_up=False)
         medians = {way: undisturbed_median(values) for way, values in seconds.items()}
-        flops = (3 if work == "training" else 1) * sum(useful_flops(model.config, *pair) for pair in lengths)
-        entry: dict = {"seconds": seconds, "medians": medians}
-        entry["largest_difference"] = largest_difference(model.eval(), state, batches)
-        if work == "training":
-            model.train()
-            entry["kept_bytes"] = {way: kept_bytes(model, state, batches[-1:], way) for way in WAYS}
+        entry |= {"seconds": seconds, "medians": medians}
+        flops = (3 if is_training else 1) * sum(useful_flops(model.config, *pair) for pair in lengths)
+        memory = {}
+        if is_training:
+            longest = max((lengths[start : start + 8] for start in range(0, len(lengths), 8)), key=max)
+            memory = {way: alone(peak_bytes, way, arguments.size, longest, arguments.threads) for way in WAYS}
+            entry["peak_bytes"] = memory
         for way in WAYS:
             speed = statistics.median(
                 other / own for other, own in zip(seconds["original"], seconds[way], strict=True)
             )
             share = flops / medians[way] / 1e9 / peak * arguments.threads
             entry[way] = {"ratio": speed, "useful_share_of_peak": share}
-            kept = f"{entry['kept_bytes'][way] / 1e9:.2f}" if work == "training" else ""
-            table.append([work, order, way, f"{medians[way]:.2f}", f"{speed:.2f}", f"{share:.2f}", kept])
+            held = [f"{memory[way] / 1e9:.2f}", f"{memory[way] / memory['original']:.2f}"] if memory else ["", ""]
+            table.append([work, order, way, f"{medians[way]:.2f}", f"{speed:.2f}", f"{share:.2f}", *held])
         results[f"{work}_{order}"] = entry
-    header = ["work", "batches", "way", "CPU s", "times the original", "useful share of peak", "kept for backward, GB"]
+    header = ["work", "batches", "way", "CPU s", "times the original", "useful share of peak", "peak GB", "share"]
     report(arguments, results, header=header, rows=table)
-    differences = [results[f"{work}_{order}"]["largest_difference"] for work, order in product(arguments.work, orders)]
-    print(f"GEMM peak {peak:.0f} GFLOP/s; largest difference of logits between any two ways {max(differences):.1e}")
+    print(f"GEMM peak {peak:.0f} GFLOP/s; largest differences between any two ways, without dropout:")
+    for order in arguments.order:
+        entry = results[f"{work}_{order}"]
+        words = [f"logits {entry['largest_difference']:.1e}"]
+        if is_training:
+            words.append(f"gradients {entry['largest_gradient_difference']:.1e} of their tensor's largest")
+        print(f"  {order}: {', '.join(words)}")
 
 
-def pair_config(full: bool) -> EmoBertConfig:
-    """The paper's model, or a quarter of its layers."""
-    large = {"hidden_size": 1024, "num_attention_heads": 16, "intermediate_size": 4096}
-    text_layers, speech_layers = (24, 12) if full else (6, 3)
-    text = RobertaConfig(
-        vocab_size=50_265, max_position_embeddings=514, num_hidden_layers=text_layers, layer_norm_eps=1e-5, **large
-    )
-    speech = RobertaConfig(
-        vocab_size=SPEECH_VOCABULARY,
-        max_position_embeddings=2050,
-        num_hidden_layers=speech_layers,
-        layer_norm_eps=1e-5,
-    )
-    return EmoBertConfig.from_text_speech_configs(text, speech, num_labels=4, num_co_attention_heads=2)
+def measure_absent(arguments: argparse.Namespace) -> None:
+    """Eight rows with text: one of them, and all of them, with 4 s of speech."""
+    model = EmoBertForSequenceClassification(waveform_config(arguments.size)).eval()
+    ids, mask = ragged_ids(tuple(text for _, text in draw_lengths(8, arguments.seed)), 30_000)
+    text = {"input_ids": ids, "attention_mask": mask}
+    sound = torch.randn(8, SAMPLES_OF_4_S) * 0.1
+    has_speech = (torch.arange(8) == 0).long()[:, None].expand(sound.shape)
+    everywhere = {**text, "input_values": sound, "speech_attention_mask": torch.ones_like(has_speech)}
+    only_one = {**text, "input_values": sound * has_speech, "speech_attention_mask": has_speech}
 
-
-def draw_lengths(num_rows: int, seed: int) -> list[tuple[int, int]]:
-    """Token ids of speech and of text of each row."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def log_normal(mean: float, low: int, high: int) -> list[int]:
-        sigma = 0.6
-        drawn = torch.randn(num_rows, generator=generator) * sigma + math.log(mean) - sigma**2 / 2
-        return drawn.exp().clamp(low, high).long().tolist()
-
-    return list(zip(log_normal(451, 150, 1800), log_normal(18, 3, 112), strict=True))
-
-
-def make_batches(lengths: list[tuple[int, int]]) -> list[Batch]:
-    """Batches of 8 neighbouring rows, padded."""
-    batches = []
-    for start in range(0, len(lengths), 8):
-        speech, text = zip(*lengths[start : start + 8], strict=True)
-        speech_ids, speech_mask = ragged_ids(speech, SPEECH_VOCABULARY)
-        ids, mask = ragged_ids(text, 50_265)
-        names = ("speech_input_ids", "speech_attention_mask", "input_ids", "attention_mask")
-        batches.append(dict(zip(names, (speech_ids, speech_mask, ids, mask), strict=True)))
-    return batches
-
-
-def ragged_ids(lengths: tuple[int, ...], vocabulary: int) -> tuple[torch.Tensor, torch.Tensor]:
-    mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
-    ids = torch.randint(4, vocabulary, mask.shape)
-    return torch.where(mask.bool(), ids, PADDING_ID), mask
-
-
-def fairseq_state(model: EmoBertForSequenceClassification) -> dict[str, torch.Tensor]:
-    """The model's own weights under the original's names."""
-    names = (
-        ("emobert.text_encoder.", "model_text2vec.model.encoder.sentence_encoder."),
-        ("emobert.speech_encoder.", "roberta_vqwav2vec.model.encoder.sentence_encoder."),
-        ("emobert.text_to_speech.", "decoder.sentence_encoder.layers_ta."),
-        ("emobert.speech_to_text.", "decoder.sentence_encoder.layers_at."),
-        ("embeddings.word_embeddings", "embed_tokens"),
-        ("embeddings.position_embeddings", "embed_positions"),
-        ("embeddings.LayerNorm", "emb_layer_norm"),
-        ("encoder.layer.", "layers."),
-        ("layers_ta.layers.", "layers_ta."),
-        ("layers_at.layers.", "layers_at."),
-        ("attention.self.query", "self_attn.q_proj"),
-        ("attention.self.key", "self_attn.k_proj"),
-        ("attention.self.value", "self_attn.v_proj"),
-        ("attention.output.dense", "self_attn.out_proj"),
-        ("attention.output.LayerNorm", "self_attn_layer_norm"),
-        ("intermediate.dense", "fc1"),
-        ("output.dense", "fc2"),
-        ("output.LayerNorm", "final_layer_norm"),
-        (".attention.", ".self_cross_attn."),
-        ("classifier.", "classification_heads.emotion.out_proj."),
-    )
-    state = {}
-    for name, weight in model.named_parameters():
-        for ours, theirs in names:
-            name = name.replace(ours, theirs)
-        state[name] = weight
-    # The original has no types of tokens: that of all of them is part of each position.
-    for encoder, prefix in ((model.emobert.text_encoder, names[0][1]), (model.emobert.speech_encoder, names[1][1])):
-        encoder.embeddings.token_type_embeddings.weight.data.zero_()
-        encoder.embeddings.token_type_embeddings.requires_grad_(False)
-        state.pop(f"{prefix}embeddings.token_type_embeddings.weight")
-    return state
-
-
-def logits(model: EmoBertForSequenceClassification, state: dict, batch: Batch, way: str) -> torch.Tensor:
-    """`(rows, labels)` of one batch, computed in one of the ways."""
-    if way != "original":
-        model.config.packing = way == "packed"
+    @torch.inference_mode()
+    def run(batch: Batch) -> torch.Tensor:
         return model(**batch).logits
-    config = model.config
-    heads = {"text": config.text_config.num_attention_heads, "speech": config.speech_config.num_attention_heads}
-    heads["fusion"] = config.num_co_attention_heads
-    return emobert_logits(
-        state,
-        batch["input_ids"],
-        batch["speech_input_ids"],
-        co_attention=True,
-        num_heads=heads,
-        dropout=DROPOUT if model.training else 0.0,
-    )
+
+    # Each row against itself where no other is computed in another way.
+    expected = torch.cat([run(everywhere)[:1], run(text)[1:]])
+    results: dict = {"largest_difference": (run(only_one) - expected).abs().max().item()}
+    functions = {"one has speech": partial(run, only_one), "all have speech": partial(run, everywhere)}
+    seconds = seconds_in_turn(functions, arguments.repeats, clock=time.process_time)
+    medians = {name: undisturbed_median(values) for name, values in seconds.items()}
+    ratio = medians["all have speech"] / medians["one has speech"]
+    results |= {"seconds": seconds, "medians": medians, "ratio": ratio}
+    table = [[name, f"{value:.2f}"] for name, value in medians.items()]
+    report(arguments, results, header=["eight rows", "CPU s"], rows=table)
+    print(f"Ratio {ratio:.2f}; largest difference of a row's logits {results['largest_difference']:.1e}")
 
 
-def losses(model, state, batches: list[Batch], way: str) -> torch.Tensor:
-    """The loss of some batches, with labels that do not matter."""
-    results = (logits(model, state, batch, way) for batch in batches)
-    return sum(torch.nn.functional.cross_entropy(result, torch.arange(len(result)) % 4) for result in results)
+def loss_of(model: EmoBertForSequenceClassification, state: dict, batch: Batch, way: str) -> torch.Tensor:
+    """The loss of a batch, with labels that do not matter."""
+    result = logits(model, state, batch, way)
+    return torch.nn.functional.cross_entropy(result, torch.arange(len(result)) % 4)
+
+
+def trained_weights(model: EmoBertForSequenceClassification) -> list[torch.Tensor]:
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def ways_to_run(model, state, batches: list[Batch], work: str) -> dict[str, Callable]:
@@ -194,52 +156,65 @@ def ways_to_run(model, state, batches: list[Batch], work: str) -> dict[str, Call
                     logits(model, state, batch, way)
 
         return {way: partial(infer, way) for way in WAYS}
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-8, fused=True)
+    optimizer = torch.optim.AdamW(trained_weights(model), lr=1e-8, fused=True)
 
     def train(way: str) -> None:
         for batch in batches:
-            losses(model, state, [batch], way).backward()
+            loss_of(model, state, batch, way).backward()
             optimizer.step()
             optimizer.zero_grad()
 
     return {way: partial(train, way) for way in WAYS}
 
 
-@torch.inference_mode()
-def largest_difference(model, state, batches: list[Batch]) -> float:
-    """Between the logits of any two ways."""
-    largest = 0.0
-    for batch in batches:
-        results = torch.stack([logits(model, state, batch, way) for way in WAYS])
-        largest = max(largest, (results.amax(0) - results.amin(0)).max().item())
-    return largest
+def differences(model, state, batches: list[Batch], *, gradients: bool) -> dict[str, float]:
+    """The largest differences of logits, and of the first batch's gradients, between any two ways."""
+    found = {"largest_difference": 0.0}
+    with torch.inference_mode():
+        for batch in batches:
+            results = torch.stack([logits(model, state, batch, way) for way in WAYS])
+            found["largest_difference"] = max(
+                found["largest_difference"], (results.amax(0) - results.amin(0)).max().item()
+            )
+    if gradients:
+        weights = trained_weights(model)
+        first, *others = (
+            torch.autograd.grad(loss_of(model, state, batches[0], way), weights, materialize_grads=True)
+            for way in WAYS
+        )
+        # Biases of keys move all scores of a softmax alike: their gradients are 0 but for rounding.
+        scale = max(gradient.abs().max().item() for gradient in first)
+        found["largest_gradient_difference"] = max(
+            (own - theirs).abs().max().item() / max(own.abs().max().item(), 1e-4 * scale)
+            for other in others
+            for own, theirs in zip(first, other, strict=True)
+        )
+    return found
 
 
-def kept_bytes(model, state, batches: list[Batch], way: str) -> int:
-    """What a forward keeps for its backward beside the weights, each piece of memory once."""
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor.detach()  # a tensor that keeps what computed it would never be freed
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        losses(model, state, batches, way)
-    return sum(kept.values())
+def alone(function: Callable, *arguments) -> float:
+    """What a function returns in a fresh process."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
-def useful_flops(config: EmoBertConfig, speech_length: int, text_length: int) -> float:
-    """Multiplications and additions of one row's forward through the encoders' layers, without padding."""
-    flops = 0.0
-    for encoder, length in ((config.text_config, text_length), (config.speech_config, speech_length)):
-        width, inner = encoder.hidden_size, encoder.intermediate_size
-        linear = 2.0 * length * (4 * width * width + 2 * width * inner)
-        flops += encoder.num_hidden_layers * (linear + 4.0 * length * length * width)
-    return flops
+def peak_bytes(way: str, size: str, lengths: list[tuple[int, int]], threads: int) -> int:
+    """The most memory that a training step takes, weights, gradients and moments included."""
+    torch.set_num_threads(threads)
+    before = resident_bytes("VmRSS")
+    model = EmoBertForSequenceClassification(pair_config(size)).train()
+    state = fairseq_state(model)
+    for function in [ways_to_run(model, state, make_batches(lengths), "training")[way]] * 2:
+        function()  # twice: the moments are there from the second step on
+    return resident_bytes("VmHWM") - before
+
+
+def resident_bytes(field: str) -> int:
+    """`VmRSS`, memory that is resident now, or `VmHWM`, at most so far, of this process (Linux)."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"/proc/self/status has no {field}: run this on Linux.")
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ def argument_parser(description: str, *, repeats: int | None = None) -> argparse
     return parser
 
 
-def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """The arguments, with the seed and the number of threads set."""
-    arguments = parser.parse_args()
+def parse_arguments(parser: argparse.ArgumentParser, given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments, by default those of the command line, with the seed and the number of threads set."""
+    arguments = parser.parse_args(given)
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     return arguments
@@ -53,17 +53,22 @@ def machine() -> dict[str, Any]:
 
 
 def seconds_in_turn(
-    functions: Mapping[str, Callable[[], Any]], repeats: int, *, clock: Callable[[], float] = time.perf_counter
+    functions: Mapping[str, Callable[[], Any]],
+    repeats: int,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    warm_up: bool = True,
 ) -> dict[str, list[float]]:
     """Seconds of each call, all functions in turn so that what else the machine does meets them alike.
 
     Args:
-        functions (`dict[str, Callable]`): by name; each is called once before anything is timed.
+        functions (`dict[str, Callable]`): by name.
         repeats (`int`): timed calls of each.
         clock (`Callable`, defaults to `time.perf_counter`): `time.process_time` for the CPU time of all threads, on a
             machine that others use as well.
+        warm_up (`bool`, defaults to `True`): call each once before anything is timed.
     """
-    for function in functions.values():
+    for function in functions.values() if warm_up else ():
         function()
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(repeats):

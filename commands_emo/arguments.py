@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from configuration_emo import as_mapping
 
+from .dataset_arguments import DatasetArguments
+
 
 INIT_HEADS = ("random", "linear_probe")
 RECIPES = ("auto", "given")
@@ -23,17 +25,22 @@ class EncoderArguments:
     _argument_group_name: ClassVar[str] = "encoders"
 
     text_model: str = field(metadata={"help": "Folder or Hub id of the text encoder with its tokenizer."})
-    speech_model: str = field(metadata={"help": "Folder or Hub id of the speech encoder with its feature extractor."})
+    speech_model: str = field(
+        metadata={
+            "help": "Folder or Hub id of the speech encoder with its feature extractor.",
+            "aliases": ["--model_name_or_path"],
+        }
+    )
 
 
 @dataclass
-class PreparationArguments:
+class PreparationArguments(DatasetArguments):
     """From a corpus to a prepared dataset."""
 
     _argument_group_name: ClassVar[str] = "preparation"
 
-    corpus: str = field(metadata={"help": "Name of a corpus reader, see preprocess/corpora."})
     output_dir: str = field(metadata={"help": "Where the prepared dataset is written."})
+    corpus: str = field(default="", metadata={"help": "Name of a corpus reader, such as csv (docs/corpora.md)."})
     data_dir: str | None = field(default=None, metadata={"help": "Folder or file of the corpus."})
     corpus_options: dict | str | None = field(
         default=None, metadata={"help": "Options of the corpus reader, as a mapping or JSON."}
@@ -58,7 +65,9 @@ class PreparationArguments:
         metadata={"help": "What these groups are: speaker, session, or row, where a voice may be on both sides."},
     )
     split_seed: int = field(default=0, metadata={"help": "Decides which groups."})
-    max_audio_seconds: float | None = field(default=None, metadata={"help": "Longer audio is cut."})
+    max_audio_seconds: float | None = field(
+        default=None, metadata={"help": "Longer audio is cut.", "aliases": ["--max_length_seconds"]}
+    )
     max_text_length: int | None = field(default=None, metadata={"help": "Longer texts are cut, in token ids."})
     max_speech_ids: int | None = field(default=None, metadata={"help": "Longer speech is cut, in token ids."})
     num_proc: int | None = field(default=None, metadata={"help": "Processes that prepare."})
@@ -78,7 +87,16 @@ class PreparationArguments:
     )
 
     def __post_init__(self):
-        self.corpus_options = {**as_mapping(self.corpus_options), **self._parts()}
+        if self.dataset_name is not None:
+            if self.corpus not in ("", "hub") or self.data_dir not in (None, self.dataset_name):
+                raise ValueError(
+                    f"dataset_name={self.dataset_name!r} is a dataset of the Hub, corpus={self.corpus!r} and "
+                    f"data_dir={self.data_dir!r} are another: give one of them."
+                )
+            self.corpus, self.data_dir = "hub", self.dataset_name
+        if not self.corpus:
+            raise ValueError("Nothing says what is prepared. Give --corpus, such as csv, or --dataset_name.")
+        self.corpus_options = {**as_mapping(self.corpus_options), **self.reader_options(), **self._parts()}
         if self.speech_tokenizer is None:
             if self.tokens_dir is not None or self.long_audio != "truncate":
                 raise ValueError("tokens_dir and long_audio are for speech tokens: give a speech_tokenizer as well.")
@@ -100,6 +118,8 @@ class PreparationArguments:
     def record(self) -> dict[str, Any]:
         """What preparation.json should say of where the data came from."""
         record = {"corpus": self.corpus, "corpus_options": self.corpus_options, "protocol": self.protocol}
+        if self.corpus == "hub":
+            record["dataset"] = self.data_dir
         if self.speech_tokenizer is not None:
             record |= {"speech_tokenizer": self.speech_tokenizer, "long_audio": self.long_audio}
         return record
@@ -150,6 +170,12 @@ class ModelArguments(EncoderArguments):
         default="auto",
         metadata={"help": "auto fills in a sound recipe where no option says how to train; given does not."},
     )
+    freeze_feature_encoder: bool = field(
+        default=False, metadata={"help": "Do not train the convolutions of the speech encoder (wav2vec2 and kin)."}
+    )
+    attn_implementation: str | None = field(
+        default=None, metadata={"help": "How both encoders attend: eager, sdpa, flash_attention_2, ..."}
+    )
 
     def __post_init__(self):
         if self.recipe not in RECIPES:
@@ -169,7 +195,9 @@ class ModelArguments(EncoderArguments):
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
-        others = {"init_head", "recipe", *(encoder.name for encoder in fields(EncoderArguments))}
+        others = {"init_head", "recipe", "freeze_feature_encoder", "attn_implementation"} | {
+            *(encoder.name for encoder in fields(EncoderArguments))
+        }
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in others}
 
 
@@ -204,6 +232,9 @@ class DataArguments(FoldArguments):
         default_factory=lambda: ["text", "speech"], metadata={"help": "text, speech, or both."}
     )
     max_train_samples: int | None = field(default=None, metadata={"help": "Train on the first so many rows only."})
+    max_eval_samples: int | None = field(
+        default=None, metadata={"help": "Validate while training on the first so many rows only."}
+    )
     cache_encoder_states: bool = field(
         default=False, metadata={"help": "Run frozen encoders once, keep their states in data_dir, train on those."}
     )
@@ -279,8 +310,15 @@ class EvaluationArguments(FoldArguments):
     )
     task: str | None = field(default=None, metadata={"help": "Set of metrics; follows from the model if left out."})
     batch_size: int = field(default=32, metadata={"help": "Rows per batch."})
+    max_eval_samples: int | None = field(default=None, metadata={"help": "Evaluate the first so many rows only."})
     model_card: bool = field(default=False, metadata={"help": "Write the model's card, README.md, to output_dir."})
     model_name: str = field(default="EmoBERT", metadata={"help": "Title of the card."})
+    model_license: str | None = field(
+        default=None, metadata={"help": "The Hub's name of the weights' licence, such as apache-2.0, for the card."}
+    )
+    languages: list[str] | None = field(
+        default=None, metadata={"help": "Languages of the data, such as en, for the card."}
+    )
     data_description: str = field(default="", metadata={"help": "What the model was trained on, for the card."})
     synthetic_data: str | None = field(
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
@@ -288,6 +326,9 @@ class EvaluationArguments(FoldArguments):
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
     cache_encoder_states: bool = field(
         default=False, metadata={"help": "Use what encoders that training froze make of the data, kept in data_dir."}
+    )
+    groups: list[str] = field(
+        default_factory=list, metadata={"help": "Kinds of groups to compare as well: speaker, sex, length, snr."}
     )
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
@@ -305,73 +346,6 @@ class EvaluationArguments(FoldArguments):
         if self.corpus is not None and (self.protocol is not None or self.calibrate):
             raise ValueError("--corpus tests a model on all of a corpus: leave protocol and calibrate out.")
         self.split = self.split or ("test" if self.corpus is None else "all")
-
-
-@dataclass(kw_only=True)
-class RunsArguments:
-    """Folds x seeds; how each is prepared, trained and evaluated stands in the file's other sections."""
-
-    _argument_group_name: ClassVar[str] = "runs"
-
-    output_dir: str = field(metadata={"help": "Where runs and results are written."})
-    config_file: str | None = field(
-        default=None, metadata={"help": "The file with the sections prepare, train and evaluate: the first argument."}
-    )
-    protocol_options: dict | str | None = field(
-        default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
-    )
-    seeds: list[int] = field(default_factory=lambda: [0], metadata={"help": "Training seeds; each runs every fold."})
-    data_dir: str | None = field(
-        default=None, metadata={"help": "Folder of the raw corpus, if not the one of the section prepare."}
-    )
-    train_options: dict | str | None = field(
-        default=None, metadata={"help": "Values that win over the section train, as a mapping or JSON."}
-    )
-    evaluate_options: dict | str | None = field(
-        default=None, metadata={"help": "Values that win over the section evaluate, as a mapping or JSON."}
-    )
-    num_workers: int | None = field(
-        default=None, metadata={"help": "Runs at a time; one per core if left out, one in all where there is a GPU."}
-    )
-    keep_models: bool = field(default=False, metadata={"help": "Keep the weights of every run."})
-    redo: bool = field(default=False, metadata={"help": "Do finished runs again whose configuration has changed."})
-
-    def __post_init__(self):
-        self.protocol_options = as_mapping(self.protocol_options)
-        self.train_options = as_mapping(self.train_options)
-        self.evaluate_options = as_mapping(self.evaluate_options)
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds must be one or more different numbers, got {self.seeds}.")
-        if self.num_workers is not None and self.num_workers < 1:
-            raise ValueError(f"num_workers must be at least 1, got {self.num_workers}.")
-
-
-@dataclass(kw_only=True)
-class CrossValidationArguments(RunsArguments):
-    """Folds x seeds of a protocol."""
-
-    _argument_group_name: ClassVar[str] = "cross-validation"
-
-    protocol: str = field(metadata={"help": "One of preprocess.PROTOCOLS."})
-    folds: list[str] | None = field(default=None, metadata={"help": "Only these folds; all if left out."})
-    probe: bool = field(
-        default=False, metadata={"help": "Add a logistic regression on one frozen layer of the speech encoder."}
-    )
-    ensemble: bool = field(
-        default=False, metadata={"help": "Add the mean of the probabilities of each fold's seeds, as one model."}
-    )
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.ensemble and len(self.seeds) < 2:
-            raise ValueError(f"--ensemble is of several seeds, got {self.seeds}: give two or more.")
-
-
-@dataclass(kw_only=True)
-class CrossCorpusArguments(RunsArguments):
-    """Corpora x corpora x seeds; `protocol_options` are those of the protocol `cross-corpus`."""
-
-    _argument_group_name: ClassVar[str] = "cross-corpus"
 
 
 @dataclass
@@ -403,6 +377,12 @@ class ServeArguments:
         default=None, metadata={"help": "How many of these the model sees in one pass; 4 on a CPU, all on a GPU."}
     )
     max_queue_size: int = field(default=200, metadata={"help": "Further requests are refused until some are done."})
+    max_streams: int = field(default=32, metadata={"help": "Live connections at a time; more are refused."})
+    max_stream_seconds: float = field(default=3600.0, metadata={"help": "A live connection is ended after that."})
+    allowed_hosts: str = field(
+        default="",
+        metadata={"help": "Hosts with commas between them, from which POST /predict fetches an `address`; none."},
+    )
     keep_files_seconds: int = field(default=3600, metadata={"help": "Uploads and pictures are deleted after that."})
     server_name: str | None = field(
         default=None, metadata={"help": "Address to listen on; GRADIO_SERVER_NAME or 127.0.0.1 if left out."}
@@ -415,6 +395,7 @@ class ServeArguments:
         for name in (
             *("chunk_length_s", "max_audio_seconds", "max_file_mb", "max_text_length"),
             *("max_uploads_mb", "max_batch_size", "max_queue_size", "keep_files_seconds"),
+            *("max_streams", "max_stream_seconds"),
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")

@@ -20,8 +20,6 @@ from typing import NamedTuple
 from configuration_emo import parse_arguments
 
 from .arguments import (
-    CrossCorpusArguments,
-    CrossValidationArguments,
     DataArguments,
     EncoderArguments,
     EvaluationArguments,
@@ -30,7 +28,10 @@ from .arguments import (
     PreparationArguments,
     ServeArguments,
 )
+from .other_scripts import refused_flags
 from .prediction_arguments import PredictionArguments
+from .runs_arguments import CrossCorpusArguments, CrossValidationArguments
+from .score_arguments import ScoreArguments
 from .search_arguments import SearchArguments
 
 
@@ -62,6 +63,7 @@ COMMANDS = {
     "prepare": Command("prepare", "prepare", lambda: (EncoderArguments, PreparationArguments)),
     "train": Command("train", "train", _training_arguments),
     "evaluate": Command("evaluate", "evaluate", lambda: (EvaluationArguments,)),
+    "score": Command("score", "score", lambda: (ScoreArguments,)),
     "cross-validate": Command("cross_validate", "cross_validation", lambda: (CrossValidationArguments,)),
     "cross-corpus": Command("cross_corpus", "cross_corpus", lambda: (CrossCorpusArguments,)),
     "search": Command("search", "search", lambda: (SearchArguments,)),
@@ -137,6 +139,7 @@ def parse_command(command: str, arguments: Sequence[str] | None = None) -> tuple
         given.section,
         *given.arguments(),
         arguments=None if arguments is None else list(arguments),
+        refused=refused_flags(command),
         prog=f"emobert {command}",
         usage=f"emobert {command} [FILE.yaml] [--flag value ...]",
         description=_docstring(given.module),

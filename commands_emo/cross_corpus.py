@@ -18,8 +18,8 @@ from configuration_emo import as_mapping
 from modeling_emo import CorpusRun, EvaluationSetting, read_fold_predictions, summarize_corpora, write_cross_corpus
 from preprocess import check_protocol, corpus_of, count_left_out, pooled
 
-from .arguments import CrossCorpusArguments
 from .cross_validate import finish_runs, read_sections
+from .runs_arguments import CrossCorpusArguments
 
 
 PROTOCOL = "cross-corpus"

@@ -30,10 +30,11 @@ from modeling_emo import (
 )
 from preprocess import Fold, PreparedDataset, check_protocol, load_prepared, pooled, prepared_folds
 
-from .arguments import CrossValidationArguments, RunsArguments
 from .command_line import parse_command
 from .fold_runs import FoldRun, folder_fingerprint, run_all
 from .linear_probe import check_probe, probe_folds
+from .run_warnings import warnings_of_runs
+from .runs_arguments import CrossValidationArguments, RunsArguments
 from .training_setup import check_validation
 
 
@@ -88,6 +89,7 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
         protocol_options=as_mapping(arguments.protocol_options),
         num_folds=len(prepared_folds(prepared, arguments.protocol, **as_mapping(arguments.protocol_options))),
         extra=extra,
+        warnings=warnings_of_runs(run.folder for run in runs),
     )
     print(files["results.md"].read_text(encoding="utf-8"))
 

@@ -12,9 +12,13 @@ One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as
 `--split validation --calibrate` fits a temperature on the first of `modalities` and writes it into the model's
 `config.json`, so that its probabilities are as often right as they say.
 `--ensemble other_seed third_seed`: the mean of the probabilities of several models.
+`--groups speaker sex length snr` compares groups of utterances, and the worst of each kind with the rest.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,10 +34,13 @@ from modeling_emo import (
     ModelDescription,
     average_predictions,
     check_evaluated_data,
+    evaluate_groups,
     evaluate_logits,
     evaluation_result,
     fit_temperature,
     format_evaluations,
+    format_groups,
+    metric_function_for,
     predict_by_length,
     read_training_record,
     save_temperature,
@@ -58,6 +65,32 @@ from .other_corpus import among, prepare_for_model, shared_labels
 from .training_setup import select_splits
 
 
+def hub_ids(values: Mapping[str, Any], *names: str) -> list[str]:
+    """Those of these values that are ids of the Hub, and no folders here."""
+    given = [str(values.get(name) or "") for name in names]
+    return [value for value in given if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", value) and not Path(value).exists()]
+
+
+# Kinds of groups, with the column of a prepared dataset that tells them.
+GROUPS = {"speaker": "speaker", "sex": "gender", "length": "seconds", "snr": "snr"}
+
+
+def group_columns(rows: Dataset, kinds: list[str]) -> dict[str, list]:
+    """What is known of each row, by kind of group."""
+    columns = {}
+    for kind in kinds:
+        if kind not in GROUPS:
+            raise ValueError(f"Unknown groups {kind}; valid are {', '.join(GROUPS)}.")
+        if GROUPS[kind] not in rows.column_names:
+            raise ValueError(f"The data has no column {GROUPS[kind]}, as of an earlier version: prepare it again.")
+        values = rows.with_format(None)[GROUPS[kind]]
+        if all(value is None for value in values):
+            print(f"{kind}: the corpus does not tell it, no groups are compared")
+            continue
+        columns[kind] = list(values)
+    return columns
+
+
 def run(arguments: EvaluationArguments) -> None:
     """Evaluates, and writes tables, predictions and plots."""
     unknown = sorted(set(arguments.modalities) - set(CONDITIONS))
@@ -70,8 +103,13 @@ def run(arguments: EvaluationArguments) -> None:
             "--split validation."
         )
 
+    own = {} if arguments.corpus is not None else load_prepared(arguments.data_dir).datasets
+    if arguments.corpus is None and arguments.protocol is None and arguments.split not in own:
+        raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(own)}.")
+
     # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
+    metric_function_for(model.config, arguments.task)  # refuses a task that is not this model's
     processor = EmoBertProcessor.from_pretrained(arguments.model)
     places = [arguments.model, *(arguments.ensemble or [])]
     models = [model, *(EmoBertForSequenceClassification.from_pretrained(place) for place in places[1:])]
@@ -88,13 +126,15 @@ def run(arguments: EvaluationArguments) -> None:
     if arguments.split not in splits:
         raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
+    if arguments.max_eval_samples is not None:
+        dataset = dataset.select(range(min(arguments.max_eval_samples, len(dataset))))
     record = read_training_record(arguments.model)
     for place in places:
         check_processor(prepared, EmoBertProcessor.from_pretrained(place), place)
         check_evaluated_data(read_training_record(place), data)
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
-    evaluations = {}
+    evaluations, groups = {}, {}
     for name in arguments.modalities:
         rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
@@ -112,6 +152,16 @@ def run(arguments: EvaluationArguments) -> None:
             task=arguments.task,
             num_resamples=arguments.num_resamples,
         )
+        if name == arguments.modalities[0]:
+            columns = group_columns(rows, arguments.groups)
+            groups = evaluate_groups(
+                evaluations[name],
+                columns,
+                model.config,
+                speakers=list(rows["speaker"]),
+                task=arguments.task,
+                num_resamples=arguments.num_resamples,
+            )
 
     if arguments.calibrate:
         main = evaluations[arguments.modalities[0]]
@@ -137,6 +187,8 @@ def run(arguments: EvaluationArguments) -> None:
     print(format_evaluations({**evaluations, **{f"{name}, shared labels": one for name, one in restricted.items()}}))
     if restricted:
         print(f"\nShared labels: {', '.join(shared or [])}. The other lines choose between all of the model's labels.")
+    if groups:
+        print(format_groups(groups))
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
     setting = EvaluationSetting(
         corpus=data["corpus"],
@@ -146,13 +198,21 @@ def run(arguments: EvaluationArguments) -> None:
         seed=record.get("seed"),
         checkpoint_selection=record["checkpoint_selection"],
     )
-    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record, extra=told)
+    plots = write_evaluations(
+        arguments.output_dir, evaluations, model.config, setting, training=record, groups=groups, extra=told
+    )
     if arguments.model_card:
         write_model_card(
             arguments.output_dir,
             model.config,
             ModelDescription(
-                name=arguments.model_name, data=arguments.data_description, synthetic=arguments.synthetic_data
+                name=arguments.model_name,
+                data=arguments.data_description or f"The corpus `{data['corpus']}`.",
+                synthetic=arguments.synthetic_data,
+                license=arguments.model_license,
+                languages=arguments.languages or (),
+                base_models=hub_ids(record.get("train") or {}, "text_model", "speech_model"),
+                datasets=hub_ids(prepared.info, "dataset"),
             ),
             training=training_run(record),
             result=evaluation_result(evaluations, setting),

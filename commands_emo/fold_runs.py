@@ -24,6 +24,7 @@ from configuration_emo.structured_text import read_json_object
 
 from .command_line import parse_command
 from .evaluate import run as evaluate
+from .run_warnings import collected_warnings
 from .train import run as train
 
 
@@ -154,8 +155,9 @@ def train_and_evaluate(config: Path, log: Path) -> None:
     with log.open("w", encoding="utf-8") as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
-    train(*parse_command("train", [str(config)]))
-    evaluate(*parse_command("evaluate", [str(config)]))
+    with collected_warnings(config.parent):
+        train(*parse_command("train", [str(config)]))
+        evaluate(*parse_command("evaluate", [str(config)]))
 
 
 def _end_with_parent() -> None:

@@ -22,27 +22,40 @@ class PredictionArguments:
 
     _argument_group_name: ClassVar[str] = "prediction"
 
-    model: str = field(metadata={"help": "Folder or Hub id of the trained model."})
+    model: str = field(
+        metadata={"help": "Folder or Hub id of the trained model.", "aliases": ["--model_name_or_path"]}
+    )
     audio: list[str] = field(
         default_factory=list, metadata={"help": "Audio or video files, folders of them, or addresses."}
+    )
+    table: str | None = field(
+        default=None, metadata={"help": "A .csv file with the columns audio and text, in the place of these."}
     )
     text: list[str] = field(default_factory=list, metadata={"help": "Their transcripts, in the same order."})
     context: list[str] | None = field(
         default=None,
         metadata={"help": "What was said before a text, a turn each; for a model that was trained with that."},
     )
-    table: str | None = field(
-        default=None,
-        metadata={"help": "A .csv file of utterances: audio, text, dialogue, turn, speaker, as far as there."},
-    )
     text_files: bool = field(
         default=False, metadata={"help": "Transcripts are the .txt files beside the recordings, where there are any."}
     )
     asr: str | None = field(
-        default=None, metadata={"help": "Folder or Hub id of a speech recognition model, for missing transcripts."}
+        default=None,
+        metadata={"help": "Folder or Hub id of a speech recognition model, or moonshine, for missing transcripts."},
+    )
+    transcription: str | None = field(
+        default=None,
+        metadata={"help": "What it hears: segment, or recording: once, divided by its words afterwards."},
+    )
+    abstain_below: float | None = field(
+        default=None, metadata={"help": "Give no label where the best probability is below it."}
     )
     output: str | None = field(
         default=None, metadata={"help": "A .jsonl or .csv file; a run that was stopped goes on there."}
+    )
+    embeddings: str | None = field(
+        default=None,
+        metadata={"help": "A .parquet file with the vectors of each recording or segment; they are in output, too."},
     )
     explain: str | None = field(
         default=None, metadata={"help": "A .png file that shows why one recording is predicted as it is."}
@@ -77,20 +90,26 @@ class PredictionArguments:
         self.labels = _label_choice(self.labels)
         if self.channels is not None and self.channels.isdecimal():
             self.channels = int(self.channels)  # type: ignore[assignment]
-        if self.table is not None and (self.audio or self.text or self.context):
-            raise ValueError("A table holds recordings, texts and context itself: leave audio, text and context out.")
         if self.text and self.text_files:
             raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
+        if self.table is not None and (self.audio or self.text or self.text_files):
+            raise ValueError(f"The recordings are in the table {self.table}: leave audio, text and text_files out.")
+        if self.embeddings is not None and self.output is None:
+            self.output = str(Path(self.embeddings).with_suffix(".jsonl"))
 
     def settings(self) -> dict[str, Any]:
         """What the predictions depend on."""
         names = ("model", "asr", "top_k", "labels", "dtype")
         settings = {name: getattr(self, name) for name in names} | self.division()
+        settings |= {"embeddings": True} if self.embeddings is not None else {}
         if self.turns is not None and Path(self.turns).is_file():
             settings["turns_sha256"] = hashlib.sha256(Path(self.turns).read_bytes()).hexdigest()
         return settings
 
     def division(self) -> dict[str, Any]:
-        """How recordings are divided into what is predicted."""
-        names = ("chunk_length_s", "stride_length_s", "segmentation", "turns", "channels", "voice_detector")
+        """How recordings are divided into what is predicted, and when there is a label."""
+        names = (
+            *("chunk_length_s", "stride_length_s", "segmentation", "turns", "channels", "voice_detector"),
+            *("transcription", "abstain_below"),
+        )
         return {name: getattr(self, name) for name in names}

@@ -13,12 +13,13 @@ For Speech-BERT, with the speech tokenised by all processes and again from where
 
 from transformers import AutoConfig, AutoFeatureExtractor, AutoTokenizer
 
-from configuration_emo import as_mapping, stated_token_positions
+from configuration_emo import PROBLEM_TYPES, as_mapping, stated_token_positions
 from modeling_emo import VqWav2VecModel
 from preprocess import (
     EmoBertProcessor,
     LabelEncoder,
     SpeechTokenizer,
+    count_skipped,
     format_report,
     launched_processes,
     prepare_dataset,
@@ -32,6 +33,8 @@ from .arguments import EncoderArguments, PreparationArguments
 
 def run(encoders: EncoderArguments, arguments: PreparationArguments) -> None:
     """Prepares a corpus in all processes that were launched."""
+    if arguments.problem_type not in PROBLEM_TYPES:
+        raise ValueError(f"problem_type must be one of {', '.join(PROBLEM_TYPES)}, got {arguments.problem_type!r}.")
     processes = launched_processes(arguments.num_processes)
 
     # 1. The corpus in the one schema, and what is broken in it.
@@ -86,6 +89,7 @@ def run(encoders: EncoderArguments, arguments: PreparationArguments) -> None:
         for split, rows in prepared.items():
             print(f"{split}: {len(rows)} utterances")
         print(format_report(write_data_report(reading, arguments.output_dir)))
-        print(f"skipped: see {arguments.output_dir}/skipped.jsonl")
+        print(f"\n{count_skipped(f'{arguments.output_dir}/skipped.jsonl')}")
+        print(f"each of them: {arguments.output_dir}/skipped.jsonl")
     processes.wait_for_everyone()
     processes.destroy_process_group()

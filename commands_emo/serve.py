@@ -28,4 +28,6 @@ def run(arguments: ServeArguments) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.getLogger("uvicorn.error").addFilter(NoDisconnects())
     with own_upload_folder(arguments.keep_files_seconds, arguments.max_uploads_mb * 1e6):
-        build_app(load_service(arguments), arguments).launch(**launch_options(arguments))
+        service = load_service(arguments)
+        service.warm_up()
+        build_app(service, arguments).launch(**launch_options(arguments, service))

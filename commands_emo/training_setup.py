@@ -17,6 +17,7 @@ from modeling_emo import (
     balanced_class_weights,
     fit_linear_head,
     fit_speech_standardization,
+    leave_attention_dropout_out,
     plot_learning_curves,
     write_training_record,
 )
@@ -32,6 +33,7 @@ from preprocess import (
 )
 
 from .arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
+from .changed_arguments import changed_arguments
 
 
 logger = logging.get_logger(__name__)
@@ -85,6 +87,8 @@ def set_up_training(
     check_validation(eval_dataset is not None, training_arguments)
     if data_arguments.max_train_samples is not None:
         train_dataset = train_dataset.select(range(min(data_arguments.max_train_samples, len(train_dataset))))
+    if data_arguments.max_eval_samples is not None and eval_dataset is not None:
+        eval_dataset = eval_dataset.select(range(min(data_arguments.max_eval_samples, len(eval_dataset))))
 
     # 2. A new model over two pretrained encoders.
     config = {**prepared.label_encoder.config_kwargs(), **model_arguments.config_kwargs()}
@@ -99,6 +103,17 @@ def set_up_training(
         model.freeze_text_encoder()
     if training_arguments.freeze_speech_encoder:
         model.freeze_speech_encoder()
+    if not training_arguments.attention_dropout_on_cpu:
+        leave_attention_dropout_out(model)
+    if model_arguments.freeze_feature_encoder:
+        if training_arguments.gradual_unfreezing_epochs is not None:
+            raise ValueError(
+                "gradual_unfreezing_epochs releases what freeze_feature_encoder freezes: give one of them."
+            )
+        model.freeze_feature_encoder()
+    if model_arguments.attn_implementation is not None:
+        for encoder in (model.emobert.text_encoder, model.emobert.speech_encoder):
+            encoder.set_attn_implementation(model_arguments.attn_implementation)
 
     # 3. Padding per batch, changes to training rows, what frozen encoders make of the data, and what the data tells
     # about the encoder's channels.
@@ -132,6 +147,8 @@ def set_up_training(
         train_dataset, eval_dataset = splits["train"], splits.get("validation")
     if data_arguments.max_train_samples is not None:
         train_dataset = train_dataset.select(range(min(data_arguments.max_train_samples, len(train_dataset))))
+    if data_arguments.max_eval_samples is not None and eval_dataset is not None:
+        eval_dataset = eval_dataset.select(range(min(data_arguments.max_eval_samples, len(eval_dataset))))
     if model.config.standardize_speech:
         fit_speech_standardization(
             model,
@@ -179,8 +196,10 @@ def record_training(
     state: TrainerState,
     data_arguments: DataArguments,
     lora_arguments: LoraArguments,
+    model_arguments: ModelArguments,
 ) -> None:
     """Writes `training_record.json` and draws the learning curves, once the model is saved."""
+    given = changed_arguments(model_arguments, data_arguments, training_arguments, lora_arguments)
     hyper_parameters = {
         "class_weights": setup.model.config.class_weights,
         "augmentation": data_arguments.augmentation,
@@ -188,7 +207,7 @@ def record_training(
         **(asdict(lora_arguments) if lora_arguments.lora else {}),
         **({} if setup.linear_head is None else {"linear_head": asdict(setup.linear_head)}),
     }
-    write_training_record(training_arguments, state, data=setup.data, hyper_parameters=hyper_parameters)
+    write_training_record(training_arguments, state, data=setup.data, hyper_parameters=hyper_parameters, train=given)
     try:
         plot_learning_curves(
             state.log_history,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,7 +35,11 @@ def as_mapping(value: dict | str | None) -> dict[str, Any]:
 
 
 def parse_arguments(
-    section: str, *argument_classes: type, arguments: list[str] | None = None, **description: Any
+    section: str,
+    *argument_classes: type,
+    arguments: list[str] | None = None,
+    refused: Mapping[str, str] | None = None,
+    **description: Any,
 ) -> tuple:
     """One instance of each dataclass, from `sys.argv` or `arguments`.
 
@@ -42,16 +47,23 @@ def parse_arguments(
         section (`str`): section of the configuration file that this script reads.
         argument_classes (`type`): dataclasses of arguments. One with a field `config_file` is told the file's path.
         arguments (`list[str]`, *optional*): command line without the program's name.
+        refused (`dict[str, str]`, *optional*): names that other programs know, and what is said to them. One that is
+            an argument here is taken.
         description: what `argparse.ArgumentParser` is given for the help, such as `prog` and `description`.
 
     Raises:
-        ValueError: the file cannot be read, or holds a name that no argument has.
+        ValueError: the file cannot be read, or holds a name that no argument has, or a refused name is given.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = HfArgumentParser(argument_classes, **description)  # type: ignore[arg-type]  # dataclasses all
+    known = {name.lstrip("-").replace("-", "_") for action in parser._actions for name in action.option_strings}
+    refused = {name: said for name, said in (refused or {}).items() if name not in known}
+    _refuse((flag.partition("=")[0] for flag in arguments if flag.startswith("--")), refused)
     if arguments and arguments[0].endswith(CONFIG_SUFFIXES):
         path = Path(arguments.pop(0))
-        _set_defaults(parser, read_section(path, section), path)
+        values = read_section(path, section)
+        _refuse(values, refused)
+        _set_defaults(parser, values, path)
         if any(action.dest == "config_file" for action in parser._actions):
             parser.set_defaults(config_file=str(path))
     return parser.parse_args_into_dataclasses(args=arguments)
@@ -72,8 +84,26 @@ def read_section(path: Path, section: str) -> dict[str, Any]:
     return values
 
 
+def _refuse(names: Iterable[str], refused: Mapping[str, str]) -> None:
+    for name in names:
+        said = refused.get(str(name).lstrip("-").replace("-", "_"))
+        if said is not None:
+            raise ValueError(f"{name} {said}")
+
+
 def _set_defaults(parser: HfArgumentParser, values: dict[str, Any], path: Path) -> None:
-    actions = {action.dest: action for action in parser._actions if action.dest != "help"}
+    own = {action.dest: action for action in parser._actions if action.dest != "help"}
+    others = {
+        name.lstrip("-"): action.dest
+        for action in own.values()
+        for name in action.option_strings
+        if "-" not in name.lstrip("-") and not name.startswith("--no_")
+    }
+    twice = sorted(name for name in values if others.get(name, name) != name and others[name] in values)
+    if twice:
+        raise ValueError(f"{path}: {twice[0]} is another name of {others[twice[0]]}. Give one of them.")
+    values = {others.get(name, name): value for name, value in values.items()}
+    actions = own
     unknown = sorted(set(values) - set(actions))
     if unknown:
         raise ValueError(f"{path}: unknown argument {', '.join(unknown)}; valid are {', '.join(sorted(actions))}.")

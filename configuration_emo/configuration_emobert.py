@@ -100,8 +100,7 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             and replaced by its learned stand-in. Never both.
         unimodal_loss_weight (`float`, defaults to 0.0):
             In training, the loss of predicting from text alone and from speech alone, each times this weight, is added
-            to that of both: every utterance then teaches the model all three, and the stronger modality does not keep
-            the other from learning. The encoders still run once.
+            to that of both, so that the stronger modality does not keep the other from learning. Encoders run once.
         problem_type (`str`, defaults to `"single_label_classification"`):
             One of `PROBLEM_TYPES`; `"regression"` when only one label is configured.
         classification_loss (`str`, defaults to `"cross_entropy"`):
@@ -121,6 +120,8 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             Smallest and largest score of a regression label, such as `[-3, 3]` for CMU-MOSI.
         temperature (`float`, *optional*):
             What logits of classes are divided by when they are turned into probabilities, see `fit_temperature`.
+        trained_inputs (`list[str]`, *optional*):
+            What training showed of utterances: some of both, text, speech. `EmoBertTrainer` writes it.
         initializer_range (`float`, defaults to 0.02):
             Standard deviation of new weights.
         packing (`bool`, defaults to `True`):
@@ -197,6 +198,7 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     label_smoothing: float | int = 0.0
     label_range: list[float | int] | None = None
     temperature: float | int | None = None
+    trained_inputs: list[str] | None = None
     initializer_range: float = 0.02
     packing: bool = True
 

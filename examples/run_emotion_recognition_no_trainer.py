@@ -272,7 +272,7 @@ def main():
         model.save_pretrained(output_dir, state_dict=weights)
         setup.processor.save_pretrained(output_dir)
         state.save_to_json(f"{output_dir}/trainer_state.json")
-        record_training(setup, arguments, state, data_arguments, lora_arguments)
+        record_training(setup, arguments, state, data_arguments, lora_arguments, model_arguments)
     accelerator.end_training()
     lock.release()
 

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from .evaluation.evaluation import (
         CONDITIONS,
         Evaluation,
+        evaluate_groups,
         evaluate_logits,
         evaluation_result,
         format_evaluations,
+        format_groups,
         write_evaluations,
     )
     from .evaluation.linear_probe import LinearProbe, fit_linear_probe, layer_statistics
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from .export.onnx_model import EmoBertOnnxModel
     from .export.program import export_program
     from .export.to_onnx import export_onnx
+    from .finetuning.attention_dropout import leave_attention_dropout_out
     from .finetuning.class_weights import balanced_class_weights
     from .finetuning.gradual_unfreezing import GradualUnfreezingCallback
     from .finetuning.linear_head import LinearHead, fit_linear_head
@@ -44,16 +47,23 @@ if TYPE_CHECKING:
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
     from .inference.dialogues import with_contexts
+    from .inference.embedding_file import rows_of_predictions, write_embeddings
+    from .inference.emotion_stream import EmotionStream
+    from .inference.frame_diarizer import FrameDiarizer
     from .inference.label_choice import LabelChoice
+    from .inference.moonshine_recognizer import MoonshineRecognizer
     from .inference.pipeline import EmotionRecognitionPipeline
-    from .inference.prediction_file import predict_to_file
+    from .inference.predict_to_file import predict_to_file
     from .inference.timeline_formats import to_dataframe, to_rttm, to_vtt
     from .loss import emotion_loss, label_weight, split_loss
     from .metrics.calibration import expected_calibration_error
     from .metrics.compute_metrics import compute_metrics_for, metric_function_for
     from .metrics.diarization import emotion_diarization_error
+    from .metrics.group_metrics import GroupMetrics, group_metrics
     from .metrics.intervals import bootstrap_intervals
-    from .metrics.scores import label_names
+    from .metrics.metric_path import metric_path
+    from .metrics.scores import label_names, scores_to_logits
+    from .metrics.selective import area_under_risk_coverage, coverage_points, risk_coverage
     from .metrics.task_metrics import (
         concordance_correlation,
         dimensional_metrics,
@@ -64,6 +74,7 @@ if TYPE_CHECKING:
         sentiment_metrics,
     )
     from .metrics.temperature import TemperatureFit, fit_temperature
+    from .metrics.two_steps import TwoStepMetrics
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
@@ -77,6 +88,7 @@ if TYPE_CHECKING:
     )
     from .plots.explanation import plot_explanation
     from .plots.folds import plot_metric_per_fold
+    from .plots.groups import plot_groups
     from .plots.timeline import plot_timeline
     from .pretrained_model import EmoBertPreTrainedModel
     from .resuming.checkpoint import (
@@ -100,6 +112,7 @@ if TYPE_CHECKING:
         training_run,
         write_training_record,
     )
+    from .training.row_views import RowViews
     from .training.sharding import shard_model
     from .training.trainer import EmoBertTrainer
     from .vector_quantizer import nearest_codeword
@@ -130,21 +143,28 @@ __all__ = [
     "Emotion2VecModel",
     "EmotionRecognitionPipeline",
     "Evaluation",
+    "EmotionStream",
     "EvaluationSetting",
     "Explanation",
     "FoldPredictions",
+    "FrameDiarizer",
     "GradualUnfreezingCallback",
+    "GroupMetrics",
     "LabelChoice",
     "LinearHead",
     "LinearProbe",
     "ModelDescription",
+    "MoonshineRecognizer",
     "Predictions",
+    "RowViews",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
+    "TwoStepMetrics",
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
     "average_predictions",
+    "area_under_risk_coverage",
     "balanced_class_weights",
     "bootstrap_intervals",
     "check_evaluated_data",
@@ -152,6 +172,7 @@ __all__ = [
     "checkpoint_to_resume",
     "compute_metrics_for",
     "concordance_correlation",
+    "coverage_points",
     "create_optimizer",
     "deletion_faithfulness",
     "dimensional_metrics",
@@ -160,6 +181,7 @@ __all__ = [
     "emotion_loss",
     "emotion_metrics",
     "ensemble_seeds",
+    "evaluate_groups",
     "evaluate_logits",
     "evaluation_result",
     "expected_calibration_error",
@@ -173,16 +195,20 @@ __all__ = [
     "fit_speech_standardization",
     "fit_temperature",
     "format_evaluations",
+    "format_groups",
+    "group_metrics",
     "ignore_repeated_rows",
     "installed_versions",
     "isolate_workers",
     "label_names",
+    "leave_attention_dropout_out",
     "label_weight",
     "last_whole_checkpoint",
     "layer_statistics",
     "load_encoder",
     "lock_output_dir",
     "metric_function_for",
+    "metric_path",
     "multi_label_metrics",
     "nearest_codeword",
     "one_vs_rest_metrics",
@@ -191,6 +217,7 @@ __all__ = [
     "plot_confusion_matrix",
     "plot_cross_corpus",
     "plot_explanation",
+    "plot_groups",
     "plot_learning_curves",
     "plot_metric_per_fold",
     "plot_modality_comparison",
@@ -204,7 +231,10 @@ __all__ = [
     "read_fold_predictions",
     "read_training_record",
     "remove_old_checkpoints",
+    "risk_coverage",
+    "rows_of_predictions",
     "save_temperature",
+    "scores_to_logits",
     "seal",
     "sentiment_metrics",
     "set_epoch",
@@ -223,6 +253,7 @@ __all__ = [
     "with_contexts",
     "write_cross_corpus",
     "write_cross_validation",
+    "write_embeddings",
     "write_evaluations",
     "write_model_card",
     "write_training_record",

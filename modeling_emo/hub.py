@@ -16,6 +16,22 @@ class OtherShapes(ValueError, RuntimeError):
     """Weights have other shapes than asked for; a RuntimeError too, as Transformers has it."""
 
 
+def with_address(card: str, repo_id: str) -> str:
+    """A card whose examples load the model from a repository, where they loaded it from the card's folder.
+
+    Args:
+        card (`str`): the text of `README.md`.
+        repo_id (`str`): the repository.
+
+    Example:
+        >>> with_address('pipeline("emotion-recognition", model=".")', "me/emotions")
+        'pipeline("emotion-recognition", model="me/emotions")'
+    """
+    for call in ('model="{}"', 'from_pretrained("{}")'):
+        card = card.replace(call.format("."), call.format(repo_id))
+    return card
+
+
 class SelfContainedModel(SelfContained):
     """[`SelfContained`] for models, whose configuration says which class loads them.
 
@@ -70,7 +86,9 @@ class SelfContainedModel(SelfContained):
         self._card = card.read_bytes() if card.is_file() else None
         super().save_pretrained(save_directory, *args, **kwargs)
 
-    def _upload_modified_files(self, working_dir, *args, **kwargs):
-        if self._card is not None:  # Transformers has just put the repository's card, or an empty one, in its place
-            (Path(working_dir) / "README.md").write_bytes(self._card)
-        return super()._upload_modified_files(working_dir, *args, **kwargs)
+    def _upload_modified_files(self, working_dir, repo_id, *args, **kwargs):
+        # Transformers has just put the repository's card, or an empty one, in the place of the folder's.
+        if self._card is not None:
+            card = self._card.decode(errors="surrogateescape")
+            (Path(working_dir) / "README.md").write_bytes(with_address(card, repo_id).encode(errors="surrogateescape"))
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)

@@ -175,7 +175,7 @@ def one_vs_rest_loss(labels, logits, config, total):
         The negative log-likelihood, mean over batch and emotions.
     """
     classes = labels.long().masked_fill(labels == IGNORED_LABEL, 0)
-    if labels.dim() == 1 or labels.shape != logits.shape[:2]:
+    if labels.shape != logits.shape[:2]:
         present = nn.functional.one_hot(classes.view(-1), logits.shape[1])
         labels = labels.view(-1, 1)
     else:
@@ -240,11 +240,10 @@ def batch_concordance(predictions: torch.Tensor, labels: torch.Tensor) -> torch.
 
 
 def _mean_label_weight(labels, config):
-    """Mean weight of a label of the batch; 1 where all weigh alike."""
+    """Mean weight of a label of the batch; 1 where all weigh alike, 0 without any."""
     if not has_weighted_mean(config):
         return 1
-    count = (labels != IGNORED_LABEL).sum()
-    return torch.where(count > 0, label_weight(labels, config) / count.clamp(min=1), 1.0)
+    return label_weight(labels, config) / (labels != IGNORED_LABEL).sum().clamp(min=1)
 
 
 def _labels_of(rows, labels):

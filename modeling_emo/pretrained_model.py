@@ -144,6 +144,22 @@ class OverPretrainedEncoders(nn.Module):
         """Keeps the speech encoder's weights as they are, and the encoder in evaluation mode, in training."""
         self.get_submodule("emobert.speech_encoder").requires_grad_(False).eval()
 
+    def freeze_feature_encoder(self):
+        """Keeps the convolutions that make frames of the waveform as they are in training.
+
+        Raises:
+            ValueError: the speech encoder has none of its own, as Whisper.
+        """
+        encoder = self.get_submodule("emobert.speech_encoder")
+        if not isinstance(getattr(encoder, "feature_extractor", None), nn.Module):
+            raise ValueError(
+                f"{type(encoder).__name__} has no convolutional feature encoder to freeze. Leave it out, or freeze "
+                "the whole encoder: freeze_speech_encoder."
+            )
+        if hasattr(encoder, "freeze_feature_encoder"):
+            encoder.freeze_feature_encoder()
+        encoder.feature_extractor.requires_grad_(False)
+
     def unfreeze_speech_encoder(self):
         """Lets the speech encoder's weights be trained again."""
         self.get_submodule("emobert.speech_encoder").requires_grad_(True).train(self.training)

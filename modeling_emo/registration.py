@@ -29,7 +29,7 @@ def register() -> None:
     AutoModelForAudioClassification.register(EmoBertConfig, NoAudioClassification, exist_ok=True)
     AutoModelForAudioClassification.register(Emotion2VecConfig, Emotion2VecForAudioClassification, exist_ok=True)
     AutoModelForSequenceClassification.register(EmoBertConfig, EmoBertForSequenceClassification, exist_ok=True)
-    EmotionRecognitionPipeline.helpers.update(explain=_explain, plot_timeline=_plot_timeline)
+    EmotionRecognitionPipeline.helpers.update(explain=_explain, plot_timeline=_plot_timeline, write_card=_write_card)
     PIPELINE_REGISTRY.task_aliases.setdefault(TASK.replace("-", "_"), TASK)
     if TASK not in PIPELINE_REGISTRY.supported_tasks:
         PIPELINE_REGISTRY.register_pipeline(
@@ -44,6 +44,12 @@ def _explain(*args: Any, **kwargs: Any) -> Any:
     from .explanation.explain import explain_prediction  # here, since it is slow to import and seldom needed
 
     return explain_prediction(*args, **kwargs)
+
+
+def _write_card(*args: Any, **kwargs: Any) -> Any:
+    from .evaluation.pushed_card import write_pushed_card
+
+    return write_pushed_card(*args, **kwargs)
 
 
 def _plot_timeline(*args: Any, **kwargs: Any) -> Any:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from .audio.bounded import load_bounded_audio
     from .audio.check import check_audio_file
-    from .audio.load_audio import audio_duration, header_seconds, load_audio, stream_audio
+    from .audio.load_audio import audio_duration, channel_count, header_seconds, load_audio, stream_audio
+    from .audio.signal_to_noise import signal_to_noise
     from .collator import EmoBertDataCollator
     from .corpora.loading import load_corpus, read_corpus
     from .corpora.manifest_writer import write_manifests
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .features.text_features import is_text
     from .labels.label_encoder import LabelEncoder
     from .labels.label_maps import LABEL_MAPS
+    from .labels.scored_tables import ScoredTables, read_scored_tables
+    from .labels.scored_tasks import ScoredTask, scored_task, scored_task_names
     from .preparation.encoder_states import cache_encoder_states
     from .preparation.parquet_shards import shard_files, write_parquet_shards
     from .preparation.prepare import prepare_dataset
@@ -42,9 +45,12 @@ if TYPE_CHECKING:
     from .protocols.folds import PROTOCOLS, check_protocol, make_folds
     from .recordings.cutting import Segment
     from .recordings.find_recordings import find_recordings, left_out_files
+    from .recordings.recording_table import RecordingTable
+    from .recordings.segment_stream import SegmentStream
     from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
-    from .recordings.voice_activity import VOICE_DETECTORS, find_voice
+    from .recordings.voice_activity import CAUSAL_DETECTORS, VOICE_DETECTORS, VoiceWatch, find_voice
     from .schema import CorpusReading, Problem, Utterance
+    from .skipped import count_skipped
     from .speech_tokens.launched_processes import launched_processes
     from .speech_tokens.speech_tokenization import SpeechTokenization, tokenize_speech
     from .speech_tokens.speech_tokenizer import SpeechTokenizer
@@ -54,6 +60,7 @@ else:
 register()
 
 __all__ = [
+    "CAUSAL_DETECTORS",
     "CORPORA",
     "CorpusReading",
     "EmoBertDataCollator",
@@ -68,22 +75,29 @@ __all__ = [
     "SEGMENTATIONS",
     "PreparedDataset",
     "Problem",
+    "RecordingTable",
     "RowStream",
+    "ScoredTables",
+    "ScoredTask",
     "Segment",
+    "SegmentStream",
     "SpectrogramAugmentation",
     "SpeechTokenization",
     "SpeechTokenizer",
     "Utterance",
     "VOICE_DETECTORS",
+    "VoiceWatch",
     "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",
+    "channel_count",
     "check_audio_file",
     "check_encoders",
     "check_processor",
     "check_protocol",
     "corpus_of",
     "count_left_out",
+    "count_skipped",
     "describe",
     "find_recordings",
     "find_voice",
@@ -104,11 +118,15 @@ __all__ = [
     "prepare_dataset",
     "prepared_folds",
     "read_corpus",
+    "read_scored_tables",
     "read_segments",
     "read_token_file",
     "rows_with",
+    "scored_task",
+    "scored_task_names",
     "select_fold",
     "shard_files",
+    "signal_to_noise",
     "stream_audio",
     "tokenize_speech",
     "write_data_report",

@@ -27,6 +27,7 @@ from .features.speech_features import (
 )
 from .features.text_features import is_text, pad_token_ids, tokenize, tokenize_with_context
 from .processor_files import missing_parts
+from .recordings.segment_stream import SegmentStream
 from .recordings.segments import Segment, read_segments
 
 
@@ -281,6 +282,10 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             sampling_rate=self.feature_extractor.sampling_rate,
             **division,
         )
+
+    def stream_segments(self, input_rate: int | None = None, **division: Any) -> SegmentStream:
+        """Divides sound that is still coming; see [`SegmentStream`], whose options `division` are."""
+        return SegmentStream(self.feature_extractor.sampling_rate, input_rate, **division)
 
     def extract_utterance(
         self,

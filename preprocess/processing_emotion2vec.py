@@ -15,6 +15,7 @@ from .feature_extraction_emotion2vec import Emotion2VecFeatureExtractor
 from .features.padding import LONGEST
 from .features.speech_features import SpeechFeatures, extract_speech_features, pad_speech_features
 from .features.text_features import is_text
+from .recordings.segment_stream import SegmentStream
 from .recordings.segments import Segment, read_segments
 
 
@@ -104,6 +105,10 @@ class Emotion2VecProcessor(SelfContained, ProcessorMixin):
             sampling_rate=self.feature_extractor.sampling_rate,
             **division,
         )
+
+    def stream_segments(self, input_rate: int | None = None, **division: Any) -> SegmentStream:
+        """Divides sound that is still coming; see [`SegmentStream`], whose options `division` are."""
+        return SegmentStream(self.feature_extractor.sampling_rate, input_rate, **division)
 
     def extract_utterance(self, text: str | None, waveform: np.ndarray | None) -> SpeechFeatures:
         """One sound alone and unpadded.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,6 +29,27 @@ def write_skipped(path: str | Path, problems: Iterable[Problem]) -> int:
             file.write(json.dumps(problem.to_row(), ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def count_skipped(path: str | Path, shown: int = 12) -> str:
+    """What `skipped.jsonl` holds, as lines for a terminal: how many were left out or kept in part, by reason.
+
+    Args:
+        path (`str` or `Path`): the file.
+        shown (`int`): most reasons of each.
+
+    Raises:
+        ValueError: as `read_skipped`.
+    """
+    problems = read_skipped(path)
+    lines = []
+    for kept, what in ((False, "left out"), (True, "kept, with a remark")):
+        reasons = Counter(problem.reason.partition(":")[0].rstrip(".") for problem in problems if problem.kept == kept)
+        lines.append(f"{what}: {reasons.total()}")
+        lines += [f"  {count} x {reason:.100}" for reason, count in reasons.most_common(shown)]
+        if len(reasons) > shown:
+            lines.append(f"  {sum(count for _, count in reasons.most_common()[shown:])} x other reasons")
+    return "\n".join(lines)
 
 
 def read_skipped(path: str | Path) -> list[Problem]:

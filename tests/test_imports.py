@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ LAYERS = {
             "corpora",
             "hub_code",
             "lazy_names",
+            "plot_style",
             "problem_types",
             "sealing",
             "summary_position",
@@ -50,7 +52,8 @@ LAYERS = {
         {"modeling_emobert"},
         {"conversion", "explanation", "export", "finetuning", "resuming"},
         {"plots"},
-        {"evaluation", "registration"},
+        {"evaluation"},
+        {"registration"},
         {"training"},
     ),
     "preprocess": (
@@ -62,11 +65,15 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"arguments", "prediction_arguments", "search_arguments"},
+        {
+            *("changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"),
+            *("runs_arguments", "score_arguments", "search_arguments"),
+        },
+        {"arguments"},
         {"command_line"},
         {"__main__", "other_corpus", "serving", "training_setup"},
         {"default_recipe", "search"},
-        {"evaluate", "predict", "prepare", "serve", "train"},
+        {"evaluate", "predict", "prepare", "score", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
         {"cross_validate"},
@@ -75,7 +82,18 @@ LAYERS = {
 }
 # Readers of the public names, beside the docstrings of the packages themselves.
 READERS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/**/*", "benchmarks/*.py", "metrics/**/*.py")
-OPTIONAL = ("av", "captum", "gradio", "h5py", "onnx", "onnxruntime", "onnxscript", "peft", "silero_vad")
+OPTIONAL = (
+    "av",
+    "captum",
+    "gradio",
+    "h5py",
+    "moonshine_voice",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "peft",
+    "silero_vad",
+)
 HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),
@@ -310,6 +328,19 @@ def test_importing_prints_nothing_registers_and_brings_no_package_that_is_not_ne
         f"print(*sorted(new & {HEAVY}))\n"
     )
     assert run_fresh(script) == "\n"
+
+
+def test_the_version_is_stated_once(tmp_path):
+    """What is built has the version that `emobert.py` says, whichever that is."""
+    for name in ("setup.py", "README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    module = (ROOT / "emobert.py").read_text(encoding="utf-8")
+    changed, places = re.subn(r'(?m)^__version__ = ".+"$', '__version__ = "9.8.7"', module)
+    assert places == 1
+    (tmp_path / "emobert.py").write_text(changed, encoding="utf-8")
+    setup = subprocess.run([sys.executable, "setup.py", "--version"], cwd=tmp_path, capture_output=True, text=True)
+    assert setup.stdout.split()[-1] == "9.8.7"
+    assert "version" not in (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.")[0]
 
 
 def test_the_version_is_that_of_the_changelog():

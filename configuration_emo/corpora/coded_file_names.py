@@ -207,6 +207,10 @@ CODED_CORPORA = (
                 "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
                 "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
             },
+            genders={
+                **dict.fromkeys(("03", "10", "11", "12", "15"), "male"),
+                **dict.fromkeys(("08", "09", "13", "14", "16"), "female"),
+            },
         ),
         leaking_folds={"emodb-emobox": "all 10 speakers"},
     ),

@@ -28,6 +28,7 @@ from ..metrics.compute_metrics import MetricFunction, metric_function_for
 from ..metrics.confusion import presence_rows
 from ..metrics.intervals import bootstrap_intervals
 from ..metrics.scores import label_names
+from ..metrics.two_steps import TwoStepMetrics
 from ..metrics.values import mean
 from .predictions_csv import Predictions, read_predictions
 
@@ -200,7 +201,7 @@ def _grid(runs: Sequence[FoldPredictions]) -> dict[str, dict[int, FoldPrediction
 def _summarize_condition(
     grid: Mapping[str, Mapping[int, Predictions]],
     config: EmoBertConfig,
-    metric_function: MetricFunction,
+    metric_function: TwoStepMetrics,
     speakers: Mapping[str, str] | None,
     num_resamples: int,
 ) -> ConditionResult:
@@ -212,12 +213,11 @@ def _summarize_condition(
     first = next(iter(pooled.values()))
     logits = np.stack([one.logits for one in pooled.values()], axis=1)  # (utterances, seeds, labels[, 2])
 
-    def over_seeds(predicted: NDArray, labels: NDArray) -> dict[str, float]:
-        return _mean_metrics([metric_function(predicted[:, index], labels) for index in range(predicted.shape[1])])
-
     known = speakers is not None and all(speakers.get(one) is not None for one in first.ids)
     groups = np.array([speakers[one] for one in first.ids]) if speakers is not None and known else None
-    intervals = bootstrap_intervals(over_seeds, logits, first.labels, n_resamples=num_resamples, groups=groups)
+    intervals = bootstrap_intervals(
+        _mean_over_seeds(metric_function), logits, first.labels, n_resamples=num_resamples, groups=groups
+    )
     names = label_names(config)
     result = ConditionResult(
         pooled_predictions=pooled,
@@ -260,6 +260,24 @@ def _averaged(per_fold: Mapping[str, Mapping[int, Mapping[str, float]]]) -> dict
         by_fold, by_seed = ([_mean(row) for row in rows] for rows in (values, values.T))
         statistics[metric] = Statistic(_mean(by_fold), _std(by_fold), _std(by_seed))
     return statistics
+
+
+def _mean_over_seeds(metric_function: TwoStepMetrics) -> TwoStepMetrics:
+    """The mean of the seeds' metrics, of logits `(utterances, seeds, labels[, 2])`."""
+
+    def decide(logits: NDArray, labels: NDArray) -> tuple[NDArray, NDArray] | None:
+        decided = [metric_function.decide(logits[:, index], labels) for index in range(logits.shape[1])]
+        known = [pair for pair in decided if pair is not None]
+        if len(known) < len(decided):
+            return None
+        return np.stack([predicted for predicted, _ in known], axis=1), known[0][1]
+
+    def mean_of(function: MetricFunction) -> MetricFunction:
+        return lambda predicted, truth: _mean_metrics(
+            [function(predicted[:, index], truth) for index in range(predicted.shape[1])]
+        )
+
+    return TwoStepMetrics(decide, mean_of(metric_function.score), mean_of(metric_function))
 
 
 def _over_seeds(

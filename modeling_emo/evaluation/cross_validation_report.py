@@ -11,7 +11,7 @@ import numpy as np
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
-from ..metrics.scores import label_names, predictions_to_scores
+from ..metrics.scores import chance_of, label_names, predictions_to_scores
 from ..plots.evaluation import plot_confusion_matrix
 from ..plots.folds import plot_metric_per_fold
 from .cross_validation import ConditionResult, Statistic, metrics_by_label, overall_metrics
@@ -29,6 +29,7 @@ def write_cross_validation(
     protocol_options: Mapping[str, Any] | None = None,
     num_folds: int | None = None,
     extra: Mapping[str, Any] | None = None,
+    warnings: Mapping[str, int] | None = None,
 ) -> dict[str, Path]:
     """Writes `results.json`, `results.md`, `results.tex`, one CSV per table and the plots.
 
@@ -40,6 +41,7 @@ def write_cross_validation(
         protocol_options (`dict`, *optional*): as given to the protocol.
         num_folds (`int`, *optional*): how many folds the protocol has, where only some were run.
         extra (`dict`, *optional*): more to record.
+        warnings (`dict[str, int]`, *optional*): what runs warned of, and how many did.
 
     Returns:
         `dict[str, Path]`: the written files by name.
@@ -60,10 +62,13 @@ def write_cross_validation(
                 "folds": folds,
                 "folds_of_protocol": len(folds) if num_folds is None else num_folds,
                 "seeds": seeds,
+                "warnings": dict(warnings or {}),
                 **(extra or {}),
             },
         )
     }
+    num_runs = len(folds) * len(seeds)
+    warned = [f"- {count} of {num_runs} runs: {message}" for message, count in (warnings or {}).items()]
     of_folds = f"{len(folds)} folds" if num_folds in (None, len(folds)) else f"{len(folds)} of {num_folds} folds"
     described = f"{setting.corpus}, {setting.protocol}, {of_folds}, seeds {', '.join(map(str, seeds))}, n = {n}"
     labels = ", ".join(label_names(config))
@@ -76,6 +81,7 @@ def write_cross_validation(
                 f"{described}. Checkpoint: {setting.checkpoint_selection}. Labels: {labels}.\n",
                 *(to_markdown(table) for table in tables),
                 *(f"![{name}]({path.name})\n" for name, path in plots.items()),
+                *(["## Warnings\n", *warned, ""] if warned else []),
             ]
         ),
         "results.tex": "\n".join(to_latex(table) for table in tables),
@@ -199,6 +205,7 @@ def _plot(output_dir: Path, results: Mapping[str, ConditionResult], config: EmoB
             output_dir / f"{metric}_per_fold.png",
             metric=title,
             fold_sizes=main.fold_sizes,
+            chance=chance_of(config, metric),
         )
     }
     if config.problem.is_exclusive:
@@ -209,7 +216,7 @@ def _plot(output_dir: Path, results: Mapping[str, ConditionResult], config: EmoB
             np.concatenate([one.labels for one in pooled]),
             label_names(config),
             output_dir / "confusion_matrix.png",
-            title=f"Pooled predictions of {seeds}",
+            title=f"Pooled predictions of {seeds}, input: {next(iter(results))}",
         )
     return plots
 

@@ -14,20 +14,26 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.text_tables import markdown_table
 
 from ..metrics.compute_metrics import metric_function_for
+from ..metrics.group_metrics import GroupMetrics, group_metrics, terciles
 from ..metrics.intervals import bootstrap_intervals
-from ..metrics.scores import confidences_and_outcomes, label_names, predictions_to_scores
+from ..metrics.scores import chance_of, confidences_and_outcomes, label_names, predictions_to_scores
 from ..plots.evaluation import (
     plot_confusion_matrix,
     plot_modality_comparison,
     plot_predicted_against_rated,
     plot_reliability,
 )
+from ..plots.groups import plot_groups
 from .metrics_file import write_metrics
 from .model_card import EvaluationResult
 from .predictions_csv import prediction_rows, write_predictions
+from .selective_evaluation import format_selective, selective_record
 from .setting import EvaluationSetting
+from .tables import METRIC_TITLES
 
 
+# Kinds of groups that are numbers, with their units.
+NUMBERED_GROUPS = {"length": "s", "snr": "dB"}
 # What a model may be given of an utterance, by the name of the condition.
 CONDITIONS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
 
@@ -42,6 +48,7 @@ class Evaluation:
         labels (`array`): as the model's loss takes them.
         metrics (`dict[str, float]`): over the whole split.
         intervals (`dict[str, tuple[float, float]]`): 95 % bootstrap intervals over utterances.
+        has_probabilities (`bool`, defaults to `True`): False where only the predicted labels are known.
     """
 
     ids: list[str]
@@ -49,6 +56,7 @@ class Evaluation:
     labels: NDArray
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
+    has_probabilities: bool = True
 
 
 def evaluate_logits(
@@ -59,6 +67,7 @@ def evaluate_logits(
     *,
     task: str | None = None,
     num_resamples: int = 1000,
+    has_probabilities: bool = True,
 ) -> Evaluation:
     """Metrics with intervals of predictions over a whole split.
 
@@ -69,6 +78,8 @@ def evaluate_logits(
         config ([`EmoBertConfig`]): problem type and labels.
         task (`str`, *optional*): set of metrics, see [`compute_metrics_for`].
         num_resamples (`int`): bootstrap resamples.
+        has_probabilities (`bool`, defaults to `True`): False where logits say which labels are predicted, and not how
+            surely: there is no calibration then.
     """
     metric_function = metric_function_for(config, task)
     logits, labels = np.asarray(logits), np.asarray(labels)
@@ -78,6 +89,7 @@ def evaluate_logits(
         labels=labels,
         metrics=metric_function(logits, labels),
         intervals=bootstrap_intervals(metric_function, logits, labels, n_resamples=num_resamples),
+        has_probabilities=has_probabilities,
     )
 
 
@@ -107,8 +119,10 @@ def write_evaluations(
     *,
     training: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
+    groups: Mapping[str, GroupMetrics] | None = None,
 ) -> dict[str, Path]:
-    """Writes `metrics.json`, `predictions.csv` (of the first condition), `predictions_<condition>.csv` and the plots.
+    """Writes `metrics.json`, `results.md`, `predictions.csv` (of the first condition), `predictions_<condition>.csv`
+    and the plots.
 
     Args:
         output_dir (`str` or `Path`): the folder.
@@ -117,6 +131,7 @@ def write_evaluations(
         setting ([`EvaluationSetting`]): what was evaluated, for the record.
         training (`dict`): of [`read_training_record`].
         extra (`dict`, *optional*): more to record in `metrics.json`.
+        groups (`dict[str, GroupMetrics]`, *optional*): of the first condition, see [`evaluate_groups`].
 
     Returns:
         `dict[str, Path]`: the plots by caption.
@@ -124,6 +139,7 @@ def write_evaluations(
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     main = next(iter(evaluations.values()))
+    selective = selective_record(main, config)
     write_metrics(
         output_dir / "metrics.json",
         setting,
@@ -135,12 +151,92 @@ def write_evaluations(
             "n_by_input": {name: len(evaluation.ids) for name, evaluation in evaluations.items()},
             "training": dict(training),
             **(extra or {}),
+            **({"selective": selective} if selective else {}),
+            **({"groups": {name: found._asdict() for name, found in groups.items()}} if groups else {}),
         },
     )
     for index, (name, evaluation) in enumerate(evaluations.items()):
         rows = prediction_rows(evaluation.ids, evaluation.logits, config, evaluation.labels)
         write_predictions(output_dir / (f"predictions_{name}.csv" if index else "predictions.csv"), rows)
-    return {**_plot_main(output_dir, main, config), **_plot_conditions(output_dir, evaluations, config)}
+    sections = [format_evaluations(evaluations), format_selective(selective), format_groups(groups or {})]
+    (output_dir / "results.md").write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
+    name = next(iter(evaluations))
+    described = "text and speech" if name == "both" else f"{name} only"
+    plots = _plot_main(output_dir, main, config, described) | _plot_conditions(output_dir, evaluations, config)
+    if groups:
+        plots["Groups of utterances"] = plot_groups(groups, output_dir / "groups.png")
+    return plots
+
+
+def evaluate_groups(
+    evaluation: Evaluation,
+    columns: Mapping[str, Sequence[Any]],
+    config: EmoBertConfig,
+    *,
+    speakers: Sequence[str | None] | None = None,
+    task: str | None = None,
+    num_resamples: int = 1000,
+) -> dict[str, GroupMetrics]:
+    """Metrics of groups of the evaluated utterances, and the worst group against the rest; see [`group_metrics`].
+
+    Args:
+        evaluation ([`Evaluation`]): of all of them.
+        columns (`dict[str, list]`): of each utterance, by the kind of group. `length` (in seconds) and `snr` (in dB)
+            are numbers, of which three groups of about equal size are made; others are names. None is not known.
+        config ([`EmoBertConfig`]): problem type and labels.
+        speakers (sequence of `str`, *optional*): by whom resamples are drawn.
+        task (`str`, *optional*): set of metrics.
+        num_resamples (`int`): bootstrap resamples.
+
+    Returns:
+        `dict[str, GroupMetrics]`: without kinds of which fewer than two groups are known.
+    """
+    metric_function = metric_function_for(config, task)
+    found = {}
+    for name, values in columns.items():
+        of_each: Sequence[str | None] = (
+            terciles(values, NUMBERED_GROUPS[name])
+            if name in NUMBERED_GROUPS
+            else [None if one is None else str(one) for one in values]
+        )
+        of_kind = group_metrics(
+            metric_function,
+            evaluation.logits,
+            evaluation.labels,
+            of_each,
+            speakers=speakers,
+            num_resamples=num_resamples,
+        )
+        if of_kind is not None:
+            found[name] = of_kind
+    return found
+
+
+def format_groups(groups: Mapping[str, GroupMetrics]) -> str:
+    """A Markdown table: a row for each kind of groups, the worst of them against the rest, then one for each group."""
+    if not groups:
+        return ""
+    rows = [
+        [
+            name,
+            found.metric,
+            len(found.sizes),
+            f"{found.worst} ({found.sizes[found.worst]})",
+            f"{found.metrics[found.worst][found.metric]:.3f}",
+            f"{found.rest:.3f}",
+            f"{found.difference:+.3f} [{found.interval[0]:+.3f}, {found.interval[1]:+.3f}]",
+            found.unknown,
+        ]
+        for name, found in groups.items()
+    ]
+    header = ["groups", "metric", "of them", "worst (n)", "worst group", "rest", "difference [95 %]", "n unknown"]
+    of_each = [
+        [name, group, size, f"{found.metrics[group][found.metric]:.3f}", "worst" * (group == found.worst)]
+        for name, found in groups.items()
+        for group, size in found.sizes.items()
+    ]
+    each = markdown_table(["groups", "group", "n", "metric", ""], of_each)
+    return f"{markdown_table(header, rows)}\n\n{each}"
 
 
 def evaluation_result(evaluations: Mapping[str, Evaluation], setting: EvaluationSetting) -> EvaluationResult:
@@ -155,7 +251,9 @@ def evaluation_result(evaluations: Mapping[str, Evaluation], setting: Evaluation
     )
 
 
-def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> dict[str, Path]:
+def _plot_main(
+    output_dir: Path, evaluation: Evaluation, config: EmoBertConfig, described_input: str
+) -> dict[str, Path]:
     scores = predictions_to_scores(evaluation.logits, config)
     names = label_names(config)
     if not config.problem.has_classes:
@@ -170,11 +268,14 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
             )
             for index, name in enumerate(names)
         }
-    confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
-    plots = {"Reliability": plot_reliability(confidences, outcomes, output_dir / "reliability.png")}
+    plots = {}
+    if evaluation.has_probabilities:
+        confidences, outcomes = confidences_and_outcomes(scores, evaluation.labels, config)
+        plots["Reliability"] = plot_reliability(confidences, outcomes, output_dir / "reliability.png")
     if config.problem.is_exclusive:
         confusion = output_dir / "confusion_matrix.png"
-        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
+        title = f"Confusion matrix, {described_input}"
+        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion, title=title)
     return plots
 
 
@@ -188,8 +289,8 @@ def _plot_conditions(
     plot = plot_modality_comparison(
         {name: evaluation.metrics[metric] for name, evaluation in evaluations.items()},
         output_dir / "modalities.png",
-        metric=metric,
+        metric=METRIC_TITLES.get(metric, metric),
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
-        chance=config.problem.chance,
+        chance=chance_of(config, metric),
     )
     return {"The same model with both inputs and with one": plot}

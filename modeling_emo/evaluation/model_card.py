@@ -84,6 +84,7 @@ class ModelDescription:
         languages (`list[str]`): ISO 639-1 codes.
         base_models (`list[str]`): Hub ids of the encoders it began from.
         repo_id (`str`, *optional*): where users will load it from; by default the folder itself.
+        datasets (`list[str]`): Hub ids of what it was trained on.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ModelDescription:
     languages: Sequence[str] = ()
     base_models: Sequence[str] = ()
     repo_id: str | None = None
+    datasets: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +154,8 @@ def write_model_card(
     config: EmoBertConfig,
     description: ModelDescription,
     *,
-    training: TrainingRun,
-    result: EvaluationResult,
+    training: TrainingRun | None = None,
+    result: EvaluationResult | None = None,
     plots: Mapping[str, str | Path] | None = None,
 ) -> Path:
     """Writes `README.md` into a model's folder.
@@ -162,8 +164,8 @@ def write_model_card(
         output_dir (`str` or `Path`): the model's folder.
         config ([`EmoBertConfig`]): of the model.
         description ([`ModelDescription`]): what it is called, made from and meant for.
-        training ([`TrainingRun`]): how it was trained.
-        result ([`EvaluationResult`]): what was measured.
+        training ([`TrainingRun`], *optional*): how it was trained.
+        result ([`EvaluationResult`], *optional*): what was measured.
         plots (`dict[str, path]`, *optional*): pictures by caption, inside `output_dir` and linked relative to it.
 
     Returns:
@@ -181,9 +183,9 @@ def write_model_card(
         f"## Intended use\n\n{description.intended_use}",
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in description.limits),
         f"## Data\n\n{description.data}",
-        _results_section(result),
+        "## Results\n\nNone is recorded." if result is None else _results_section(result),
         _plots_section(folder, plots or {}),
-        _training_section(training, result.setting),
+        "" if training is None else _training_section(training, None if result is None else result.setting),
     ]
     metadata = ModelCardData(
         model_name=description.name,
@@ -193,9 +195,10 @@ def write_model_card(
         license=description.license,
         language=list(description.languages) or None,
         base_model=list(description.base_models) or None,
-        metrics=sorted({_hub_metric(name) for name in result.metrics}),
-        eval_results=_eval_results(result) or None,
-        **_emissions(training),
+        datasets=list(description.datasets) or None,
+        metrics=None if result is None else sorted({_hub_metric(name) for name in result.metrics}),
+        eval_results=None if result is None else _eval_results(result) or None,
+        **({} if training is None else _emissions(training)),
     )
     body = "\n\n".join(section for section in sections if section)
     folder.mkdir(parents=True, exist_ok=True)
@@ -305,8 +308,10 @@ def _inside(folder: Path, path: str | Path) -> str:
     raise ValueError(f"The picture {path} must be a file inside the model's folder {folder}.")
 
 
-def _training_section(training: TrainingRun, setting: EvaluationSetting) -> str:
-    facts: dict[str, Any] = {"checkpoint": setting.checkpoint_selection, "seed": setting.seed}
+def _training_section(training: TrainingRun, setting: EvaluationSetting | None) -> str:
+    facts: dict[str, Any] = {}
+    if setting is not None:
+        facts = {"checkpoint": setting.checkpoint_selection, "seed": setting.seed}
     if training.duration_seconds is not None:
         facts["duration"] = _duration(training.duration_seconds)
     facts["hardware"] = training.hardware

@@ -13,11 +13,11 @@ import torch
 
 
 _READ_BYTES = 1 << 20
-# Where a configuration came from, who wrote it and whether padding is computed has no effect on what the model says;
-# its weights have a type.
+# Where a configuration came from, who wrote it, what training showed it and whether padding is computed has no effect
+# on what the model says; its weights have a type.
 _WITHOUT_EFFECT = (
     *("_name_or_path", "transformers_version", "auto_map", "custom_pipelines", "architectures"),
-    *("dtype", "packing"),
+    *("dtype", "packing", "trained_inputs"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
@@ -17,22 +18,24 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.hub_code import write_code
 from configuration_emo.token_positions import stated_token_positions
 
-from .dialogues import CONTEXT, SaidBefore, with_contexts
+from .dialogues import CONTEXT, with_contexts
 from .embeddings import row_vectors
-from .heard_length import check_heard_length
+from .frame_diarizer import diarizer
 from .label_choice import LabelChoice
 from .many_inputs import find_many, with_texts
-from .pipeline_options import PipelineOptions, check_options, checked_device, given_options
+from .moonshine_recognizer import recogniser
+from .pipeline_options import PipelineOptions, check_options, checked_device
 from .processor_protocol import UtteranceProcessor
+from .segment_inputs import segment_inputs
 from .segment_results import assemble
-from .similar_lengths import SimilarLengths, in_order, lengths_of
-from .speech_recognition import transcribe
-from .utterance_inputs import UTTERANCE_INPUTS, Given, read_utterance, reading_error
+from .similar_lengths import SimilarLengths, in_order
+from .utterance_inputs import Given
 
 
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
+_REPORTING = ("top_k", "return_text", "abstain_below")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
@@ -70,17 +73,24 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             sixth of it if left out; with `words` the sound around a sentence that is heard as well, none if left out.
         segmentation (`str`, *optional*): `"windows"`, `"sentences"` (of `words`), `"voice"` (stretches in which
             somebody speaks) or `"turns"`; what the other arguments call for if left out.
-        turns (path or callable, *optional*): an RTTM file, or a diarizer: a function that takes `{"raw": waveform,
-            "sampling_rate": rate}` and returns a list of turns.
-        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out, or
-            `"silero"`, a model (`pip install 'emobert[silero]'`).
+        turns (path, callable or pair, *optional*): an RTTM file, or a diarizer: a function that takes `{"raw":
+            waveform, "sampling_rate": rate}` and returns a list of turns, or `(model, feature extractor)` of
+            `AutoModelForAudioFrameClassification`, see [`FrameDiarizer`].
+        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate over the background, if left out,
+            `"causal"`, the gate that [`EmotionStream`] has, or `"silero"` (`pip install 'emobert[silero]'`).
         channels (`str` or `int`, *optional*): `"mix"` if left out, the number of one, or `"each"`, whose results have
             every channel as a speaker, `channel 0` and so on.
-        asr (callable, *optional*): transcribes audio that comes without `text` and `words`: a Transformers pipeline
-            for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate": rate}` and returns the
-            text, a dict with `text`, or an object with `text` or `lines`. It hears each window for itself.
+        asr (callable or `"moonshine"`, *optional*): transcribes audio that comes without `text` and `words`: a
+            Transformers pipeline for speech recognition, or a function that takes `{"raw": waveform, "sampling_rate":
+            rate}` and returns the text, a dict with `text`, or an object with `text` or `lines`; `"moonshine"` is the
+            English recogniser of the package moonshine-voice.
+        transcription (`"segment"` or `"recording"`): what `asr` hears: each segment for itself, or the recording (each
+            channel of `"each"`), once, which is then divided by the times of its words or lines, as `words` are: none
+            is cut in two. That loads the whole sound.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
         return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
+        abstain_below (`float`, *optional*): where the best label's score, calibrated if a temperature was fitted, is
+            below it, `label` is None. For classes of which one is predicted.
         on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
             call ends with a ValueError, or this input's result is `{"error": message}`.
         allow_addresses (`bool`, defaults to `True`): `False` refuses addresses, for servers whose clients might name
@@ -88,13 +98,17 @@ class EmotionRecognitionPipeline(ChunkPipeline):
 
     Returns, per input:
         `list[dict]`: `label` and `score`; probabilities, or for regression the predicted score in the corpus's units.
-        Of what is divided, and with `return_text` or `return_embeddings`, a `dict` with this list as `predictions`;
-        `text` of `return_text`; `embeddings` of `return_embeddings`; and of what is divided the timeline `chunks` in
-        the order of their starts, dicts with `timestamp` `(start, end)` in seconds, `text`, `predictions`,
-        `embeddings`, and `speaker` where one is known of any. Their mean by duration those of the whole are; turns may
-        overlap, and each counts. `speakers` has the same means of each speaker by name. Silence has no
+        Of what is divided, and with `return_text`, `return_embeddings` or `abstain_below`, a `dict` with this list as
+        `predictions`; `text` of `return_text`; `embeddings` of `return_embeddings`; and of what is divided the
+        timeline `chunks` in the order of their starts, dicts with `timestamp` `(start, end)` in seconds, `text`,
+        `predictions`, `embeddings`, and `speaker` where one is known of any. Their mean by duration those of the whole
+        are; turns may overlap, and each counts. `speakers` has the same means of each speaker by name. Silence has no
         emotion: where nothing can be heard (samples stay within two steps of 16 bits) `predictions` and `embeddings`
         of a segment are None, and no mean has it.
+
+        With `abstain_below` results and chunks are dicts with `label` and `abstained`, beside the `predictions`; where
+        nothing can be heard `label` is None and `abstained` False. A dict has `untrained_input` (`"text"`, `"speech"`
+        or `"both"`) where it was given what training never showed the model, as its configuration records it.
 
         `embeddings` are float32 arrays `(size,)` by name: of EmoBERT `fused`, what the classifier sees, and its halves
         `text` and `speech`, None without such input; of emotion2vec `pooled`, the mean of the frames.
@@ -241,49 +255,31 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         scale = {"problem_type": self._config.problem.name, "score_range": score_range}
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
 
+    def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
+        """This pipeline for segments that are cut already, with its `asr`, threshold and labels; and its `top_k`."""
+        alone: Any = copy.copy(self)
+        alone._preprocess_params = {key: one for key, one in self._preprocess_params.items() if key == "asr"}
+        kept = ("choice", "abstain_below")
+        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key in kept}
+        return alone, self._postprocess_params.get("top_k")
+
     def _helper(self, name: str) -> Callable[..., Any]:
         if name not in self.helpers:
             raise ValueError(f"`{name}` is not beside the weights: install EmoBERT and import modeling_emo first.")
         return self.helpers[name]
 
-    def _sanitize_parameters(
-        self,
-        top_k: int | None = None,
-        labels: Sequence[str] | Mapping[str, str] | None = None,
-        chunk_length_s: float | None = None,
-        stride_length_s: float | tuple[float, float] | None = None,
-        segmentation: str | None = None,
-        turns: Any = None,
-        voice_detector: str | None = None,
-        channels: str | int | None = None,
-        context: Sequence[str] | None = None,
-        asr: Callable[[dict[str, Any]], Any] | None = None,
-        return_text: bool | None = None,
-        return_embeddings: bool | None = None,
-        on_error: str | None = None,
-        allow_addresses: bool | None = None,
-        **kwargs,
-    ):
-        check_options(kwargs, top_k=top_k, on_error=on_error, asr=asr, reads_text=self._reads_text)
-        reading = {
-            "chunk_length_s": chunk_length_s,
-            "stride_length_s": stride_length_s,
-            "segmentation": segmentation,
-            "turns": turns,
-            "voice_detector": voice_detector,
-            "channels": channels,
-            "context": context,
-            "asr": asr,
-            "on_error": on_error,
-            "allow_addresses": allow_addresses,
-        }
-        choice = None if labels is None else LabelChoice(self._config, labels)
-        reporting = {"top_k": top_k, "choice": choice, "return_text": return_text}
-        return (
-            given_options(reading),
-            given_options({"return_embeddings": return_embeddings}),
-            given_options(reporting),
-        )
+    def _sanitize_parameters(self, **options: Any):  # type: ignore[override]  # by name, see PipelineOptions
+        check_options(options, self._config)
+        options = {name: value for name, value in options.items() if value is not None}
+        if "asr" in options:
+            options["asr"] = recogniser(options["asr"])
+        if "turns" in options:
+            options["turns"] = diarizer(options["turns"])
+        forwarding = {name: options.pop(name) for name in ("return_embeddings",) if name in options}
+        reporting: dict[str, Any] = {name: options.pop(name) for name in _REPORTING if name in options}
+        if "labels" in options:
+            reporting["choice"] = LabelChoice(self._config, options.pop("labels"))
+        return options, forwarding, reporting
 
     @property
     def _config(self) -> EmoBertConfig:
@@ -301,41 +297,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     def preprocess(  # type: ignore[override]  # what this pipeline reads and yields, by name
         self,
         inputs: Any,
-        asr: Callable[[dict[str, Any]], Any] | None = None,
-        on_error: str = "raise",
-        **division: Any,
+        **options: Any,
     ) -> Iterator[dict[str, Any]]:
         """The segments of one input, one after the other, each with what the model needs of it."""
-        try:
-            utterance = {**division, **read_utterance(inputs, self._rate, (*UTTERANCE_INPUTS, "turns", CONTEXT))}
-            context = utterance.pop(CONTEXT, None)
-            dividing = (utterance.get(name) for name in ("chunk_length_s", "segmentation", "turns", "words"))
-            is_timeline = any(one is not None for one in dividing) or utterance.get("channels") == "each"
-            before = SaidBefore(self.processor, context, is_timeline)
-            for segment in self.processor.read_segments(**utterance):
-                text, features = segment.text, None
-                if not segment.is_silent:
-                    if asr is not None and segment.waveform is not None and text is None:
-                        text = transcribe(asr, segment.waveform, self._rate)
-                    check_heard_length(segment.waveform, self._config, self.processor)
-                    features = self.processor.extract_utterance(text, segment.waveform, **before.options())
-                    before.add(text, segment.speaker)
-                yield {
-                    "features": features,
-                    "timestamp": (segment.start, segment.end),
-                    "text": text,
-                    "is_timeline": is_timeline,
-                    "speaker": segment.speaker,
-                    "error": None,
-                    "length": lengths_of(features, segment.waveform, text),
-                    "is_last": segment.is_last,
-                }
-        except Exception as error:  # decoders, recognisers and strangers' numbers fail in any way
-            problem = reading_error(inputs, error)
-            if on_error == "raise":
-                raise problem from error
-            failed = dict.fromkeys(("features", "timestamp", "text", "is_timeline", "speaker"))
-            yield {**failed, "error": str(problem), "length": (0, 0), "is_last": True}
+        yield from segment_inputs(inputs, self.processor, self._config, **options)
 
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
@@ -384,9 +349,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         top_k: int | None = None,
         choice: LabelChoice | None = None,
         return_text: bool = False,
+        abstain_below: float | None = None,
     ) -> list[dict[str, Any]] | dict[str, Any]:
         choice = LabelChoice(self._config) if choice is None else choice
-        return assemble(segments, self._config, choice, top_k=top_k, return_text=return_text)
+        return assemble(
+            segments, self._config, choice, top_k=top_k, return_text=return_text, abstain_below=abstain_below
+        )
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
         """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""
@@ -399,6 +367,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
+
+    def _upload_modified_files(self, working_dir: str | os.PathLike, repo_id: str, *args, **kwargs):
+        # Transformers has just written the repository's card there, or an empty one.
+        if "write_card" in self.helpers:
+            self.helpers["write_card"](self.model, working_dir, repo_id)
+        return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
 
 def remote_pipelines(

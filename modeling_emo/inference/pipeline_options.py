@@ -27,7 +27,9 @@ class PipelineOptions(TypedDict, total=False):
     voice_detector: str | None
     channels: str | int | None
     context: Sequence[str] | None
-    asr: Callable[[dict[str, Any]], Any] | None
+    asr: Callable[[dict[str, Any]], Any] | str | None
+    transcription: str | None
+    abstain_below: float | None
     return_text: bool | None
     return_embeddings: bool | None
     on_error: str | None
@@ -42,23 +44,53 @@ INSTEAD = {
     "sampling_rate": "it belongs to a call, recognise(array, sampling_rate=...), or to the array, (array, rate).",
     "speakers": "turns= says who speaks when.",
     "diarizer": "turns= takes one.",
+    "transcribe": "it is called transcription, 'segment' or 'recording'.",
+    "threshold": "abstain_below= gives no label below a confidence.",
     "text": "it belongs to a call, recognise(audio, text=...).",
 }
 
 
-def check_options(
-    unknown: Iterable[str], *, top_k: int | None, on_error: str | None, asr: Any, reads_text: bool
-) -> None:
+def check_options(options: Mapping[str, Any], config: Any) -> None:
     """Refuses options that are unknown or wrong.
 
     Args:
-        unknown (iterable of `str`): names that are none of [`PipelineOptions`].
-        top_k, on_error, asr: what was given for these, None if nothing.
-        reads_text (`bool`): whether the model has a text encoder.
+        options (`dict`): by name, None where nothing was given.
+        config ([`EmoBertConfig`] or [`Emotion2VecConfig`]): of the model.
 
     Raises:
         ValueError: there is one; the message says what to write.
     """
+    _refuse_unknown([name for name in options if name not in PipelineOptions.__annotations__])
+    top_k, on_error, asr, transcription, threshold = (
+        options.get(name) for name in ("top_k", "on_error", "asr", "transcription", "abstain_below")
+    )
+    if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
+        raise ValueError(f"top_k must be at least 1, got {shown(top_k)}.")
+    if on_error not in (None, "raise", "return"):
+        raise ValueError(f"on_error must be 'raise' or 'return', got {shown(on_error)}.")
+    if asr is not None and not callable(asr) and not isinstance(asr, str):
+        raise ValueError(f"asr must be callable, such as pipeline('automatic-speech-recognition'), got {shown(asr)}.")
+    if asr is not None and not hasattr(config, "text_config"):
+        raise ValueError("This model is emotion2vec, which reads no text: leave asr out.")
+    if transcription not in (None, "segment", "recording"):
+        raise ValueError(f"transcription must be 'segment' or 'recording', got {shown(transcription)}.")
+    if threshold is None:
+        return
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+        raise ValueError(f"abstain_below must be a probability between 0 and 1, got {shown(threshold)}.")
+    if config.problem.predicts != "most_probable":
+        raise ValueError(
+            f"abstain_below is for models that predict one of their labels, this one's problem_type is "
+            f"{config.problem.name!r}. Compare its scores yourself."
+        )
+    if getattr(config, "temperature", None) is None:
+        logger.warning_once(
+            "abstain_below is compared with probabilities that were never calibrated: fit a temperature first "
+            "(`emobert evaluate --split validation --calibrate`)."
+        )
+
+
+def _refuse_unknown(unknown: Iterable[str]) -> None:
     known = list(PipelineOptions.__annotations__)
     names = sorted(unknown)
     for name in names:
@@ -68,19 +100,6 @@ def check_options(
             raise ValueError(f"Unknown option {name} of the pipeline: {instead}")
     if names:
         raise ValueError(f"Unknown option {', '.join(names)} of the pipeline; it knows {', '.join(known)}.")
-    if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
-        raise ValueError(f"top_k must be at least 1, got {shown(top_k)}.")
-    if on_error not in (None, "raise", "return"):
-        raise ValueError(f"on_error must be 'raise' or 'return', got {shown(on_error)}.")
-    if asr is not None and not callable(asr):
-        raise ValueError(f"asr must be callable, such as pipeline('automatic-speech-recognition'), got {shown(asr)}.")
-    if asr is not None and not reads_text:
-        raise ValueError("This model is emotion2vec, which reads no text: leave asr out.")
-
-
-def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are not None."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def checked_device(device: Any) -> Any:

@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from tqdm.auto import tqdm
 
 from configuration_emo.structured_text import parse_json, read_json
 
-from .fingerprints import model_fingerprint, recording_state
-from .pipeline import EmotionRecognitionPipeline
+from .fingerprints import recording_state
 
 
 PREDICTION_SUFFIXES = (".jsonl", ".csv")
-
-
-@dataclass(frozen=True)
-class PredictionCounts:
-    """What became of the utterances of a run.
-
-    Args:
-        predicted (`int`): how many have predictions in the file, those of earlier runs among them.
-        resumed (`int`): how many of these were there before.
-        skipped (`int`): how many could not be read.
-    """
-
-    predicted: int
-    resumed: int
-    skipped: int
+# Of results and chunks that have them.
+_OPTIONAL_COLUMNS = ("label", "abstained", "untrained_input")
 
 
 class PredictionFile:
     """One JSON object a line for each utterance, appended as it is predicted.
 
-    Beside `calls.jsonl` lie `calls_skipped.jsonl`, what could not be read and why, `calls_settings.json`, what the
-    predictions were made with: a run goes on only with the same, and `calls.lock`, which one run holds until it closes
-    the file or ends, however it ends. For `calls.csv` the rows are kept in `calls.jsonl` and written as a table at the
-    end. Rows of recordings that have changed since are taken out, for them to be predicted again.
+    Several processes write a part each (`calls.part-00001.jsonl`), which are gathered when all are done, or by the
+    next run. Beside `calls.jsonl` lie `calls_skipped.jsonl`, what could not be read and why, `calls_settings.json`,
+    what the predictions were made with: a run goes on only with the same, and `calls.lock`, which one run holds until
+    it closes the file or ends, however it ends. For `calls.csv` the rows are kept in `calls.jsonl` and written as a
+    table at the end. Rows of recordings that have changed since are taken out, for them to be predicted again.
 
     Args:
         path (`str` or `Path`): a `.jsonl` or `.csv` file. Its folder is made.
@@ -60,7 +47,7 @@ class PredictionFile:
         if self.path.suffix not in PREDICTION_SUFFIXES:
             raise ValueError(f"{path}: predictions are written as {' or '.join(PREDICTION_SUFFIXES)}.")
         self.rows_path = self.path.with_suffix(".jsonl")
-        self.skipped_path = self.path.with_name(f"{self.path.stem}_skipped.jsonl")
+        self.skipped_path = skipped_path(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.path.with_suffix(".lock"))
         try:
@@ -71,6 +58,7 @@ class PredictionFile:
             ) from error
         try:
             self._keep_settings(dict(settings))
+            gather_parts(self.path)
             self.finished = self._remove_outdated_lines()
             self.skipped_path.write_text("", encoding="utf-8")  # what could not be read is tried again
         except BaseException:
@@ -89,7 +77,7 @@ class PredictionFile:
 
     def _keep_settings(self, settings: dict[str, Any]) -> None:
         path = self.path.with_name(f"{self.path.stem}_settings.json")
-        if self.rows_path.exists() and path.exists():
+        if path.exists() and (self.rows_path.exists() or part_paths(self.path)):
             earlier = read_json(path)
             changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
             if changed:
@@ -100,11 +88,11 @@ class PredictionFile:
         content = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
         path.write_text(content, encoding="utf-8", errors="backslashreplace")
 
-    def _remove_outdated_lines(self) -> set[tuple[Any, ...]]:
+    def _remove_outdated_lines(self) -> set[bytes]:
         """Takes out a line that was not finished and those of recordings that have changed; the keys of the rest."""
         if not self.rows_path.exists():
             return set()
-        keys = set()
+        keys: set[bytes] = set()
         kept_path = self.rows_path.with_suffix(".tmp")
         try:
             with self.rows_path.open("rb") as file, kept_path.open("wb") as kept:
@@ -131,15 +119,22 @@ class PredictionFile:
             result (`dict`): of the pipeline with `return_text=True` and `on_error="return"`.
             audio_state (`list[int]`, *optional*): [`recording_state`] of the recording before it was read.
         """
-        if "error" in result:
-            self.leave_out(str(utterance.get("audio") or utterance.get("text")), result["error"])
-            return
-        _append(self.rows_path, {"input": dict(utterance), "audio_state": audio_state, **result})
-        self.finished.add(utterance_key(utterance))
+        append_result(self.rows_path, utterance, result, audio_state)
+        if "error" not in result:
+            self.finished.add(utterance_key(utterance))
 
     def leave_out(self, name: str, reason: str) -> None:
         """Lists something that is not predicted among what could not be read."""
         _append(self.skipped_path, {"id": name, "place": name, "reason": reason})
+
+    def gather(self, order: Iterable[bytes]) -> None:
+        """Takes in what other processes have written, and puts the rows into this order.
+
+        Args:
+            order (iterable of `bytes`): the keys of the utterances; rows of others come first.
+        """
+        gather_parts(self.path, order)
+        self.finished = self._remove_outdated_lines()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows, in the order in which they were predicted."""
@@ -151,75 +146,102 @@ class PredictionFile:
         """Writes `path` as CSV if it is one: a row for each recording, or for each segment of a timeline."""
         if self.path.suffix != ".csv" or not self.rows_path.exists():
             return
-        names = list(dict.fromkeys(entry["label"] for row in self for entry in row["predictions"] or []))
-        speaker = ["speaker"] if any(row.get("speakers") for row in self) else []
-        columns = ["audio", "start", "end", *speaker, "text", *(f"score_{name}" for name in sorted(names))]
+        names: set[str] = set()
+        found: set[str] = set()
+        for row in self:
+            names |= {entry["label"] for entry in row["predictions"] or []}
+            found |= {name for part in (row, *row.get("chunks", ())) for name in _OPTIONAL_COLUMNS if name in part}
+            found |= {"speaker"} if row.get("speakers") else set()
+        told = [name for name in _OPTIONAL_COLUMNS if name in found]
+        speaker = ["speaker"] if "speaker" in found else []
+        columns = ["audio", "start", "end", *speaker, "text", *told, *(f"score_{name}" for name in sorted(names))]
         with self.path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.DictWriter(file, fieldnames=columns)
             writer.writeheader()
             writer.writerows(line for row in self for line in _table_rows(row))
 
 
-def predict_to_file(
-    recognise: EmotionRecognitionPipeline,
-    utterances: Sequence[Mapping[str, Any]],
-    path: str | Path,
-    *,
-    settings: Mapping[str, Any],
-    batch_size: int = 1,
-    left_out: Sequence[str] = (),
-    **options: Any,
-) -> PredictionCounts:
-    """Predicts utterances one after the other with a progress bar; what an earlier run has finished is left out.
+def append_result(
+    rows_path: Path, utterance: Mapping[str, Any], result: Mapping[str, Any], audio_state: Sequence[int] | None
+) -> None:
+    """Appends a result to a file of rows, or an error to the list beside it; see [`PredictionFile.add`]."""
+    if "error" in result:
+        name = str(utterance.get("audio") or utterance.get("text"))
+        _append(skipped_path(rows_path), {"id": name, "place": name, "reason": result["error"]})
+    else:
+        _append(rows_path, {"input": dict(utterance), "audio_state": audio_state, **result})
+
+
+def skipped_path(path: Path) -> Path:
+    """Where what could not be read is listed, beside a file of predictions."""
+    return path.with_name(f"{path.stem}_skipped.jsonl")
+
+
+def part_path(path: Path, process: int) -> Path:
+    """Where one of several processes writes its rows."""
+    return path.with_name(f"{path.stem}.part-{process:05d}.jsonl")
+
+
+def part_paths(path: Path) -> list[Path]:
+    """The parts that there are, in the order of their processes."""
+    pattern = re.compile(rf"{re.escape(path.stem)}\.part-\d+\.jsonl")
+    return sorted(found for found in path.parent.iterdir() if pattern.fullmatch(found.name))
+
+
+def gather_parts(path: Path, order: Iterable[bytes] = ()) -> None:
+    """Moves the rows of all parts into the one file, each once, and removes the parts.
+
+    A process may be killed here at any time: the file is replaced in one step, and what is in it already is not taken
+    again. Lines that were not finished are left out. Memory grows by a few dozen bytes a row.
 
     Args:
-        recognise ([`EmotionRecognitionPipeline`]): the pipeline.
-        utterances (sequence of `dict`): `audio`, a path or address, `text`, or both; each is predicted once.
-        path (`str` or `Path`): see [`PredictionFile`].
-        settings (`dict`): what the predictions depend on, see [`PredictionFile`]; the model's weights are added.
-        batch_size (`int`, defaults to 1): utterances, or segments of them, that are predicted together.
-        left_out (sequence of `str`): files that are not predicted and shall be listed as well.
-        **options: of the pipeline.
-
-    Returns:
-        [`PredictionCounts`]
-
-    Raises:
-        ValueError: see [`PredictionFile`]. An utterance that cannot be read is no error: it is listed.
+        path (`Path`): of the predictions.
+        order (iterable of `bytes`): keys of rows that come last, in this order; without it rows stay as they were.
     """
-    settings = {**settings, "model_fingerprint": model_fingerprint(recognise.model)}
-    asr: Any = options.get("asr") or getattr(recognise, "_preprocess_params", {}).get("asr")
-    if hasattr(asr, "model"):
-        settings["asr_fingerprint"] = model_fingerprint(asr.model)
-    utterances = list({utterance_key(utterance): utterance for utterance in utterances}.values())
-    with PredictionFile(path, settings) as file:
-        for name in left_out:
-            file.leave_out(name, "not predicted: neither a recording, by its suffix, nor a transcript of one")
-        pending = [utterance for utterance in utterances if utterance_key(utterance) not in file.finished]
-        resumed, skipped = len(utterances) - len(pending), 0
-        if pending:
-            states: list[list[int] | None] = []
+    parts, rows_path = part_paths(path), path.with_suffix(".jsonl")
+    if not parts and not order:
+        return
+    sources = [source for source in (rows_path, *parts) if source.exists()]
+    places: dict[bytes, tuple[int, int]] = {}
+    for number, source in enumerate(sources):
+        offset = 0
+        with source.open("rb") as file:
+            for index, line in enumerate(file, start=1):
+                if line.endswith(b"\n"):
+                    # A part's row is newer than the one that was there before.
+                    key = utterance_key(_row(line, f"{source}, line {index}")["input"])
+                    places.pop(key, None)
+                    places[key] = (number, offset)
+                offset += len(line)
+    gathered = rows_path.with_suffix(".tmp")
+    files = [source.open("rb") for source in sources]
+    try:
+        last = dict.fromkeys(key for key in order if key in places)
+        with gathered.open("wb") as out:
+            for key in [*(key for key in places if key not in last), *last]:
+                number, offset = places[key]
+                files[number].seek(offset)
+                out.write(files[number].readline())
+        if sources:
+            os.replace(gathered, rows_path)
+    finally:
+        for file in files:
+            file.close()
+        gathered.unlink(missing_ok=True)
+    with skipped_path(path).open("ab") as skipped:
+        for part in parts:
+            if skipped_path(part).exists():
+                skipped.write(skipped_path(part).read_bytes())
+    for part in parts:
+        skipped_path(part).unlink(missing_ok=True)
+        part.unlink()
 
-            def read() -> Iterator[dict[str, Any]]:
-                for utterance in pending:
-                    states.append(recording_state(utterance.get("audio")))
-                    yield dict(utterance)
 
-            results = recognise(
-                read(), batch_size=batch_size, **{**options, "return_text": True, "on_error": "return"}
-            )
-            progress = tqdm(results, total=len(utterances), initial=resumed, unit="recording")
-            for index, (utterance, result) in enumerate(zip(pending, progress, strict=True)):
-                file.add(utterance, result, states[index])
-                skipped += "error" in result
-        file.write_table()
-    return PredictionCounts(len(utterances) - skipped, resumed, skipped)
-
-
-def utterance_key(utterance: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What an utterance is recognised by when a run goes on."""
-    key = utterance.get("audio"), utterance.get("text")
-    return key if utterance.get("context") is None else (*key, *utterance["context"])
+def utterance_key(utterance: Mapping[str, Any]) -> bytes:
+    """What an utterance is recognised by when a run goes on: 16 bytes of a hash of its recording and text."""
+    before = [] if utterance.get("context") is None else [utterance["context"]]
+    told = json.dumps([utterance.get("audio"), utterance.get("text"), *before], default=str)
+    return hashlib.blake2b(told.encode(), digest_size=16).digest()
 
 
 def _row(line: str | bytes, place: str) -> dict[str, Any]:
@@ -250,5 +272,6 @@ def _table_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for part in row.get("chunks") or [{**row, "timestamp": (None, None)}]:
         start, end = part["timestamp"]
         scores = {f"score_{entry['label']}": entry["score"] for entry in part["predictions"] or []}
-        line = {"audio": row["input"].get("audio"), "start": start, "end": end, "text": part["text"], **scores}
+        told = {name: part[name] for name in _OPTIONAL_COLUMNS if name in part}
+        line = {"audio": row["input"].get("audio"), "start": start, "end": end, "text": part["text"], **told, **scores}
         yield {**line, "speaker": part["speaker"]} if row.get("speakers") else line

@@ -41,6 +41,24 @@ class RecordingSegment(Protocol):
         """Who speaks, where that is known."""
 
 
+class RecordingStream(Protocol):
+    """Sound that is still coming, divided: `preprocess.SegmentStream`."""
+
+    @property
+    def seconds(self) -> float:
+        """How much sound was fed, in seconds."""
+
+    @property
+    def kept_seconds(self) -> float:
+        """How much sound is kept, in seconds."""
+
+    def feed(self, samples: Any) -> list[Any]:
+        """Takes the next block; gives the segments, each a [`RecordingSegment`], that ended."""
+
+    def close(self) -> list[Any]:
+        """The segments that the end of the sound ends."""
+
+
 @runtime_checkable
 class UtteranceProcessor(Protocol):
     """Text and sound of utterances into what EmoBERT's `forward` takes; [`EmoBertProcessor`] says how."""
@@ -74,6 +92,9 @@ class UtteranceProcessor(Protocol):
         **division: Any,
     ) -> Iterator[RecordingSegment]:
         """Divides a recording, as `preprocess.read_segments` does, whose options `division` are."""
+
+    def stream_segments(self, input_rate: int | None = None, **division: Any) -> RecordingStream:
+        """Divides sound that is still coming, as `preprocess.SegmentStream` does, whose options `division` are."""
 
     def extract_utterance(self, text: str | None, waveform: np.ndarray | None, **options: Any) -> Any:
         """One utterance alone and unpadded, for `pad`; with `context`, what was said before, where it is known."""

@@ -22,16 +22,18 @@ def assemble(
     *,
     top_k: int | None = None,
     return_text: bool = False,
+    abstain_below: float | None = None,
 ) -> list[dict[str, Any]] | dict[str, Any]:
     """The predictions of one input.
 
     Args:
         segments (sequence of `dict`): in order, each with `logits` `(1, num_labels[, 2])`, `vectors` (both None
-            of silence), `timestamp`, `text`, `is_timeline`, `speaker` and `error`.
+            of silence), `timestamp`, `text`, `is_timeline`, `speaker`, `untrained_input` and `error`.
         config ([`EmoBertConfig`] or [`Emotion2VecConfig`]): of the model.
         choice ([`LabelChoice`]): which labels are reported.
         top_k (`int`, *optional*): how many of them.
         return_text (`bool`, defaults to `False`): whether the text is returned.
+        abstain_below (`float`, *optional*): the best score from which on there is a label.
 
     Returns:
         As [`EmotionRecognitionPipeline`] says.
@@ -47,9 +49,12 @@ def assemble(
     texts = [segment["text"] for segment in segments]
     is_timeline = segments[0]["is_timeline"]
     embeddings = [as_arrays(segment["vectors"]) for segment in scored if segment["vectors"] is not None]
-    if not is_timeline and not return_text and not embeddings and whole is not None:
+    if not is_timeline and not return_text and not embeddings and whole is not None and abstain_below is None:
         return whole
-    result: dict[str, Any] = {"predictions": whole}
+    result: dict[str, Any] = {**_decision(whole, abstain_below), "predictions": whole}
+    untrained = next((segment["untrained_input"] for segment in segments if segment["untrained_input"]), None)
+    if untrained is not None:
+        result["untrained_input"] = untrained
     if return_text:
         result["text"] = " ".join(text for text in texts if text) or None
     if embeddings:
@@ -64,12 +69,26 @@ def assemble(
             is_scored = segment["logits"] is not None
             chunk = {"timestamp": segment["timestamp"], "text": segment["text"]}
             chunk["predictions"] = _ranked(next(rows), choice, top_k) if is_scored else None
+            chunk |= _decision(chunk["predictions"], abstain_below)
+            if segment["untrained_input"] is not None:
+                chunk["untrained_input"] = segment["untrained_input"]
             if has_speakers:
                 chunk["speaker"] = segment["speaker"]
             if embeddings:
                 chunk["embeddings"] = next(vectors) if is_scored else None
             result["chunks"].append(chunk)
     return result
+
+
+def _decision(predictions: list[dict[str, Any]] | None, abstain_below: float | None) -> dict[str, Any]:
+    """The label that is given, if any, where the user asked for one."""
+    if abstain_below is None:
+        return {}
+    if predictions is None:  # silence
+        return {"label": None, "abstained": False}
+    best = predictions[0]
+    abstained = best["score"] < abstain_below
+    return {"label": None if abstained else best["label"], "abstained": abstained}
 
 
 def _of_speakers(

@@ -50,8 +50,3 @@ def in_order(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         while following in waiting:
             yield waiting.pop(following)
             following += 1
-
-
-def lengths_of(features: Any, waveform: Any, text: str | None) -> tuple[int, int]:
-    """What batches are made by: samples, then characters; silence, which is in none (no `features`), has none."""
-    return (0 if features is None or waveform is None else len(waveform), 0 if features is None else len(text or ""))

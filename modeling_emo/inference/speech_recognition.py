@@ -27,10 +27,10 @@ def transcribe(asr: Callable[[dict[str, Any]], Any], waveform: np.ndarray, sampl
         'how nice'
     """
     result = asr({"raw": waveform, "sampling_rate": sampling_rate})
-    text = _text_of(result)
+    text = text_of(result)
     if text is None:
         lines = result.get("lines") if isinstance(result, Mapping) else getattr(result, "lines", None)
-        texts = [_text_of(line) for line in lines] if isinstance(lines, (list, tuple)) else [None]
+        texts = [text_of(line) for line in lines] if isinstance(lines, (list, tuple)) else [None]
         if None in texts:
             raise ValueError(
                 f"asr must return a text, or a dict with `text`, got {shown(result)}. Wrap it in a function."
@@ -39,6 +39,7 @@ def transcribe(asr: Callable[[dict[str, Any]], Any], waveform: np.ndarray, sampl
     return text.strip() or None
 
 
-def _text_of(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
+    """The text itself, or that of a dict or object with `text`; None without one."""
     text = value.get("text") if isinstance(value, Mapping) else getattr(value, "text", value)
     return text if isinstance(text, str) else None

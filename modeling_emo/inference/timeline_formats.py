@@ -18,7 +18,7 @@ def to_vtt(result: Mapping[str, Any]) -> str:
 
     Args:
         result (`dict`): of [`EmotionRecognitionPipeline`], with `chunks`. Silence, and chunks without length, are left
-            out.
+            out; where it abstained the label is `unsure`.
 
     Raises:
         ValueError: there are no chunks, or one has no times.
@@ -46,7 +46,8 @@ def to_vtt(result: Mapping[str, Any]) -> str:
         words = re.sub(r"\s+", " ", chunk.get("text") or "").strip()
         speaker = re.sub(r"\s+", " ", chunk.get("speaker") or "").strip()
         voice = f"<v {html.escape(speaker, quote=False)}>" if speaker else ""
-        said = html.escape(f"[{best['label']} {best['score']:.2f}] {words}".strip(), quote=False)
+        felt = "unsure" if chunk.get("abstained") else f"{best['label']} {best['score']:.2f}"
+        said = html.escape(f"[{felt}] {words}".strip(), quote=False)
         cues.append(f"{len(cues) + 1}\n{start} --> {end}\n{voice}{said}\n")
     return "\n".join(["WEBVTT\n", *cues])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,10 +21,13 @@ from .scores import DECISION_THRESHOLD, label_names, predictions_to_scores
 from .task_metrics import (
     dimensional_metrics,
     emotion_metrics,
-    multi_label_metrics,
-    one_vs_rest_metrics,
+    multi_label_decisions,
+    one_vs_rest_decisions,
+    per_label_metrics,
+    presence_metrics,
     sentiment_metrics,
 )
+from .two_steps import TwoStepMetrics
 from .values import Floats
 
 
@@ -74,65 +78,79 @@ def compute_metrics_for(
     return compute_metrics
 
 
-def metric_function_for(config: EmoBertConfig, task: str | None = None) -> MetricFunction:
+def metric_function_for(config: EmoBertConfig, task: str | None = None) -> TwoStepMetrics:
     """The same metrics as [`compute_metrics_for`] as a function of two arrays, for example for `bootstrap_intervals`.
 
     Returns:
-        A function of logits `(utterances, num_labels[, 2])` and labels, which returns a flat dict of floats.
+        [`TwoStepMetrics`], a function of logits `(utterances, num_labels[, 2])` and labels, which returns a flat dict
+        of floats.
     """
     metrics_of = _METRIC_SETS[_metric_set(config, task)]
     score_range = _score_range(config, task)
 
-    def metric_function(logits: NDArray, labels: NDArray) -> dict[str, float]:
+    def decide(logits: NDArray, labels: NDArray) -> tuple[NDArray, NDArray] | None:
+        values = np.asarray(logits, dtype=np.float64)
+        return metrics_of.decide(values, labels, config) if np.isfinite(values).all() else None
+
+    def score(predicted: NDArray, truth: NDArray) -> dict[str, float]:
+        return metrics_of.score(predicted, truth, config, score_range)
+
+    def undefined(logits: NDArray, labels: NDArray) -> dict[str, float]:
         values = np.asarray(logits, dtype=np.float64)
         finite = np.isfinite(values)
-        if finite.all():
-            return metrics_of(values, labels, config, score_range)
         warnings.warn(
             f"{int((~finite).sum())} of {finite.size} logits are not finite: the model diverged, so "
             "every metric is NaN.",
             UndefinedMetricWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         zeroed = np.where(finite, values, 0.0)
-        return dict.fromkeys(metrics_of(zeroed, labels, config, score_range), float("nan"))
+        return dict.fromkeys(score(*metrics_of.decide(zeroed, labels, config)), float("nan"))
 
-    return metric_function
-
-
-def _sentiment(logits: Floats, labels: ArrayLike, config: EmoBertConfig, score_range: ScoreRange) -> dict[str, float]:
-    return sentiment_metrics(predictions_to_scores(logits, config), labels, score_range=score_range)
+    return TwoStepMetrics(decide, score, undefined)
 
 
-def _emotion(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
-    names = label_names(config)
+class _MetricSet(NamedTuple):
+    """Logits and labels to what is predicted and true of each utterance, and that to metrics."""
+
+    decide: Callable[[Floats, ArrayLike, EmoBertConfig], tuple[NDArray, NDArray]]
+    score: Callable[[NDArray, NDArray, EmoBertConfig, ScoreRange], dict[str, float]]
+
+
+def _scores(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[NDArray, NDArray]:
+    return predictions_to_scores(logits, config), np.asarray(labels)
+
+
+def _most_probable(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[NDArray, NDArray]:
     predicted = predictions_to_scores(logits, config).argmax(axis=-1)
-    return emotion_metrics(predicted, _single_emotion(labels, len(names)), names)
+    return predicted, _single_emotion(labels, config.num_labels)
 
 
-def _one_vs_rest(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
-    return one_vs_rest_metrics(logits, labels, label_names(config))
+def _presence(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[NDArray, NDArray]:
+    return one_vs_rest_decisions(logits, labels, config.num_labels)
 
 
-def _multi_label(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
+def _probable(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[NDArray, NDArray]:
     scores = predictions_to_scores(logits, config)
-    return multi_label_metrics(scores, labels, label_names(config), threshold=DECISION_THRESHOLD)
+    return multi_label_decisions(scores, labels, config.num_labels, threshold=DECISION_THRESHOLD)
 
 
-def _dimensional(logits: Floats, labels: ArrayLike, config: EmoBertConfig, _: ScoreRange) -> dict[str, float]:
-    return dimensional_metrics(logits, labels, label_names(config))
+def _sentiment(predicted: NDArray, truth: NDArray, config: EmoBertConfig, score_range: ScoreRange) -> dict[str, float]:
+    return sentiment_metrics(predicted, truth, score_range=score_range)
 
 
-_METRIC_SETS: Mapping[str, Callable[[Floats, ArrayLike, EmoBertConfig, ScoreRange], dict[str, float]]] = (
-    MappingProxyType(
-        {
-            "sentiment": _sentiment,
-            "emotion": _emotion,
-            "one_vs_rest": _one_vs_rest,
-            "multi_label": _multi_label,
-            "dimensional": _dimensional,
-        }
-    )
+def _by_name(metrics: Callable[..., dict[str, float]]) -> Callable[..., dict[str, float]]:
+    return lambda predicted, truth, config, _: metrics(predicted, truth, label_names(config))
+
+
+_METRIC_SETS: Mapping[str, _MetricSet] = MappingProxyType(
+    {
+        "sentiment": _MetricSet(_scores, _sentiment),
+        "emotion": _MetricSet(_most_probable, _by_name(emotion_metrics)),
+        "one_vs_rest": _MetricSet(_presence, _by_name(per_label_metrics)),
+        "multi_label": _MetricSet(_probable, _by_name(presence_metrics)),
+        "dimensional": _MetricSet(_scores, _by_name(dimensional_metrics)),
+    }
 )
 
 

@@ -39,7 +39,8 @@ def emotion_diarization_error(
         reference (sequence of `dict`): `start` and `end` in seconds, `emotion`, and `speaker`, which all of them or
             none has. Segments of one speaker do not overlap, as a person has one emotion at a time here.
         predicted (sequence of `dict`, or a result of [`EmotionRecognitionPipeline`] with `chunks`): the same, which
-            may overlap. Of a chunk the first label counts; silence has none.
+            may overlap. Of a chunk the first label counts; silence has none, nor
+            what the pipeline abstained from.
         neutral (collection of `str`): the labels that stand for no emotion.
 
     Returns:
@@ -122,7 +123,7 @@ def _segments(predicted: Any) -> list[Mapping[str, Any]]:
             "speaker": chunk.get("speaker"),
         }
         for chunk in predicted["chunks"]
-        if chunk["predictions"] is not None
+        if chunk["predictions"] is not None and not chunk.get("abstained")
     ]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from .compute_metrics import MetricFunction
+from .two_steps import TwoStepMetrics
 
 
 def bootstrap_intervals(
@@ -28,8 +29,8 @@ def bootstrap_intervals(
     for "another speaker". They describe the choice of test items only, not that of the training seed.
 
     Args:
-        metric_function (`Callable`): takes predictions and labels of equal length and returns a flat dict of floats,
-            for example of [`metric_function_for`].
+        metric_function (`Callable`): takes predictions and labels of equal length and returns a flat dict of floats.
+            Of a [`TwoStepMetrics`], as [`metric_function_for`] gives, the first step is taken once.
         predictions (`array` of shape `(utterances, ...)`): what `metric_function` takes first.
         labels (`array` of shape `(utterances, ...)`): what `metric_function` takes second.
         n_resamples (`int`, defaults to 1000): how many times to draw.
@@ -62,6 +63,11 @@ def bootstrap_intervals(
         raise ValueError(
             f"There are {len(predicted)} predictions and {len(truth)} labels: as many of both, one or more."
         )
+
+    decided = metric_function.decide(predicted, truth) if isinstance(metric_function, TwoStepMetrics) else None
+    if isinstance(metric_function, TwoStepMetrics) and decided is not None:
+        predicted, truth = decided
+        metric_function = metric_function.score
 
     generator = np.random.default_rng(seed)
     values: dict[str, list[float]] = {}

@@ -149,11 +149,24 @@ def one_vs_rest_metrics(logits: ArrayLike, labels: ArrayLike, label_names: Seque
         >>> one_vs_rest_metrics([[[0.0, 2.0], [1.0, 0.0]]], [0], ["sad", "happy"])["mean_accuracy"]
         1.0
     """
+    return per_label_metrics(*one_vs_rest_decisions(logits, labels, len(label_names)), label_names)
+
+
+def one_vs_rest_decisions(
+    logits: ArrayLike, labels: ArrayLike, num_labels: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What [`one_vs_rest_metrics`] compares: predicted and true presence, `(utterances, num_labels)` both."""
     scores = finite(logits, "logits")
-    if scores.ndim != 3 or scores.shape[1:] != (len(label_names), 2):
-        raise ValueError(f"logits must have the shape (utterances, {len(label_names)}, 2), got {scores.shape}.")
-    truth = presence_rows(labels, len(label_names))
-    return warn_undefined(_per_label_scores(scores[..., 1] > scores[..., 0], truth, label_names), len(truth))
+    if scores.ndim != 3 or scores.shape[1:] != (num_labels, 2):
+        raise ValueError(f"logits must have the shape (utterances, {num_labels}, 2), got {scores.shape}.")
+    return scores[..., 1] > scores[..., 0], presence_rows(labels, num_labels)
+
+
+def per_label_metrics(
+    predicted: NDArray[np.bool_], truth: NDArray[np.bool_], label_names: Sequence[str]
+) -> dict[str, float]:
+    """[`one_vs_rest_metrics`] of decisions `(utterances, emotions)`."""
+    return warn_undefined(_per_label_scores(predicted, truth, label_names), len(truth))
 
 
 def multi_label_metrics(
@@ -180,9 +193,20 @@ def multi_label_metrics(
         >>> multi_label_metrics([[0.9, 0.2], [0.7, 0.6]], [[1, 0], [0, 1]], ["happy", "surprised"])["micro_f1"]
         0.8
     """
-    probabilities = finite(scores, "scores")
-    truth = presence_rows(labels, len(label_names))
-    predicted = probabilities > threshold
+    return presence_metrics(*multi_label_decisions(scores, labels, len(label_names), threshold=threshold), label_names)
+
+
+def multi_label_decisions(
+    scores: ArrayLike, labels: ArrayLike, num_labels: int, *, threshold: float = 0.5
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What [`multi_label_metrics`] compares: predicted and true presence, `(utterances, num_labels)` both."""
+    return finite(scores, "scores") > threshold, presence_rows(labels, num_labels)
+
+
+def presence_metrics(
+    predicted: NDArray[np.bool_], truth: NDArray[np.bool_], label_names: Sequence[str]
+) -> dict[str, float]:
+    """[`multi_label_metrics`] of decisions `(utterances, labels)`."""
     metrics = _per_label_scores(predicted, truth, label_names)
     hits, counts = (predicted & truth).sum(axis=0), predicted.sum(axis=0) + truth.sum(axis=0)
     f1 = ratio(2 * hits, counts)

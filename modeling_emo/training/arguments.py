@@ -30,6 +30,8 @@ class EmoBertTrainingArguments(TrainingArguments):
         early_stopping_patience (`int`, *optional*): evaluations without a better `metric_for_best_model` after which
             training stops.
         freeze_text_encoder, freeze_speech_encoder (`bool`): do not train that encoder; it stays in evaluation mode.
+        attention_dropout_on_cpu (`bool`, defaults to True): False leaves dropout of attention weights out on CPUs,
+            where it costs much, see [`leave_attention_dropout_out`].
 
     Raises:
         ValueError: a number is out of its range, two ways of sampling are chosen, `enable_jit_checkpoint` or
@@ -62,6 +64,9 @@ class EmoBertTrainingArguments(TrainingArguments):
     )
     freeze_text_encoder: bool = field(default=False, metadata={"help": "Do not train the text encoder."})
     freeze_speech_encoder: bool = field(default=False, metadata={"help": "Do not train the speech encoder."})
+    attention_dropout_on_cpu: bool = field(
+        default=True, metadata={"help": "False: no dropout of attention weights on CPUs, where it is slow."}
+    )
 
     def __post_init__(self):
         self.use_cpu = self.use_cpu or not torch.accelerator.is_available()

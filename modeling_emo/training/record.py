@@ -14,6 +14,7 @@ from configuration_emo.structured_text import read_json_object
 
 from ..evaluation.model_card import TrainingRun
 from ..metrics.temperature import TemperatureFit
+from .environment import run_environment
 
 
 TRAINING_RECORD_FILE = "training_record.json"
@@ -46,12 +47,17 @@ HYPER_PARAMETERS = (
 )
 
 
+# Of the machine that trained, and not of the model.
+_PLACES = ("data_dir", "output_dir", "logging_dir", "hub_model_id", "hub_token", "text_model", "speech_model")
+
+
 def training_record(
     arguments: TrainingArguments,
     state: TrainerState,
     *,
     data: Mapping[str, Any] | None = None,
     hyper_parameters: Mapping[str, Any] | None = None,
+    train: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What has to be known to repeat a training run that has ended.
 
@@ -61,10 +67,13 @@ def training_record(
         data (`dict`, *optional*): what it was trained on: `corpus`, `fingerprint` of the prepared dataset, `protocol`,
             `fold` and `protocol_options`, in plain types.
         hyper_parameters (mapping, *optional*): those that are not among Trainer's arguments.
+        train (mapping, *optional*): every argument of the command that is not as by default, by name: a section of a
+            configuration file, so that `emobert train training_record.json` repeats the run.
 
     Returns:
         `dict`: `seed`, `checkpoint_selection`, `best_metric`, `epochs` trained, `processes`, `duration_s` (seconds,
-        None where Trainer did not log it), `hyper_parameters` and `data`; plain types.
+        None where Trainer did not log it), `hyper_parameters`, `data`, `train`, `versions`, `hardware` and
+        `git_commit`; plain types.
     """
     options = arguments.to_dict()
     runtimes = [entry["train_runtime"] for entry in state.log_history if "train_runtime" in entry]
@@ -80,6 +89,8 @@ def training_record(
             **(hyper_parameters or {}),
         },
         "data": None if data is None else dict(data),
+        **({} if train is None else {"train": dict(train)}),
+        **run_environment(),
     }
 
 
@@ -97,10 +108,11 @@ def write_training_record(
     *,
     data: Mapping[str, Any] | None = None,
     hyper_parameters: Mapping[str, Any] | None = None,
+    train: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes [`training_record`] into the training's output folder and returns the path."""
     path = Path(str(arguments.output_dir)) / TRAINING_RECORD_FILE
-    record = training_record(arguments, state, data=data, hyper_parameters=hyper_parameters)
+    record = training_record(arguments, state, data=data, hyper_parameters=hyper_parameters, train=train)
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
 
@@ -143,9 +155,16 @@ def read_training_record(folder: str | Path) -> dict[str, Any]:
 
 def training_run(record: Mapping[str, Any]) -> TrainingRun:
     """The record as a model card tells it."""
+    changed = {name: value for name, value in (record.get("train") or {}).items() if name not in _PLACES}
+    told = {"hardware": record.get("hardware"), "versions": record.get("versions")}
     return TrainingRun(
-        hyperparameters={**record.get("hyper_parameters", {}), "epochs trained": record.get("epochs")},
+        hyperparameters={
+            **changed,
+            **record.get("hyper_parameters", {}),
+            "epochs trained": record.get("epochs"),
+        },
         duration_seconds=record.get("duration_s"),
+        **{name: value for name, value in told.items() if value is not None},
     )
 
 

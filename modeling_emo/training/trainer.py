@@ -11,12 +11,14 @@ import torch
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from huggingface_hub import ModelCard
+from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
+from ..finetuning.attention_dropout import leave_attention_dropout_out
 from ..finetuning.gradual_unfreezing import GradualUnfreezingCallback
 from ..loss import has_weighted_mean, label_weight, split_loss
 from ..resuming.data_order import set_epoch
@@ -25,6 +27,8 @@ from .arguments import EmoBertTrainingArguments
 from .batch_sampling import training_sampler
 from .batch_weighting import ignore_repeated_rows
 from .optimizer import create_optimizer
+from .row_views import RowViews, has_row_views
+from .trained_inputs import trained_inputs
 
 
 # By which Transformers marks the cards that Trainer writes.
@@ -59,10 +63,19 @@ class EmoBertTrainer(ResumableTrainer):
         self._label_weight: torch.Tensor | None = None  # of the step's labels, where class weights make them differ
         self._evaluated: list[tuple[torch.Tensor, ...]] | None = None  # logits and labels of the evaluation under way
         self.train_data_collator = self.data_collator if train_data_collator is None else train_data_collator
+        if not args.attention_dropout_on_cpu:
+            leave_attention_dropout_out(cast(nn.Module, self.model))
         if args.early_stopping_patience is not None:
             self.add_callback(EarlyStoppingCallback(args.early_stopping_patience))
         if args.gradual_unfreezing_epochs is not None:
             self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`)."""
+        if isinstance(self._config, EmoBertConfig):
+            modalities = getattr(self.train_data_collator, "modalities", None)
+            self._config.trained_inputs = trained_inputs(self.train_dataset, modalities, self._config)
+        return super().train(*args, **kwargs)
 
     @property
     def _config(self) -> EmoBertConfig:
@@ -89,6 +102,14 @@ class EmoBertTrainer(ResumableTrainer):
         )
         options = {"num_processes": 1, "process_index": 0, "put_on_device": True, "dispatch_batches": False}
         return prepare_data_loader(loader, self.accelerator.device, **options)
+
+    def _get_dataloader(self, dataset, description, batch_size, sampler_fn=None, **kwargs):
+        # A collator that removes columns, as Trainer gives to other data sets, is of no use to what is read by column.
+        if self.args.remove_unused_columns or not has_row_views(dataset):
+            return super()._get_dataloader(dataset, description, batch_size, sampler_fn, **kwargs)
+        # Samplers look for lengths and labels in the dataset itself.
+        sampler_of = None if sampler_fn is None else lambda _: sampler_fn(dataset)
+        return super()._get_dataloader(RowViews(dataset), description, batch_size, sampler_of, **kwargs)
 
     @contextlib.contextmanager
     def _training_collator(self):

@@ -66,15 +66,16 @@ def libsndfile_blocks(
     Raises:
         ValueError: it is damaged or cut short, or holds more than it states.
     """
-    rate, log = file.samplerate, file.extra_info
+    rate, log = file.samplerate, file.extra_info if file.format == "OGG" else ""
     check_format(rate, file.channels, name)
     check_stated_size(stated, file.frames / rate, name)
     block_frames = _frames_at_a_time(file, data.size) if block_seconds is None else round(block_seconds * rate)
     block_frames = max(1, block_frames)
     count = 0
+    whole = _sixteen_bits(file, data, stated) if block_seconds is None else None
     while True:
         try:
-            samples = file.read(block_frames, dtype="float32")
+            samples = file.read(block_frames, dtype="float32") if whole is None else whole
         except sf.LibsndfileError as error:
             raise ValueError(
                 f"{name}: the sound is damaged or cut short ({error.error_string}). Get the file again."
@@ -132,6 +133,24 @@ def _holds_more(name: str, seconds: float, following: int) -> ValueError:
         f"{name}: its header states {seconds:.3f} s, and {following:,} bytes follow that it does not speak of: the "
         "rest of the sound, or another file that was joined to it. Write it again, with ffmpeg or sox."
     )
+
+
+def _sixteen_bits(file: sf.SoundFile, data: SoundBytes, stated: SampleBytes | None) -> np.ndarray | None:
+    """All samples of a wav file of 16 bits, which takes NumPy a fraction of libsndfile's time; the same values.
+
+    None of all other files, and where the header does not state as many bytes as there are.
+    """
+    if stated is None or stated.start is None or file.subtype != "PCM_16" or not file.frames:
+        return None
+    count = file.frames * file.channels * 2
+    if not stated.stated == stated.present == count:
+        return None
+    found = data.beside_decoder(stated.start, count)
+    if found is None:
+        return None
+    samples = np.frombuffer(found, dtype="<i2").astype(np.float32)
+    samples *= np.float32(1 / 32768)
+    return samples if file.channels == 1 else samples.reshape(-1, file.channels)
 
 
 def _frames_at_a_time(file: sf.SoundFile, size: int) -> int:

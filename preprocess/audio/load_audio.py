@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import soxr
 
 from .decoding import decode_blocks, header_duration, stated_duration
 from .file_names import printable
-from .samples import MAX_RATE, SilenceWatch, check_finite, checked_array, resample, resampled_length, to_mono
+from .samples import MAX_RATE, SilenceWatch, StreamResampler, check_finite, checked_array, resample, to_mono
 
 
 AudioSource = str | os.PathLike | bytes | BinaryIO | tuple[np.ndarray, int] | Mapping[str, Any]
@@ -114,7 +113,8 @@ def stream_audio(
         raise ValueError(f"block_seconds must be positive, got {block_seconds}.")
     name = _name_of(source)
     with _naming(name):
-        resampler, rate, read, written, watch = None, sampling_rate, 0, 0, SilenceWatch()
+        resampler: StreamResampler | None = None
+        read, watch = 0, SilenceWatch()
         for samples, rate in _read_blocks(source, name, block_seconds):
             samples = _of_channel(samples, channel, name)
             check_finite(samples, name)
@@ -124,22 +124,19 @@ def stream_audio(
             read += len(samples)
             if len(samples) and not allow_silence:
                 watch.hear(samples, mono)
+            resampler = resampler or StreamResampler(rate, sampling_rate)
+            piece = resampler.feed(mono)
             if rate != sampling_rate:
-                resampler = resampler or soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32", quality="HQ")
-                mono = resampler.resample_chunk(mono)
-                check_finite(mono, name)
-            piece = np.ascontiguousarray(mono)
-            written += len(piece)
+                check_finite(piece, name)
             if len(piece):
                 yield piece
         if read == 0:
             raise _no_samples(name)
         if not allow_silence:
             watch.check(name)
-        if resampler is not None:
-            rest = resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
-            missing = resampled_length(read, rate, sampling_rate) - written
-            yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
+        rest = np.zeros(0) if resampler is None else resampler.close()
+        if len(rest):
+            yield rest
 
 
 def audio_duration(source: AudioSource) -> float:

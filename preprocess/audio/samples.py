@@ -101,13 +101,48 @@ def resample(samples: np.ndarray, rate: int, sampling_rate: int) -> np.ndarray:
     if rate == sampling_rate:
         return np.ascontiguousarray(samples)
     length = resampled_length(len(samples), rate, sampling_rate)
-    resampled = soxr.resample(samples, rate, sampling_rate, quality="HQ")[:length]
+    resampled = soxr.resample(samples, rate, sampling_rate, quality="HQ")
+    if len(resampled) == length:
+        return resampled
+    resampled = resampled[:length]
     return np.pad(resampled, (0, length - len(resampled)))
 
 
 def resampled_length(samples: int, rate: int, sampling_rate: int) -> int:
     """How many samples `resample` makes."""
     return int(np.ceil(samples * (float(sampling_rate) / rate)))
+
+
+class StreamResampler:
+    """`resample` of a sound that comes piece by piece; joined, its pieces are the same for pieces of any length.
+
+    Args:
+        rate, sampling_rate (`int`): from which to which, in Hz.
+    """
+
+    def __init__(self, rate: int, sampling_rate: int):
+        self.rate, self.sampling_rate = rate, sampling_rate
+        self._stream = (
+            None
+            if rate == sampling_rate
+            else soxr.ResampleStream(rate, sampling_rate, 1, dtype="float32", quality="HQ")
+        )
+        self._read = self._written = 0
+
+    def feed(self, samples: np.ndarray) -> np.ndarray:
+        """Takes the next samples `(samples,)`; gives those that are ready."""
+        self._read += len(samples)
+        made = samples if self._stream is None else self._stream.resample_chunk(samples)
+        self._written += len(made)
+        return np.ascontiguousarray(made)
+
+    def close(self) -> np.ndarray:
+        """The samples that are left at the end of the sound."""
+        if self._stream is None:
+            return np.zeros(0, dtype=np.float32)
+        rest = self._stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+        missing = resampled_length(self._read, self.rate, self.sampling_rate) - self._written
+        return np.pad(rest[:missing], (0, max(0, missing - len(rest))))
 
 
 def is_silent(samples: np.ndarray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,6 +69,13 @@ class SoundBytes:
         """Up to `count` bytes from `offset` on; to be called before a decoder has opened the bytes."""
         self._file.seek(offset)
         return self._file.read(count)
+
+    def beside_decoder(self, offset: int, count: int) -> bytes | None:
+        """`count` bytes of a file from `offset` on, whoever else reads it; None of streams and of less bytes."""
+        if self._path_file is None or not hasattr(os, "pread"):
+            return None
+        found = os.pread(self._path_file.fileno(), count, offset)
+        return found if len(found) == count else None
 
     def rewind(self) -> None:
         """Goes back to the first byte."""

@@ -27,11 +27,13 @@ class SampleBytes(NamedTuple):
         stated (`int`, *optional*): how many bytes of samples the header states; None where it leaves that open.
         present (`int`): how many of these there are.
         following (`int`): bytes behind them that belong to nothing that the container knows.
+        start (`int`, *optional*): where they begin, of a little-endian wav or RF64.
     """
 
     stated: int | None
     present: int
     following: int
+    start: int | None = None
 
 
 def sample_bytes(data: SoundBytes) -> SampleBytes | None:
@@ -84,7 +86,8 @@ def _in_chunks(data: SoundBytes, position: int, header: str, name: bytes, skippe
         return SampleBytes(None, max(0, data.size - start - skipped), 0)
     stated = max(0, size - skipped)
     present = max(0, min(stated, data.size - start - skipped))
-    return SampleBytes(stated, present, _outside_chunks(data, start + size, header))
+    begin = start if header.startswith("<") else None
+    return SampleBytes(stated, present, _outside_chunks(data, start + size, header), begin)
 
 
 def _outside_chunks(data: SoundBytes, end: int, header: str) -> int:

@@ -80,7 +80,7 @@ def read(
 
     Returns:
         `CorpusReading`: `id` the turn (`Ses01F_impro01_M003`), `speaker` session and gender (`Ses01M`), `session` such
-        as `Ses01`. Turns whose code is not in the label set are among the problems.
+        as `Ses01`, and the column `gender`. Turns whose code is not in the label set are among the problems.
 
     Raises:
         ValueError: `data_dir` is not a folder or holds no evaluation, or an option is unknown.
@@ -179,6 +179,7 @@ def _add_turn(turn: _Turn, audio: Path, text: str | None, label_set: str, collec
             label=label,
             speaker=name["session"] + name["gender"],
             session=name["session"],
+            extra={"gender": "female" if name["gender"] == "F" else "male"},
         ),
         turn.place,
     )

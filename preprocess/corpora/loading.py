@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from configuration_emo.corpora import CORPORA
 
 from ..data_report.report import write_data_report
 from ..labels.label_maps import AnyLabelMap, apply_label_map
+from ..labels.near_equal_labels import near_equal_labels
 from ..protocols.validation_split import held_out_test
 from ..protocols.validation_split import validation_from_train as take_validation
 from ..schema import SPLITS, CorpusReading, Problem, Utterance
@@ -77,23 +79,30 @@ def read_corpus(
 
     Returns:
         `CorpusReading`: utterances by split, and every item that cannot be used: the reader's, those of labels taken
-        out, and repeated ids (the first one, in the order train, validation, test, stays). Where ids are numbers that
+        out, repeated ids (the first one, in the order train, validation, test, stays), and labels that differ in case
+        or spaces only, which are kept as they are. Where ids are numbers that
         begin anew in each split (`0`, `1`, ... or `clip_1`, `clip_2`, ...), they get the split's name in front.
         Whether anything is left is checked by `CorpusReading.check`.
 
     Raises:
-        ValueError: the corpus is unknown, or what its `read` raises.
+        ValueError: the corpus or an option is unknown, or what its `read` raises.
 
     Example:
         >>> reading = read_corpus("iemocap", "IEMOCAP_full_release", label_map={"exc": "hap"})  # doctest: +SKIP
     """
     read = corpus_reader(name)
+    takes = list(inspect.signature(read).parameters)[1:]
+    unknown = [option for option in options if option not in takes]
+    if unknown:
+        raise ValueError(f"The corpus {name} has no option {', '.join(unknown)}; it takes {', '.join(takes)}.")
     if only_mapped and label_map is None:
         raise ValueError("only_mapped needs a label_map.")
     reading = read(data_dir, **options)
     if label_map is not None:
         reading = apply_label_map(reading, label_map, only_mapped=only_mapped)
     reading = _drop_repeated_ids(_with_ids_of_splits(reading)).replace(source=f"{name} in {data_dir}")
+    rows = (row for split in reading.splits.values() for row in split)
+    reading.problems.extend(near_equal_labels(rows, str(data_dir)))
     if test_from_train is not None:
         reading = held_out_test(reading, **test_from_train)
     if validation_from_train is not None:

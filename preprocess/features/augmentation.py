@@ -69,7 +69,9 @@ class WaveformAugmentation:
             `np.ndarray`: float32, shape `(samples,)`, or `(round(samples / speed),)` where the speed was changed.
         """
         waveform = np.array(waveform, dtype=np.float32)
-        # Every number is drawn in any case, so that one kind of change does not depend on whether another is on.
+        # Every number is drawn in any case, and stretches from a generator of their own (noise takes as many numbers
+        # as there are samples), so that one kind of change does not depend on whether another is on.
+        (of_masks,) = generator.spawn(1)
         chosen = generator.random(4) < self.probability
         speed, gain, snr = (_draw(generator, bounds) for bounds in (self.speed, self.gain_db, self.noise_snr_db))
         if chosen[0] and speed is not None:
@@ -80,7 +82,7 @@ class WaveformAugmentation:
             waveform = add_noise(waveform, snr, generator)
         if chosen[3]:
             width = min(self.time_mask_seconds * self.sampling_rate, self.max_mask_share * len(waveform))
-            for start, end in _stretches(generator, len(waveform), width, self.num_time_masks):
+            for start, end in _stretches(of_masks, len(waveform), width, self.num_time_masks):
                 waveform[start:end] = 0
         return waveform
 
@@ -138,9 +140,10 @@ class SpectrogramAugmentation:
         stacked = sound.reshape(len(sound), self.stacked_frames, -1)
         chosen = generator.random(2) < self.probability
         width = min(self.time_mask_frames, self.max_mask_share * len(sound))
-        times = _stretches(generator, len(sound), width, self.num_time_masks)
+        of_times, of_bands = generator.spawn(2)  # how many stretches of time are drawn moves no band
+        times = _stretches(of_times, len(sound), width, self.num_time_masks)
         bands = _stretches(
-            generator, stacked.shape[2], min(self.frequency_mask_bins, stacked.shape[2]), self.num_frequency_masks
+            of_bands, stacked.shape[2], min(self.frequency_mask_bins, stacked.shape[2]), self.num_frequency_masks
         )
         for start, end in times if chosen[0] else []:
             stacked[start:end] = mean

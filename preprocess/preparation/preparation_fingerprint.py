@@ -18,7 +18,7 @@ from ..schema import COLUMNS, SOFT_LABEL, Problem
 
 
 # To be raised whenever the same input would be prepared differently.
-_PREPARATION_VERSION = 2
+_PREPARATION_VERSION = 3
 
 # A fast tokenizer keeps the padding and truncation of its last call; neither where a processor was loaded from nor how
 # others are to load it matters.

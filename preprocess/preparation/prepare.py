@@ -74,9 +74,9 @@ def prepare_dataset(
 
     Returns:
         `DatasetDict` in numpy format, with `id, input_ids, attention_mask, labels, text_length, speech_length,
-        speaker, session` and one of `input_values` `(samples,)`, `input_features` `(frames, bins)` and
-        `speech_input_ids`; `votes` `(num_labels,)`, the annotators' votes as shares, where the dataset has them
-        (`soft_label`) and classes exclude each other.
+        speaker, session, gender, seconds, snr` (the last two of the whole sound, see [`signal_to_noise`]) and one of
+        `input_values` `(samples,)`, `input_features` `(frames, bins)` and `speech_input_ids`; `votes` `(num_labels,)`,
+        the annotators' votes as shares, where the dataset has them (`soft_label`) and classes exclude each other.
         A modality that an utterance lacks is a sequence of length 0; `speech_length` is in samples, frames or ids.
         Sounds are stored as float32: 4 bytes a sample (230 MB an hour at 16 kHz).
 

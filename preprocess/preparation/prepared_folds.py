@@ -78,12 +78,11 @@ def select_fold(
         >>> sorted(splits)  # doctest: +SKIP
         ['test', 'train']
     """
-    folds = {candidate.name: candidate for candidate in prepared_folds(prepared, protocol, **options)}
+    folds = {candidate.name: candidate for candidate in prepared_folds(prepared, protocol, fold=fold, **options)}
     if fold is None and len(folds) == 1:
         (fold,) = folds
-    if fold not in folds:
-        asked = "No fold is named" if fold is None else f"There is no fold {fold!r}"
-        raise ValueError(f"{asked}: {protocol} has the folds {', '.join(folds)} here. Choose one of them.")
+    if fold is None:
+        raise ValueError(f"No fold is named: {protocol} has the folds {', '.join(folds)} here. Choose one of them.")
     return folds[fold].select(prepared.datasets if rows is None else rows)
 
 

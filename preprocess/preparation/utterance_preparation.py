@@ -12,10 +12,12 @@ import torch
 from datasets import Array2D, Features, List, Value
 
 from ..audio.load_audio import load_audio
+from ..audio.signal_to_noise import signal_to_noise
 from ..features.speech_features import has_fixed_length, max_samples, trim_constant_tail
 from ..features.text_features import is_text, tokenize_with_context
 from ..labels.label_encoder import LabelEncoder
 from ..processing_emobert import EmoBertProcessor
+from ..schema import is_absent
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,9 @@ class UtterancePreparer:
                 "speech_length": Value("int32"),
                 "speaker": Value("string"),
                 "session": Value("string"),
+                "gender": Value("string"),
+                "seconds": Value("float32"),
+                "snr": Value("float32"),
                 "problem": Value("string"),
                 "note": Value("string"),
             }
@@ -149,7 +154,7 @@ class UtterancePreparer:
             counted = {vote["label"]: vote["votes"] for vote in row.get("soft_label") or []}
             votes["votes"] = self.label_encoder.encode_votes(counted) or []
         input_ids = self._text(row, notes)
-        speech, speech_length = self._speech(row, notes)
+        speech, speech_length, heard = self._speech(row, notes)
         if not len(input_ids) and not speech_length:
             raise ValueError("The utterance has neither text nor audio. Give at least one of them.")
         return {
@@ -163,6 +168,8 @@ class UtterancePreparer:
             "speech_length": speech_length,
             "speaker": row.get("speaker"),
             "session": row.get("session"),
+            "gender": gender_name(row.get("gender") or row.get("sex")),
+            **heard,
             "note": " ".join(notes) or None,
         }
 
@@ -186,21 +193,24 @@ class UtterancePreparer:
             notes.append(f"The text of {length} token ids was cut to {len(ids)}.")
         return np.asarray(ids, dtype=np.int32)
 
-    def _speech(self, row: Mapping[str, Any], notes: list[str]) -> tuple[np.ndarray, int]:
-        """The row of the speech column, and how many of its positions are sound."""
+    def _speech(self, row: Mapping[str, Any], notes: list[str]) -> tuple[np.ndarray, int, dict[str, float | None]]:
+        """The row of the speech column, how many of its positions are sound, and what was heard of the sound."""
+        unheard: dict[str, float | None] = {"seconds": None, "snr": None}
         if self.speech_column == "speech_input_ids":
             given = row.get("speech_input_ids")
             if given is None or not len(given):
-                return self.nothing[self.speech_column], 0
+                return self.nothing[self.speech_column], 0, unheard
             ids = self._cut_ids(np.asarray(given, dtype=np.int32), self.options.max_speech_ids, "speech", notes)
-            return ids, len(ids)
+            return ids, len(ids), unheard
         if not _has_audio(row.get("audio")):
-            return self.nothing[self.speech_column], 0
+            return self.nothing[self.speech_column], 0, unheard
         waveform = load_audio(row["audio"], self.rate, allow_silence=False)
         if len(waveform) < self.options.min_audio_seconds * self.rate:
             raise ValueError(
                 f"The sound of {len(waveform) / self.rate:.3f} s is shorter than {self.options.min_audio_seconds:g} s."
             )
+        snr = signal_to_noise(waveform, self.rate)
+        heard = {"seconds": len(waveform) / self.rate, "snr": None if np.isnan(snr) else snr}
         if self.max_samples is not None and len(waveform) > self.max_samples:
             seconds, limit = len(waveform) / self.rate, self.max_samples / self.rate
             if self.options.too_long == "skip":
@@ -210,7 +220,7 @@ class UtterancePreparer:
         values, length = self.processor.extract_features(waveform)
         if has_fixed_length(self.processor.feature_extractor):
             values = trim_constant_tail(values, length)
-        return values, length
+        return values, length, heard
 
     def _cut_ids(self, ids: np.ndarray, limit: int | None, kind: str, notes: list[str]) -> np.ndarray:
         """The first ids and the row's own last one, which closes the sequence (`</s>`)."""
@@ -229,6 +239,17 @@ def _use_one_thread_in_workers() -> None:
     """
     if multiprocess.parent_process() is not None and torch.get_num_threads() > 1:
         torch.set_num_threads(1)
+
+
+def gender_name(written: Any) -> str | None:
+    """`female`, `male`, or what else a table says in lower case; None where it says nothing.
+
+    Example:
+        >>> gender_name("F"), gender_name(" Male"), gender_name("Other"), gender_name(None)
+        ('female', 'male', 'other', None)
+    """
+    name = "" if is_absent(written) else str(written).strip().lower()
+    return {"f": "female", "w": "female", "woman": "female", "m": "male", "man": "male"}.get(name, name) or None
 
 
 def _has_audio(audio: Any) -> bool:

@@ -49,6 +49,7 @@ def make_folds(
     *,
     by: Sequence[str] = OVERLAP_COLUMNS,
     allow: Sequence[str] = (),
+    fold: str | None = None,
     **options: Any,
 ) -> list[Fold]:
     """The folds of a protocol, each checked for leaks.
@@ -58,6 +59,8 @@ def make_folds(
             as protocol and check need them.
         protocol (`str`): one of `PROTOCOLS`.
         by, allow: see `check_no_overlap`.
+        fold (`str`, *optional*): the name of one that is asked for: refused, with those that there are, before leaks
+            are looked for.
         **options: of the protocol's function, for example `seed`.
 
     Raises:
@@ -70,8 +73,12 @@ def make_folds(
     """
     check_protocol(protocol, options)
     folds = PROTOCOLS[protocol](dataset, **options)
-    for fold in folds:
-        check_no_overlap(fold, dataset, by=by, allow=allow)
+    if fold is not None and fold not in (names := [made.name for made in folds]):
+        near = [name for name in names if name.endswith(f"={fold}")] or get_close_matches(fold, names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else " Choose one of them."
+        raise ValueError(f"There is no fold {fold!r}: {protocol} has the folds {', '.join(names)} here.{hint}")
+    for made in folds:
+        check_no_overlap(made, dataset, by=by, allow=allow)
     return folds
 
 

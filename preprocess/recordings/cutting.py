@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from transformers.utils import logging
@@ -92,6 +92,48 @@ def window_segments(
         begin += step
 
 
+class ReadableSound(Protocol):
+    """A sound of which the last part is at hand: [`ForwardReader`] or [`SampleBuffer`]."""
+
+    @property
+    def end(self) -> int:
+        """How many samples have been read from the sound."""
+
+    def read(self, begin: int, end: int) -> np.ndarray:
+        """The samples from `begin` to `end`, fewer where the sound ends before."""
+
+
+class StretchCutter:
+    """What is heard of stretches, one after the other by their starts.
+
+    Args:
+        rate (`int`): of the sound in Hz.
+        left_s, right_s (`float`): context on either side in seconds.
+    """
+
+    def __init__(self, rate: int, left_s: float, right_s: float):
+        self.rate, self.left_s, self.right_s = rate, left_s, right_s
+        self.shortest = round(MIN_WINDOW_SECONDS * rate)  # samples of what is heard, at least
+        self._begin = 0
+
+    def span(self, stretch: Stretch) -> tuple[int, int]:
+        """The samples, from where to where, that are heard of the next stretch."""
+        widening = max(0.0, MIN_WINDOW_SECONDS - (stretch.end - stretch.start)) / 2
+        self._begin = max(self._begin, round((stretch.start - max(self.left_s, widening)) * self.rate))
+        end = max(self._begin + self.shortest, round((stretch.end + max(self.right_s, widening)) * self.rate))
+        return self._begin, end
+
+    def cut(self, sound: ReadableSound, stretch: Stretch, begin: int, end: int) -> Segment:
+        """The segment of a stretch and its span, once the sound has been read up to there or has ended."""
+        waveform = sound.read(begin, end)
+        if len(waveform) < self.shortest:  # the sound ends here: what is heard reaches back instead
+            waveform = sound.read(max(0, sound.end - self.shortest), sound.end)
+        own_end = min(stretch.end, sound.end / self.rate)
+        own = sound.read(round(stretch.start * self.rate), round(own_end * self.rate))
+        silent = is_silent(own if len(own) >= self.shortest else waveform)
+        return Segment(waveform, stretch.start, own_end, stretch.text, False, silent, stretch.speaker)
+
+
 def timed_segments(
     pieces: Iterator[np.ndarray] | None,
     stretches: Sequence[Stretch],
@@ -118,26 +160,18 @@ def timed_segments(
             is_last = index == len(stretches) - 1
             yield Segment(None, stretch.start, stretch.end, stretch.text, is_last, speaker=stretch.speaker)
         return
-    sound = ForwardReader(pieces)
-    begin, shortest = 0, round(MIN_WINDOW_SECONDS * rate)
+    sound, cutter = ForwardReader(pieces), StretchCutter(rate, left_s, right_s)
     waiting: Segment | None = None  # whether it is the last shows only when the next has been looked for
     for index, stretch in enumerate(stretches):
-        widening = max(0.0, MIN_WINDOW_SECONDS - (stretch.end - stretch.start)) / 2
-        begin = max(begin, round((stretch.start - max(left_s, widening)) * rate))
-        end = max(begin + shortest, round((stretch.end + max(right_s, widening)) * rate))
-        sound.forget_before(max(0, begin - shortest))
-        waveform = sound.read(begin, end)
+        begin, end = cutter.span(stretch)
+        sound.forget_before(max(0, begin - cutter.shortest))
+        sound.read(begin, end)
         if stretch.start * rate >= sound.end:
             _check_rest(stretches, index, sound.end / rate, kind)
             break
         if waiting is not None:
             yield waiting
-        if len(waveform) < shortest:  # the sound ends here: what is heard reaches back instead
-            waveform = sound.read(max(0, sound.end - shortest), sound.end)
-        own_end = min(stretch.end, sound.end / rate)
-        own = sound.read(round(stretch.start * rate), round(own_end * rate))
-        silent = is_silent(own if len(own) >= shortest else waveform)
-        waiting = Segment(waveform, stretch.start, own_end, stretch.text, False, silent, stretch.speaker)
+        waiting = cutter.cut(sound, stretch, begin, end)
     assert waiting is not None
     sound.read_to_the_end()  # damage that shows only there is an error too
     yield replace(waiting, is_last=True)

@@ -67,7 +67,8 @@ def read_segments(
         segmentation (`str`, *optional*): `"windows"`, `"sentences"`, `"voice"` or `"turns"`; what the other arguments
             call for if left out.
         turns (sequence of `dict`, path or callable, *optional*): who speaks when, see `read_turns`.
-        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate, if left out, or `"silero"`.
+        voice_detector (`str`, *optional*): for `"voice"`: `"energy"`, a gate, if left out; `"causal"`, the same gate
+            set by what was heard so far; or `"silero"`. See [`find_voice`], also for how long stretches are divided.
         channels (`str` or `int`, *optional*): `"mix"` if left out, the number of one, from 0, or `"each"`: every
             channel for itself, one after the other. The speaker of a channel is `channel 0`, where no turn or word
             names one.
@@ -123,7 +124,7 @@ def read_segments(
         if division == "voice":
             detector = voice_detector or "energy"
             rate = VOICE_DETECTORS[detector] or sampling_rate
-            found = divide_long(find_voice(pieces(rate), rate, detector), longest)
+            found = find_voice(pieces(rate), rate, detector, longest)
         else:
 
             def load() -> dict[str, Any]:
@@ -257,6 +258,20 @@ def _strides(
             f"({chunk_length_s}), got {stride_length_s}."
         )
     return float(left), float(right)
+
+
+def segment_context(
+    chunk_length_s: float | None, stride_length_s: float | tuple[float, float] | None
+) -> tuple[float, float]:
+    """Context before and after a stretch of voice in seconds.
+
+    Args:
+        chunk_length_s, stride_length_s (*optional*): as of [`read_segments`].
+
+    Raises:
+        ValueError: one of them is wrong.
+    """
+    return _strides(chunk_length_s, stride_length_s, has_windows=False)
 
 
 def _is_time(value: Any) -> bool:

@@ -115,17 +115,3 @@ def test_parts_of_one_table_are_options_of_its_reader():
         "validation_from_train": {**common, "fraction": 0.1},
         "test_from_train": {**common, "fraction": 0.2},
     }
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--do_predict"], "do_predict has no effect here.*`emobert evaluate`"),
-        (["--do_train", "--do_eval"], "do_eval has no effect without eval_strategy.*--eval_strategy epoch"),
-    ],
-)
-def test_flags_of_other_scripts_without_effect_are_refused(tmp_path, flags, message):
-    paths = {"text_model": "t", "speech_model": "s", "data_dir": "d", "output_dir": tmp_path / "out"}
-    given = [part for name, value in paths.items() for part in (f"--{name}", str(value))]
-    with pytest.raises(ValueError, match=message):
-        run_command("train", [*given, *flags])

@@ -43,6 +43,21 @@ def test_label_maps_exist_and_counts_add_up(corpus):
             assert kind != "label" or label in LABEL_MAPS[label_set.label_map].names
 
 
+def test_published_sizes():
+    """MMSA's label.csv of CMU-MOSEI and CMU-MOSI (22,856 and 2,199 segments), and MELD's table of statistics."""
+    sizes = {
+        "mosei": {"split train": 16326, "split validation": 1871, "split test": 4659},
+        "mosi": {"split train": 1284, "split validation": 229, "split test": 686},
+        "meld": {"split train": 9989, "split validation": 1109, "split test": 2610},
+    }
+    assert {name: sum(counts.values()) for name, counts in sizes.items()} == {
+        **{"mosei": 22856, "mosi": 2199, "meld": 13708}
+    }
+    for name, counts in sizes.items():
+        stated = [label_set.known_counts for label_set in CORPORA[name].label_sets.values() if label_set.known_counts]
+        assert stated and all(dict(one) == counts for one in stated)
+
+
 @CORPUS_ROWS
 def test_every_task_can_be_computed_for_some_model(corpus):
     for task, metrics in corpus.metrics.items():

@@ -19,6 +19,7 @@ from modeling_emo import (
     EmoBertTrainingArguments,
     compute_metrics_for,
 )
+from modeling_emo.loss import IGNORED_LABEL
 from preprocess import EmoBertDataCollator
 from tests.tiny import tiny_processor
 from tests.tiny_models import emobert_config
@@ -47,7 +48,9 @@ SCENARIOS = {
             "gradient_checkpointing": True,
         },
     },
+    # One row has no label: the processes weigh unequally.
     "concordance": {
+        "unlabelled": 1,
         "config": {"problem_type": "regression", "num_labels": 1, "regression_loss": "ccc"},
         "arguments": {"max_steps": 1},
     },
@@ -65,7 +68,7 @@ def model_without_dropout(family="roberta", **kwargs):
     return EmoBertForSequenceClassification(config)
 
 
-def rows(count, problem_type, absent):
+def rows(count, problem_type, absent, unlabelled=0):
     """Utterances of several lengths; some without text or without speech, or whole batches of two of them."""
     generator = torch.Generator().manual_seed(1)
     draw = lambda low, high, size: torch.randint(low, high, (size,), generator=generator).tolist()  # noqa: E731
@@ -83,6 +86,8 @@ def rows(count, problem_type, absent):
             "regression": float(torch.randn(1, generator=generator)),
         }.get(problem_type, draw(0, 3, 1)[0])
         table.append({"input_ids": text, "speech_input_ids": speech, "speech_length": len(speech), "labels": labels})
+    for row in table[:unlabelled]:
+        row["labels"] = float(IGNORED_LABEL)
     return Dataset.from_list(table)
 
 
@@ -121,7 +126,9 @@ def train(name, batch_size, output_dir, **options):
         model=model,
         args=EmoBertTrainingArguments(output_dir=output_dir, use_cpu=True, **arguments),
         data_collator=EmoBertDataCollator(tiny_processor(), problem_type=model.config.problem_type),
-        train_dataset=rows(scenario.get("rows", 11), problem_type, scenario.get("absent", False)),
+        train_dataset=rows(
+            scenario.get("rows", 11), problem_type, scenario.get("absent", False), scenario.get("unlabelled", 0)
+        ),
         eval_dataset=rows(7, problem_type, False),
         compute_metrics=compute_metrics_for(model.config),
         callbacks=[gradients],

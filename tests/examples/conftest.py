@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from matplotlib.image import imread
 from transformers import BertConfig, BertModel, BertTokenizer, MoonshineModel, Wav2Vec2FeatureExtractor
 
 from tests.tiny_models import speech_config
@@ -27,6 +28,12 @@ def run_script(name, *arguments):
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr[-4000:]
     return result.stdout
+
+
+def is_a_picture(path):
+    """Whether a plot was drawn there, of many colours; what is on it is for the tests of plots."""
+    pixels = imread(path)
+    return min(pixels.shape[:2]) > 200 and len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification, AutoProcessor
 import modeling_emo  # noqa: F401
 import preprocess  # noqa: F401
 from preprocess import load_audio
-from tests.examples.conftest import SCORES, run_script
+from tests.examples.conftest import SCORES, is_a_picture, run_script
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def config_file(encoders, recordings, tmp_path_factory):
             "output_dir": model,
             "batch_size": 5,
             "num_resamples": 50,
+            "groups": ["sex", "length", "snr"],
             "model_card": True,
         },
         "predict": {"model": model},
@@ -103,12 +104,13 @@ def test_training_lowers_the_loss_and_keeps_the_best_checkpoint(trained):
     history = json.loads((trained / "trainer_state.json").read_text())["log_history"]
     losses = [entry["loss"] for entry in history if "loss" in entry]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+    assert json.loads((trained / "config.json").read_text())["trained_inputs"] == ["both", "text", "speech"]
     record = json.loads((trained / "training_record.json").read_text())
     assert record["seed"] == 3
     assert record["checkpoint_selection"] == "highest corr on validation, once per evaluation"
     assert record["best_metric"] == max(entry["eval_corr"] for entry in history if "eval_corr" in entry)
     assert record["hyper_parameters"]["learning_rate"] == 5e-3
-    assert (trained / "learning_curves.png").stat().st_size > 5_000
+    assert is_a_picture(trained / "learning_curves.png")
 
 
 def test_evaluation_equals_numpy_over_the_whole_ragged_split(evaluated, trained):
@@ -126,15 +128,19 @@ def test_evaluation_equals_numpy_over_the_whole_ragged_split(evaluated, trained)
         assert metrics["metrics"][name]["corr"] == pytest.approx(np.corrcoef(scores, labels)[0, 1], abs=1e-6)
     assert metrics["metrics"]["both"]["corr"] > 0.8
     assert metrics["metrics"]["both"] != metrics["metrics"]["speech"]
-    assert [line.split("|")[1].strip() for line in evaluated.splitlines() if line.startswith("|")][2:] == [
+    assert [line.split("|")[1].strip() for line in evaluated.splitlines() if line.startswith("|")][2:5] == [
         "both",
         "text",
         "speech",
     ]
     card = (trained / "README.md").read_text()
     assert f"value: {metrics['metrics']['both']['corr']}" in card and "predicted_against_rated.png" in card
-    for plot in ("predicted_against_rated.png", "modalities.png"):
-        assert (trained / plot).stat().st_size > 5_000
+    assert list(metrics["groups"]) == ["length", "snr"]  # the table does not tell the speakers' sex
+    length = metrics["groups"]["length"]
+    assert sorted(length["sizes"].values()) == [4, 4, 5] and length["metric"] == "corr"
+    assert length["difference"] == pytest.approx(length["metrics"][length["worst"]]["corr"] - length["rest"])
+    for plot in ("predicted_against_rated.png", "modalities.png", "groups.png"):
+        assert is_a_picture(trained / plot)
 
 
 def test_prediction_of_a_file_equals_its_row_in_the_evaluation(evaluated, trained, config_file, recordings, tmp_path):

@@ -46,7 +46,7 @@ def app(service, tmp_path_factory):
         model="tiny", server_port=free_port(), max_batch_size=8, max_queue_size=8, keep_files_seconds=3600
     )
     built = build_app(service, arguments)
-    built.launch(prevent_thread_lock=True, quiet=True, **launch_options(arguments))
+    built.launch(prevent_thread_lock=True, quiet=True, **launch_options(arguments, service))
     yield built
     built.close()
     patch.undo()
@@ -246,7 +246,7 @@ def test_uploads_are_deleted(service, tmp_path, monkeypatch, sounds):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     arguments = ServeArguments(model="tiny", server_port=free_port(), keep_files_seconds=1)
     built = build_app(service, arguments)
-    built.launch(prevent_thread_lock=True, quiet=True, **launch_options(arguments))
+    built.launch(prevent_thread_lock=True, quiet=True, **launch_options(arguments, service))
     address = built.local_url.rstrip("/")
     try:
         with (sounds / "0.wav").open("rb") as file:

@@ -37,6 +37,7 @@ from modeling_emo.evaluation.model_card import EvaluationResult, ModelDescriptio
 from modeling_emo.evaluation.setting import EvaluationSetting
 from modeling_emo.speech_tokenizer_module import SpeechTokenizerModule
 from preprocess import EmoBertDataCollator
+from preprocess.corpora.reading.hub_dataset import load_hub_splits
 from tests.fairseq_fixtures import REFERENCE
 from tests.tiny import tiny_processor, write_tone
 from tests.tiny_models import TRANSFORMER, emobert, ragged_batch, text_config
@@ -228,7 +229,14 @@ def push_dataset() -> dict[str, list]:
     """A prepared dataset, there and back."""
     rows = Dataset.from_dict({"input_ids": [[2, 5, 3], [2, 3]], "labels": [0, 1]})
     DatasetDict({"train": rows, "test": rows.select([1])}).push_to_hub("lab/rows")
-    return {split: list(dataset["input_ids"]) for split, dataset in load_dataset("lab/rows").items()}
+    there = {split: list(dataset["input_ids"]) for split, dataset in load_dataset("lab/rows").items()}
+    create_tag("lab/rows", tag="v1", repo_type="dataset")
+    DatasetDict({"train": rows.select([1, 0])}).push_to_hub("lab/rows")
+    for name, options in (("now", {}), ("then", {"revision": "v1"})):
+        there[name] = list(load_hub_splits("lab/rows", **options)["train"]["labels"])
+        renamed = load_hub_splits("lab/rows", splits={"test": "train"}, **options)
+        there[f"{name}, renamed"] = list(renamed["test"]["labels"])
+    return there
 
 
 if __name__ == "__main__":

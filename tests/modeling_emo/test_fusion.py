@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from modeling_emo.fusion import CoAttention, CoAttentionLayer, CoAttentionStack, Pooling, StandIn
+from modeling_emo.fusion import (
+    CoAttention,
+    CoAttentionLayer,
+    CoAttentionStack,
+    FeedForward,
+    Pooling,
+    Standardization,
+    StandIn,
+)
 from tests.tiny_models import emobert, emobert_config, ragged_batch
 
 
@@ -196,6 +204,41 @@ def test_a_stand_in_takes_the_first_position_and_lets_no_gradient_through():
     assert torch.equal(replaced[1, 0], stand_in.embedding) and mask[1].tolist() == [True] + [False] * 4
     replaced.sum().backward()
     assert not sequence.grad[1].any() and torch.equal(stand_in.embedding.grad, torch.ones(3))
+
+
+def test_a_stand_in_alone_is_one_position_of_its_own_width():
+    stand_in = StandIn(3)
+    nn.init.normal_(stand_in.embedding)
+    sequence, mask = stand_in.sequence(4)
+    assert torch.equal(sequence, stand_in.embedding.expand(4, 1, 3)) and torch.equal(mask, torch.ones(4, 1).bool())
+    half, _ = stand_in(torch.randn(2, 5, 3).bfloat16(), MASK, torch.tensor([True, False]))
+    assert half.dtype == torch.bfloat16
+
+
+def test_each_dropout_has_the_probability_of_the_configuration():
+    config = emobert_config(co_attention_dropout=0.3, co_attention_feed_forward=True)
+    layer = CoAttentionLayer(config, 32, 7)
+    assert (layer.attention.dropout, layer.dropout.p, layer.feed_forward.dropout.p) == (0.3, 0.3, 0.3)
+
+
+@torch.no_grad()
+def test_a_feed_forward_drops_of_what_it_adds():
+    block, vector = FeedForward(8, dropout=1.0), torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+    nothing = block.output_norm(block.attention_norm(vector))
+    assert torch.equal(block.train()(vector), nothing)
+    assert not torch.allclose(block.eval()(vector), nothing, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 3), (2, 5, 4, 3)])
+def test_standardisation_is_of_each_state_and_channel(shape):
+    generator = torch.Generator().manual_seed(0)
+    standardization = Standardization(shape[2] if len(shape) == 4 else 1, 3)
+    standardization.mean.normal_(generator=generator)
+    standardization.std.uniform_(0.5, 2, generator=generator)
+    states = torch.randn(shape, generator=generator)
+    expected = (states.numpy() - standardization.mean.numpy()) / standardization.std.numpy()
+    np.testing.assert_allclose(standardization(states), expected, rtol=1e-6)
+    assert standardization(states).shape == shape
 
 
 @torch.no_grad()

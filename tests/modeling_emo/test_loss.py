@@ -299,6 +299,52 @@ def test_rows_that_are_left_out_still_weigh(kind):
     torch.testing.assert_close(loss, left * emotion_loss(labels[KNOWN], logits[KNOWN], kind_config))
 
 
+def test_labels_of_double_precision_leave_the_loss_in_that_of_the_logits(kind):
+    kind_config, labels, logits = kind
+    precise = labels.double() if labels.is_floating_point() else labels
+    votes = {"votes": torch.eye(3).double()[labels]} if kind_config.problem.is_exclusive else {}
+    loss = emotion_loss(precise, logits.float(), kind_config, **votes)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss.double(), emotion_loss(labels, logits, kind_config).double(), rtol=1e-5, atol=1e-6)
+
+
+def test_targets_are_as_precise_as_the_logits():
+    labels, logits = torch.tensor([0, 2, 1]), torch.randn(3, 3, dtype=torch.float64)
+    kwargs = {"label_smoothing": 0.1}
+    plain = emotion_loss(labels, logits, config(**kwargs))
+    focal = emotion_loss(labels, logits, config(**kwargs, classification_loss="focal", focal_gamma=0.0))
+    torch.testing.assert_close(focal, plain, rtol=1e-13, atol=0)
+
+
+def test_the_loss_of_a_split_is_that_of_one_batch(kind):
+    kind_config, labels, logits = kind
+    labels = torch.where(KNOWN.view(-1, *[1] * (labels.dim() - 1)), labels, IGNORED_LABEL)
+    assert IGNORED_LABEL == -100  # Trainer's and torch's
+    expected = emotion_loss(labels[KNOWN], logits[KNOWN], kind_config).item()
+    assert split_loss(logits.numpy(), labels.numpy(), kind_config) == pytest.approx(expected)
+
+
+def test_a_single_label_says_what_its_like_weigh():
+    weighted = config(class_weights=[0.5, 2.0, 1.0])
+    logits = torch.randn(1, 3, generator=torch.Generator().manual_seed(3))
+    loss = emotion_loss(torch.tensor([1]), logits, weighted, num_items_in_batch=4)
+    torch.testing.assert_close(loss, -logits.log_softmax(-1)[0, 1] / 4)
+
+
+@pytest.mark.parametrize("name", ["ccc", "soft F1"])
+def test_what_is_no_mean_weighs_with_its_labels(name):
+    """Micro-batches and processes of 4, 2 and 1 labels, one without: each has its own loss, and its share of 7."""
+    kwargs, labels, shape = KINDS[name]
+    labels = torch.cat([labels, torch.full_like(labels[:2], IGNORED_LABEL)])
+    logits = torch.randn((9, *shape[1:]), generator=torch.Generator().manual_seed(1))
+    parts = [slice(0, 4), slice(4, 6), slice(6, 7), slice(7, 9)]
+    total = sum(label_weight(labels[part], config(**kwargs)) for part in parts)
+    shares = [emotion_loss(labels[part], logits[part], config(**kwargs), weight_in_batch=total) for part in parts]
+    own = [emotion_loss(labels[part], logits[part], config(**kwargs)) for part in parts]
+    torch.testing.assert_close(torch.stack(shares), torch.stack(own) * torch.tensor([4, 2, 1, 0]) / 7)
+    assert len({round(loss.item(), 4) for loss in own}) == 4
+
+
 @pytest.mark.parametrize("counted", [False, True])
 def test_a_row_has_no_loss_of_a_modality_that_it_lacks(counted):
     """Row 3 has no text and row 4 no speech: both stand-ins together would tell nothing of the utterance."""

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from modeling_emo.modalities import hide_modalities
+from modeling_emo.modalities import (
+    check_mask,
+    has_values,
+    hide_modalities,
+    present_rows,
+    refuse_unknown,
+    select_input,
+)
 from tests.tiny_models import emobert, ragged_batch
 
 
@@ -16,6 +23,55 @@ def test_modality_dropout_hides_each_modality_equally_often_and_never_both():
     assert (~speech).float().mean().item() == pytest.approx(0.25, abs=0.01)
     alone, _ = hide_modalities(both, ~both, 0.5)
     assert alone.all(), "a row must not lose its only modality"
+
+
+def test_without_modality_dropout_no_number_is_drawn_and_with_all_of_it_each_row_loses_one():
+    torch.manual_seed(0)
+    both, state = torch.ones(1000, dtype=torch.bool), torch.get_rng_state()
+    assert all(has.all() for has in hide_modalities(both, both, 0.0))
+    assert torch.equal(torch.get_rng_state(), state)
+    text, speech = hide_modalities(both, both, 1.0)
+    assert torch.equal(text, ~speech)
+
+
+def test_one_input_of_a_modality_is_taken():
+    ids, values = torch.ones(2, 3), torch.zeros(2, 3)
+    given = {"speech_input_ids": None, "input_values": values, "encoded_speech": None}
+    assert select_input(given, {"input_values"}, "speech") is values
+    assert select_input({"input_ids": None, "encoded_text": ids}, {"input_ids"}, "text") is ids
+    assert select_input({"input_ids": None, "encoded_text": None}, {"input_ids"}, "text") is None
+    with pytest.raises(ValueError, match="^Speech is given twice, as `input_values` and `encoded_speech`: pass one"):
+        select_input({**given, "encoded_speech": ids}, {"input_values"}, "speech")
+    with pytest.raises(ValueError, match="takes speech as `input_features` or `speech_input_ids`, got `input_values`"):
+        select_input(given, {"speech_input_ids", "input_features"}, "speech")
+    refuse_unknown({"num_items_in_batch": 3, "return_dict": True, "anything": None})
+
+
+def test_a_gap_in_a_mask_is_named_by_its_row():
+    mask = torch.ones(3, 6)
+    mask[2, 4:] = 0
+    check_mask("mask", mask, torch.ones(3, 6))
+    check_mask("mask", mask, None)
+    check_mask("mask", None, torch.ones(3, 6))
+    mask[2, 5] = 1
+    with pytest.raises(ValueError, match="zeros before ones in row 2"):
+        check_mask("mask", mask, torch.ones(3, 6))
+    check_mask("mask", mask, torch.ones(3, 6), encoded=True)
+    check_mask("mask", mask.to("meta"), torch.ones(3, 6))  # has a shape, and no values to look at
+    check_mask("mask", mask, torch.ones(3, 2, 6), 2, encoded=True)
+    assert has_values(mask) and not has_values(mask.to("meta"))
+    with pytest.raises(ValueError, match=r"\(3, 6\), which must be \(3, 2\)"):
+        check_mask("mask", mask, torch.ones(3, 2, 6), encoded=True)
+
+
+def test_rows_that_lack_a_modality_get_a_full_mask():
+    reference = torch.ones(3, 7)
+    mask = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 0, 0]])
+    present, full = present_rows(torch.ones(3, 3), mask, reference)
+    assert present.tolist() == [True, False, True] and full.tolist() == [[1, 1, 0], [1, 1, 1], [1, 0, 0]]
+    for inputs, expected in ((None, False), (torch.ones(3, 3), True)):
+        present, full = present_rows(inputs, None, reference)
+        assert present.tolist() == [expected] * 3 and present.dtype == torch.bool and full is None
 
 
 @pytest.mark.parametrize(

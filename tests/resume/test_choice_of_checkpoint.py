@@ -44,6 +44,17 @@ def test_only_the_last_is_kept_and_gone_on_from(run, tmp_path, caplog):
     assert "has checkpoints of an earlier run" in caplog.text
 
 
+def test_the_best_is_kept_whatever_the_limit(tmp_path):
+    """The largest loss counts as the best here, which is the first: three younger checkpoints may not push it out."""
+    options = {"save_total_limit": 1, "learning_rate": 1e-2, "greater_is_better": True, "num_train_epochs": 2}
+    trainer = make_trainer(Run(str(tmp_path), options=options))
+    trainer.train()
+    losses = {entry["step"]: entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry}
+    assert list(losses) == [2, 4, 6, 8] and max(losses, key=losses.__getitem__) == 2
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-2"]
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(losses[2], rel=1e-5)
+
+
 def test_training_arguments_are_saved_as_given(run):
     arguments = torch.load(f"{run.folder}/checkpoint-4/training_args.bin", weights_only=False)
     assert isinstance(arguments, EmoBertTrainingArguments) and arguments.save_total_limit == 1

@@ -114,7 +114,7 @@ def _read_csd(path: Path) -> Iterator[SegmentLabel | tuple[str, str]]:
     try:
         import h5py
     except ImportError as error:
-        raise ValueError(f"{path}: to read .csd files, install h5py: pip install 'h5py>=3.10'.") from error
+        raise ValueError(f"{path}: to read .csd files, install h5py: pip install 'h5py>=3.11'.") from error
     try:
         with h5py.File(path, "r") as file:
             root = file[next(iter(file))]

@@ -23,6 +23,7 @@ SPLIT_NAMES = {
 
 # Columns of tables of dialogues: which one, and the number of the turn in it.
 DIALOGUE, TURN = "dialogue", "turn"
+_SHOWN_COLUMNS = 12
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
@@ -88,15 +89,18 @@ class TableColumns:
             table (`str`): the table's name, from which rows without an id get theirs.
             audio_dir (`Path`): what relative audio paths start from.
             split (`str`): the split they belong to.
-            problems (`list[Problem]`): rows with neither audio nor text are added to it.
+            problems (`list[Problem]`): rows with neither audio nor text, and columns that nothing is read from, are
+                added to it.
 
         Raises:
             ValueError: as `check`, on the first row.
         """
         one_name: list[tuple[str, str]] = []
+        present: dict[str, None] = {}
         for index, (place, cells) in enumerate(rows):
             if index == 0:
                 self.check(list(cells), place)
+            present.update(dict.fromkeys(cells))
             name = _text(cells.get(self.id)) or f"{table}-{index:06d}"
             audio, text = _text(cells.get(self.audio)), _text(cells.get(self.text))
             if audio is None and text is None:
@@ -135,6 +139,39 @@ class TableColumns:
                 "several where the problem type takes several (multi_label_classification)"
             )
             problems.append(Problem(table, place, reason, split, kept=True))
+
+        unused = self.unused(present)
+        if unused:
+            problems.append(Problem(table, table, f"unused columns: {self._hint(unused, present)}", split, kept=True))
+
+    def unused(self, present: Iterable[str]) -> list[str]:
+        """The columns that are not read."""
+        read = {
+            self.audio,
+            self.text,
+            self.id,
+            self.speaker,
+            self.session,
+            DIALOGUE,
+            TURN,
+            *self.labels(),
+            *self.votes,
+        }
+        return [str(column) for column in present if column not in read]
+
+    def _hint(self, unused: Sequence[str], present: Collection[str]) -> str:
+        """Columns that are not read, and the option for one that may have been meant."""
+        meant = [
+            f"{option}_column={column}"
+            for option in ("audio", "text", "speaker", "session")
+            if getattr(self, option) not in present
+            for column in unused
+            if option in str(column).lower()
+        ]
+        shown = ", ".join(unused[:_SHOWN_COLUMNS]) + (
+            f" and {len(unused) - _SHOWN_COLUMNS} more" if len(unused) > _SHOWN_COLUMNS else ""
+        )
+        return shown + (f". Perhaps meant: {', '.join(meant)}" if meant else "")
 
     def labels(self) -> list[str]:
         """The columns that labels are read from."""

@@ -8,14 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from transformers import AttentionInterface
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from configuration_emo import EmoBertConfig
 from modeling_emo import EmoBertForSequenceClassification, add_lora
 from modeling_emo.encoders.families import FAMILIES
 from modeling_emo.encoders.layers import encoder_layers
-from modeling_emo.encoders.packing import Packing
-from modeling_emo.encoders.segment_attention import teach_segments
+from modeling_emo.encoders.packing import Packing, packing_for
+from modeling_emo.encoders.segment_attention import attend_within_segments, teach_segments
 from tests.tiny_models import (
     SPEECH_FAMILIES,
     TEXT_FAMILIES,
@@ -310,6 +311,29 @@ def test_segments_attend_to_themselves_only():
     torch.testing.assert_close(whole, expected, atol=0, rtol=0)
 
 
+def test_what_else_a_layer_gives_reaches_every_segment():
+    calls = []
+
+    def attend(module, query, key, value, mask, *args, **kwargs):
+        calls.append((query.shape[2], key.shape[2], value.shape[2], args, kwargs))
+        return query.transpose(1, 2), "weights"
+
+    attention = attend_within_segments(attend)
+    states = torch.arange(10.0).view(1, 1, 5, 2)
+    row, weights = attention(None, states, states, states, None, "further", segment_lengths=[2, 3], scaling=0.5)
+    assert torch.equal(row, states.transpose(1, 2)) and weights is None
+    assert calls == [(2, 2, 2, ("further",), {"scaling": 0.5}), (3, 3, 3, ("further",), {"scaling": 0.5})]
+    assert attention(None, states, states, states, None, "further", scaling=0.5)[1] == "weights"
+    assert calls[2] == (5, 5, 5, ("further",), {"scaling": 0.5})
+
+
+def test_segments_are_taught_once():
+    teach_segments()
+    taught = ALL_ATTENTION_FUNCTIONS["sdpa"]
+    teach_segments()
+    assert ALL_ATTENTION_FUNCTIONS["sdpa"] is taught
+
+
 def test_who_registered_sdpa_before_is_asked():
     before = ALL_ATTENTION_FUNCTIONS["sdpa"]
     calls = []
@@ -339,3 +363,36 @@ def test_a_batch_goes_into_one_row_and_back():
     arguments = packing.attention_arguments
     assert arguments["cu_seq_lens_q"].tolist() == [0, 2, 5] and arguments["cu_seq_lens_q"].dtype == torch.int32
     assert arguments["max_length_k"] == 3
+
+
+def test_what_an_encoder_returned_for_a_row_becomes_a_batch():
+    packing = Packing([2, 3], torch.device("cpu"))
+    packing.pack(torch.zeros(2, 4))
+    states = torch.arange(10.0).view(1, 5, 2)
+    padded = packing.unpack(states, 4)
+    output = packing.unpack_output(BaseModelOutput(last_hidden_state=states, hidden_states=(states, states + 1)))
+    assert torch.equal(output.last_hidden_state, padded)
+    assert torch.equal(output.hidden_states[0], padded) and output.hidden_states[1].shape == padded.shape
+    assert torch.equal(output.hidden_states[1][0, :2], padded[0, :2] + 1) and not output.hidden_states[1][0, 2:].any()
+    alone = packing.unpack_output(BaseModelOutput(last_hidden_state=padded))
+    assert alone.last_hidden_state is padded and alone.hidden_states is None  # is a batch already
+    assert packing.is_packed(states) and not packing.is_packed(padded) and not packing.is_packed(states[:, :4])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "longest", "options", "packs"),
+    [
+        ([2, 3], 4, {}, True),
+        ([2, 4], 4, {}, True),
+        ([4, 4], 4, {}, False),
+        ([0, 3], 4, {}, False),
+        ([2, 3], 4, {"output_attentions": True}, False),
+        ([2, 3], 4, {"output_attentions": None}, True),
+    ],
+)
+def test_when_a_batch_is_packed(lengths, longest, options, packs):
+    encoder = emobert().emobert.text_encoder
+    packing = packing_for(encoder, torch.tensor(lengths), longest, **options)
+    assert (packing is not None) == packs
+    assert packing is None or (packing.lengths, packing.total) == (lengths, sum(lengths))
+    assert packing_for(encoder, torch.tensor(lengths, device="meta"), longest) is None

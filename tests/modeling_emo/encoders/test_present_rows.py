@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import distributed
+from transformers.integrations.deepspeed import set_hf_deepspeed_config, unset_hf_deepspeed_config
 
 from modeling_emo.encoders import present_rows
 from tests.tiny_models import CORE_FAMILIES, emobert, ragged_batch, without_dropout
@@ -92,3 +94,38 @@ def test_a_modality_that_no_row_has_leaves_gradients_of_zero():
     assert seen == [1]
     gradients = [weight.grad for weight in model.emobert.speech_encoder.parameters()]
     assert all(gradient is not None and not gradient.any() for gradient in gradients)
+
+
+@torch.no_grad()
+def test_a_single_row_that_has_a_modality_is_encoded_alone():
+    model, batch = emobert(packing=False), ragged_batch()
+    batch["speech_attention_mask"][1:] = 0
+    rows = {name: value[[0, 1, 4]] for name, value in batch.items()}
+    seen = rows_seen(model.emobert.speech_encoder)
+    model(**rows)
+    assert seen == [1]
+
+
+def test_all_rows_are_encoded_where_other_processes_run_the_same_layers(tmp_path):
+    """ZeRO-3 hands each layer's weights to all processes at once, and so does FSDP."""
+
+    class Zero3:
+        def is_zero3(self):
+            return True
+
+    encoder = emobert().emobert.speech_encoder
+    assert not present_rows._in_step_with_others(encoder)
+    settings = Zero3()  # Transformers keeps a weak reference
+    set_hf_deepspeed_config(settings)
+    try:
+        assert present_rows._in_step_with_others(encoder)
+    finally:
+        unset_hf_deepspeed_config()
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        assert not present_rows._in_step_with_others(encoder)
+        encoder.encoder.layer[1]._is_fsdp_managed_module = True  # as FSDP leaves it
+        assert present_rows._in_step_with_others(encoder)
+    finally:
+        distributed.destroy_process_group()
+    assert not present_rows._in_step_with_others(encoder)

@@ -68,10 +68,11 @@ def test_every_adapter_and_every_new_weight_is_trained_and_nothing_else(family):
     model = add_lora(model, r=2)
     model.train()
     model(**ragged_batch(family), labels=LABELS).loss.backward()
-    heard = [name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()]
+    # A gradient of rounding noise is none: a bias of keys moves all scores of a softmax alike.
+    heard = [name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().max() > 3e-7]
     trainable = [name for name, p in model.named_parameters() if p.requires_grad]
     # lora_A has no gradient in the first step, because lora_B starts at zero.
-    assert heard == [name for name in trainable if "lora_A" not in name]
+    assert heard == [name for name in trainable if "lora_A" not in name and not name.endswith("k_proj.bias")]
     assert len([name for name in heard if "lora_B" in name]) == 4 + (4 if family == "roberta" else 2)
     wrapped = [name.replace("base_model.model.", "").replace("modules_to_save.default.", "") for name in trainable]
     assert [name for name in wrapped if "encoder" not in name] == new

@@ -128,6 +128,6 @@ def test_predict_from_a_table(tmp_path, recognise, capsys):
     )
     with pytest.raises(ValueError, match="--context is of one text"):
         run_command("predict", ["--model", "x", "--text", "a", "b", "--context", "c"])
-    with pytest.raises(ValueError, match="columns text2: audio or text is needed"):
+    with pytest.raises(ValueError, match="columns text2: one of audio, file, path or text"):
         (tmp_path / "rows.csv").write_text("text2\na\n")
         run_command("predict", ["--model", "x", "--table", f"{tmp_path}/rows.csv"])

@@ -9,7 +9,8 @@ import pytest
 import soundfile as sf
 
 from modeling_emo import EmotionRecognitionPipeline
-from modeling_emo.inference.prediction_file import PredictionCounts, PredictionFile, predict_to_file
+from modeling_emo.inference.predict_to_file import PredictionCounts, predict_to_file
+from modeling_emo.inference.prediction_file import PredictionFile
 from tests.tiny import tiny_processor, tone, write_tone
 from tests.tiny_models import emobert
 

@@ -33,4 +33,4 @@ def test_takes_the_same_arguments(name):
 
 
 def test_methods_are_those_that_are_used():
-    assert METHODS == ["limit_text", "read_segments", "extract_utterance", "pad", "save_pretrained"]
+    assert METHODS == ["limit_text", "read_segments", "stream_segments", "extract_utterance", "pad", "save_pretrained"]

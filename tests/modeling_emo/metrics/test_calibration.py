@@ -20,6 +20,9 @@ class TestCalibration:
         expected = 0.4 * abs(0.5 - 0.075) + 0.6 * abs(2 / 3 - 2.9 / 3)
         assert expected_calibration_error(confidences, outcomes) == pytest.approx(expected)
 
+    def test_a_bin_of_one(self):
+        assert expected_calibration_error([0.3, 0.9], [0, 1]) == pytest.approx((0.3 + 0.1) / 2)
+
     def test_random_against_a_loop(self):
         generator = np.random.default_rng(6)
         confidences, outcomes = generator.random(500), generator.integers(2, size=500)

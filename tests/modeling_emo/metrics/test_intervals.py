@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from configuration_emo import EmoBertConfig
+from modeling_emo.metrics.compute_metrics import metric_function_for
 from modeling_emo.metrics.intervals import bootstrap_intervals
 from modeling_emo.metrics.task_metrics import emotion_metrics, sentiment_metrics
 
@@ -91,6 +93,35 @@ def test_undefined_resamples_are_left_out_in_silence():
     assert np.isnan(intervals["recall_sad"]).all()
 
 
+@pytest.mark.parametrize(
+    ("problem_type", "logits_shape", "labels_shape"),
+    [
+        ("single_label_classification", (40, 3), (40,)),
+        ("one_vs_rest_classification", (40, 3, 2), (40,)),
+        ("multi_label_classification", (40, 3), (40, 3)),
+        ("regression", (40, 1), (40,)),
+        ("regression", (40, 3), (40, 3)),
+    ],
+)
+@pytest.mark.parametrize("is_finite", [True, False])
+def test_decided_once_is_the_same_as_every_time(problem_type, logits_shape, labels_shape, is_finite):
+    temperature = None if problem_type == "regression" else 2.0
+    config = EmoBertConfig(problem_type=problem_type, num_labels=logits_shape[1], temperature=temperature)
+    function = metric_function_for(config)
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=logits_shape)
+    if not is_finite:  # in some resamples only
+        logits[7, 0] = np.inf
+    labels = generator.integers(0, 2, size=labels_shape)
+    if problem_type == "regression":
+        labels = labels + generator.normal(size=labels_shape)
+    settings = {"n_resamples": 30, "groups": np.arange(40) // 2}
+    once = bootstrap_intervals(function, logits, labels, **settings)
+    every_time = bootstrap_intervals(lambda *arrays: function(*arrays), logits, labels, **settings)
+    np.testing.assert_equal(once, every_time)
+    assert len(once) >= 2
+
+
 def test_rejects():
     with pytest.raises(ValueError, match="2 predictions and 1 labels"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(1))
@@ -98,7 +129,17 @@ def test_rejects():
         bootstrap_intervals(mean_error, [], [])
     with pytest.raises(ValueError, match="3 groups for 2 labels"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), groups=["a", "b", "c"])
+    with pytest.raises(ValueError, match="confidence=1"):
+        bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), confidence=1)
     with pytest.raises(ValueError, match="confidence=95"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), confidence=95)
     with pytest.raises(ValueError, match="n_resamples=0"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), n_resamples=0)
+
+
+def test_what_is_drawn_unless_it_is_said_otherwise():
+    errors = np.random.default_rng(0).normal(size=12)
+    given = {"n_resamples": 1000, "confidence": 0.95, "seed": 0, "groups": None}
+    assert bootstrap_intervals(mean_error, errors, np.zeros(12)) == bootstrap_intervals(
+        mean_error, errors, np.zeros(12), **given
+    )

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from configuration_emo import EmoBertConfig
-from modeling_emo.metrics.scores import confidences_and_outcomes, label_names, predictions_to_scores, scores_to_labels
+from configuration_emo import EmoBertConfig, Emotion2VecConfig
+from modeling_emo.metrics.scores import (
+    confidences_and_outcomes,
+    label_names,
+    predictions_to_scores,
+    scores_to_labels,
+    scores_to_logits,
+)
 
 
 NAMES = {0: "angry", 1: "happy", 2: "sad"}
@@ -42,6 +48,46 @@ class TestPredictionsToScores:
     def test_rejects_other_shapes(self, problem_type, shape):
         with pytest.raises(ValueError, match=rf"{problem_type} has logits of shape \(utterances, 3"):
             predictions_to_scores(np.zeros(shape), config(problem_type))
+
+
+class TestThereAndBack:
+    """Files keep probabilities; what is evaluated from them are logits."""
+
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.25, 0.15, 0.6]])
+
+    @pytest.mark.parametrize("temperature", [None, 2.5])
+    @pytest.mark.parametrize(
+        "problem_type",
+        ["single_label_classification", "multi_label_classification", "one_vs_rest_classification", "regression"],
+    )
+    def test_scores_come_back(self, problem_type, temperature):
+        of = EmoBertConfig(
+            problem_type=problem_type,
+            id2label=NAMES,
+            temperature=None if problem_type == "regression" else temperature,
+        )
+        logits = scores_to_logits(self.probabilities, of)
+        assert logits.shape == ((2, 3, 2) if problem_type == "one_vs_rest_classification" else (2, 3))
+        np.testing.assert_allclose(predictions_to_scores(logits, of), self.probabilities, rtol=1e-12)
+
+    def test_certainty_stays_finite(self):
+        for problem_type in (
+            "single_label_classification",
+            "multi_label_classification",
+            "one_vs_rest_classification",
+        ):
+            of = config(problem_type)
+            logits = scores_to_logits([[1.0, 0.0, 0.0]], of)
+            assert np.isfinite(logits).all()
+            np.testing.assert_allclose(predictions_to_scores(logits, of), [[1, 0, 0]], atol=1e-300)
+
+    def test_they_are_of_double_precision(self):
+        for problem_type in ("regression", "single_label_classification"):
+            assert scores_to_logits(np.float32([[0.5, 0.25, 0.25]]), config(problem_type)).dtype == np.float64
+
+    def test_a_configuration_without_temperature(self):
+        of = Emotion2VecConfig(id2label=NAMES)
+        np.testing.assert_allclose(predictions_to_scores([[LOG3, 0, 0]], of), [[0.6, 0.2, 0.2]])
 
 
 class TestScoresToLabels:

@@ -11,9 +11,11 @@ from scipy import stats
 from sklearn import metrics as reference
 from sklearn.exceptions import UndefinedMetricWarning
 
+from modeling_emo.metrics.confusion import presence_rows
 from modeling_emo.metrics.task_metrics import (
     dimensional_metrics,
     emotion_metrics,
+    multi_label_decisions,
     multi_label_metrics,
     one_vs_rest_metrics,
 )
@@ -103,6 +105,13 @@ class TestEmotionMetrics:
         assert metrics["f1_a"] == pytest.approx(0.8) and metrics["f1_b"] == pytest.approx(2 / 3)
         assert metrics["wf1"] == metrics["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
 
+    def test_a_column_of_class_indices(self):
+        assert presence_rows([[2], [0]], 3).tolist() == [[False, False, True], [True, False, False]]
+        with pytest.raises(ValueError, match=r"must have the shape .*got \(1, 1, 2\)"):
+            presence_rows(np.zeros((1, 1, 2)), 3)
+        with pytest.raises(ValueError, match=r"must have the shape .*got \(1, 2\)"):
+            presence_rows([[0, 1]], 3)
+
     def test_absent_classes_are_named(self):
         with pytest.warns(UndefinedMetricWarning, match="precision_happy, recall_sad, precision_sad, f1_sad"):
             metrics = emotion_metrics([0, 0], [0, 1], ["angry", "happy", "sad"])
@@ -146,6 +155,11 @@ def per_label_by_scikit_learn(truth, predicted, names, *, ready_made):
 class TestOneVsRestMetrics:
     names = ["neutral", "sad", "angry"]
 
+    def test_by_hand(self):
+        metrics = one_vs_rest_metrics([[[0, 1], [1, 0], [1, 0]], [[0, 1], [1, 0], [0, 1]]], [0, 2], self.names)
+        assert [metrics[f"accuracy_{name}"] for name in self.names] == [0.5, 1, 1]
+        assert metrics["mean_accuracy"] == pytest.approx(5 / 6)
+
     def test_random_ragged_splits_with_class_indices_and_rows(self, quiet):
         generator = np.random.default_rng(3)
         for case in range(CASES):
@@ -173,6 +187,11 @@ class TestOneVsRestMetrics:
     def test_rejects(self):
         with pytest.raises(ValueError, match=r"shape \(utterances, 3, 2\), got \(4, 3\)"):
             one_vs_rest_metrics(np.zeros((4, 3)), np.zeros(4), self.names)
+        with pytest.raises(ValueError, match=r"shape \(utterances, 3, 2\), got \(4, 3, 3\)"):
+            one_vs_rest_metrics(np.zeros((4, 3, 3)), np.zeros(4), self.names)
+        for wrong in (2, -1, 0.5):
+            with pytest.raises(ValueError, match=rf"hold 0 \(absent\) or 1 \(present\), got .*{wrong}"):
+                presence_rows([[0, 1], [1, wrong]], 2)
         with pytest.raises(ValueError, match="neither|0 .absent. or 1 .present."):
             one_vs_rest_metrics(np.zeros((1, 3, 2)), [[0, 2, 1]], self.names)
         with pytest.raises(ValueError, match=r"labels must have the shape \(utterances,\) or \(utterances, 3\)"):
@@ -181,6 +200,15 @@ class TestOneVsRestMetrics:
 
 class TestMultiLabelMetrics:
     names = ["happy", "sad", "afraid"]
+
+    def test_by_hand(self):
+        scores = [[0.9, 0.8, 0.1], [0.2, 0.7, 0.3], [0.6, 0.4, 0.2]]
+        metrics = multi_label_metrics(scores, [[1, 0, 0], [0, 1, 0], [1, 1, 0]], self.names)
+        assert multi_label_decisions([[0.6, 0.5]], [[1, 0]], 2)[0].tolist() == [[True, False]]
+        # happy: right throughout; sad: one hit, one false alarm, one miss; afraid: never there and never predicted.
+        assert metrics["micro_f1"] == pytest.approx(2 * 3 / 8)
+        assert metrics["macro_f1"] == pytest.approx((1 + 0.5) / 2)
+        assert [metrics[f"accuracy_{name}"] for name in self.names] == pytest.approx([1, 1 / 3, 1])
 
     def test_random_ragged_splits(self, quiet):
         generator = np.random.default_rng(4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configuration_emo import EmoBertConfig
-from modeling_emo import fit_temperature
+from modeling_emo import fit_temperature, split_loss
 from modeling_emo.metrics.scores import predictions_to_scores, scores_to_logits
 
 
@@ -43,6 +43,32 @@ def test_a_known_temperature_is_found(problem_type, temperature):
     )
     scores = predictions_to_scores(logits[:50], settings)
     np.testing.assert_allclose(predictions_to_scores(scores_to_logits(scores, settings), settings), scores, atol=1e-9)
+
+
+@pytest.mark.parametrize("problem_type", ["single_label_classification", "multi_label_classification"])
+def test_of_all_temperatures_it_has_the_smallest_loss(problem_type):
+    """On labels that have nothing to do with the probabilities, where another measure would find another one."""
+    generator = np.random.default_rng(1)
+    settings = config(problem_type)
+    logits = generator.normal(0, 2, (40, 3)) + [1.0, 0.0, 0.0]
+    labels = np.where(generator.random(40) < 0.7, logits.argmax(1), generator.integers(3, size=40))
+    labels = labels if settings.problem.is_exclusive else np.eye(3, dtype=int)[labels]
+
+    def loss(temperature):
+        return split_loss(logits / temperature, labels, settings)
+
+    fit = fit_temperature(logits, labels, settings)
+    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 4000))
+    assert fit.temperature == pytest.approx(min(grid, key=loss), rel=2e-3)
+
+
+def test_the_range_of_temperatures():
+    logits, labels, settings = drawn("single_label_classification", 15.0, count=4000)
+    assert fit_temperature(logits, labels, settings).temperature == pytest.approx(15, rel=0.1)
+    with pytest.raises(ValueError, match="No temperature between 0.05 and 20"):
+        fit_temperature(-np.eye(3).repeat(3, 0), np.arange(3).repeat(3), settings)  # none is right
+    logits, labels, settings = drawn("single_label_classification", 0.06, count=4000)
+    assert fit_temperature(logits, labels, settings).temperature == pytest.approx(0.06, rel=0.1)
 
 
 def test_predicted_values_have_none():

@@ -261,3 +261,21 @@ class TestDamage:
         monkeypatch.setitem(__import__("sys").modules, "av", None)
         with pytest.raises(ValueError, match=r"sound\.mp4.*pip install 'av>=14\.0'"):
             load_audio(path)
+
+
+@pytest.mark.parametrize("container", [{"format": "WAV"}, {"format": "RF64"}, {"format": "WAVEX"}, {"endian": "BIG"}])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_sixteen_bits_are_libsndfiles_values(tmp_path, container, channels):
+    generator = np.random.default_rng(0)
+    samples = generator.integers(-32768, 32768, size=(999, channels), dtype=np.int16)
+    samples[:2] = [[-32768], [32767]]
+    path = tmp_path / "sound.wav"
+    sf.write(path, samples, 16_000, subtype="PCM_16", **container)
+    with open(path, "ab") as file:  # a chunk behind the samples
+        file.write(b"LIST\x04\x00\x00\x00INFO")
+    for channel in range(channels):
+        expected = sf.read(path, dtype="float32", always_2d=True)[0][:, channel]
+        found = load_audio(path, channel=channel)
+        assert found.dtype == np.float32 and found.flags.writeable
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(found, load_audio(path.read_bytes(), channel=channel))

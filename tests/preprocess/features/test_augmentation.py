@@ -117,6 +117,48 @@ class TestSpectrogram:
         assert widths == {0, 2, 4, 6, 8}
 
 
+KINDS = {
+    "noise": {"noise_snr_db": [5, 20]},
+    "speed": {"speed": [0.8, 1.25]},
+    "gain": {"gain_db": [-6, 6]},
+    "masks": {"time_mask_seconds": 0.01, "num_time_masks": 2},
+}
+
+
+def of_ones(seed, *kinds):
+    """A constant sound, changed."""
+    options = {name: value for kind in kinds for name, value in KINDS[kind].items()}
+    augment = WaveformAugmentation(sampling_rate=16_000, **options)
+    return augment(np.ones(1600, dtype=np.float32), np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "same"),
+    [
+        *(("speed", other, lambda both, alone: len(both) == len(alone)) for other in ("noise", "gain", "masks")),
+        *(("masks", other, lambda both, alone: np.array_equal(both == 0, alone == 0)) for other in ("noise", "gain")),
+        *((kind, "masks", lambda both, alone: np.all((both == 0) | (both == alone))) for kind in ("noise", "gain")),
+    ],
+)
+def test_a_change_is_the_same_whatever_else_is_on(kind, other, same):
+    changed = 0
+    for seed in range(20):
+        alone = of_ones(seed, kind)
+        assert same(of_ones(seed, kind, other), alone)
+        changed += not np.array_equal(alone, np.ones(1600))
+    assert 5 <= changed <= 15
+
+
+def test_bands_are_the_same_whatever_is_masked_in_time():
+    features = np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
+    bands = {"frequency_mask_bins": 4, "num_frequency_masks": 1, "probability": 1.0}
+    for seed in range(20):
+        alone = SpectrogramAugmentation(**bands)(features, 30, np.random.default_rng(seed))
+        both = SpectrogramAugmentation(**bands, time_mask_frames=5, num_time_masks=2)
+        changed = both(features, 30, np.random.default_rng(seed))
+        assert np.array_equal((changed != features).all(0), (alone != features).all(0))
+
+
 def rows(count=6, column="input_values", seconds=0.02):
     sounds = [tone(seconds + 0.005 * index) for index in range(count)]
     return [

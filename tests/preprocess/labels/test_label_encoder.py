@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from datasets import Dataset, DatasetDict, List, Value
 
+from configuration_emo import EmoBertConfig
 from preprocess.labels.label_encoder import LabelEncoder
 
 
@@ -201,3 +202,30 @@ class TestFromDataset:
     def test_missing_column(self):
         with pytest.raises(ValueError, match="no column 'label'; the columns are emotion"):
             LabelEncoder.from_dataset(Dataset.from_dict({"emotion": ["sad"]}), "single_label_classification")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "names", "label_range"),
+    [
+        (LabelEncoder("single_label_classification", {"sad": 1, "neutral": 0, "angry": 2}), list(EMOTIONS)[:3], None),
+        (LabelEncoder("regression", {"valence": 0, "arousal": 1}, (1, 5)), ["valence", "arousal"], [1.0, 5.0]),
+        (LabelEncoder("regression", label_range=(-3, 3)), ["score"], [-3.0, 3.0]),
+        (LabelEncoder("regression"), ["score"], None),
+    ],
+)
+def test_a_model_calls_its_outputs_by_the_labels_names(encoder, names, label_range):
+    config = EmoBertConfig(**encoder.config_kwargs())
+    assert config.id2label == dict(enumerate(names)) and config.label2id == dict(zip(names, range(9), strict=False))
+    assert (config.problem_type, config.num_labels, config.label_range) == (
+        encoder.problem_type,
+        len(names),
+        label_range,
+    )
+    if encoder.problem.labels == "index":
+        assert [config.id2label[encoder.encode(name)] for name in names] == names
+
+
+def test_a_range_has_two_ends():
+    for label_range in ((1, 1), (2, 1), (1,), (1, 2, 3)):
+        with pytest.raises(ValueError, match="must be .smallest, largest., got"):
+            LabelEncoder("regression", label_range=label_range)

@@ -64,9 +64,11 @@ def bad_rows(folder):
 
 
 def as_lists(dataset):
-    return [
-        {key: value.tolist() if hasattr(value, "tolist") else value for key, value in row.items()} for row in dataset
-    ]
+    def plain(value):
+        value = value.tolist() if hasattr(value, "tolist") else value
+        return None if isinstance(value, float) and np.isnan(value) else value  # NaN is not equal to itself
+
+    return [{key: plain(value) for key, value in row.items()} for row in dataset]
 
 
 class TestLongTexts:

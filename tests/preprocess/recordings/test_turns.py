@@ -169,7 +169,7 @@ class TestChannels:
         ({"segmentation": "sentences"}, "segmentation='sentences' needs `words`"),
         ({"segmentation": "voice", "turns": TURNS}, "There are turns, and segmentation is 'voice'"),
         ({"voice_detector": "silero"}, "voice_detector is for segmentation='voice'"),
-        ({"segmentation": "voice", "voice_detector": "ear"}, "one of energy, silero, got 'ear'"),
+        ({"segmentation": "voice", "voice_detector": "ear"}, "one of energy, causal, silero, got 'ear'"),
         ({"channels": "left"}, "channels must be 'mix', 'each', or the number of one from 0 on, got 'left'"),
         ({"channels": True}, "got True"),
         ({"channels": "each", "text": "how nice"}, "a transcript or turns are of the whole"),

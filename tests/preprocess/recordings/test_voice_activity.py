@@ -47,7 +47,7 @@ class TestEnergy:
 
 
 def test_wrong_detectors_are_refused():
-    with pytest.raises(ValueError, match="detector must be one of energy, silero, got 'ear'"):
+    with pytest.raises(ValueError, match="detector must be one of energy, causal, silero, got 'ear'"):
         find_voice(iter([tone(0.1)]), RATE, "ear")
     with pytest.raises(ValueError, match="The detector silero hears 16000 Hz, got 8000 Hz"):
         find_voice(iter([tone(0.1)]), 8_000, "silero")

@@ -1,0 +1,112 @@
+"""Who speaks when, by a Transformers model that says for each frame and speaker how likely it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class FrameDiarizer:
+    """A diarizer for `turns=`, of any `AutoModelForAudioFrameClassification` with its feature extractor.
+
+    Args:
+        model (`PreTrainedModel`): its logits have the shape `(1, frames, speakers)`.
+        feature_extractor (callable): the feature extractor or processor that belongs to it.
+        threshold (`float`, defaults to 0.5): a speaker speaks in frames in which the sigmoid is above it.
+        frame_seconds (`float`, *optional*): from one frame to the next; by default what the model's convolutions step
+            over (`inputs_to_logits_ratio`), or, where its configuration does not say, the sound's length by the
+            number of frames.
+        min_seconds (`float`, defaults to 0.1): shorter turns are left out.
+
+    Called with `{"raw": samples, "sampling_rate": rate}` it returns the turns by their starts, dicts with `start` and
+    `end` in seconds and `speaker`, `speaker 0` and so on: of one speaker none touches another, of different ones they
+    may overlap. The whole sound goes through the model at once.
+
+    Raises:
+        ValueError: an argument is wrong; when called, the rate is not the feature extractor's, or nobody speaks.
+
+    Example:
+
+    ```python
+    >>> diarize = FrameDiarizer(model, feature_extractor)  # doctest: +SKIP
+    >>> recognise("call.wav", turns=diarize)  # doctest: +SKIP
+
+    ```
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        feature_extractor: Any,
+        *,
+        threshold: float = 0.5,
+        frame_seconds: float | None = None,
+        min_seconds: float = 0.1,
+    ):
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold must lie between 0 and 1, got {threshold}.")
+        if not isinstance(model, torch.nn.Module) or not callable(feature_extractor):
+            raise ValueError("A FrameDiarizer takes a model for audio frame classification and its feature extractor.")
+        self.model: Any = model.eval()
+        self.feature_extractor = feature_extractor
+        self.threshold, self.frame_seconds, self.min_seconds = threshold, frame_seconds, min_seconds
+
+    def __call__(self, sound: dict[str, Any]) -> list[dict[str, Any]]:
+        probabilities = self.probabilities(sound)
+        frame = self._frame_seconds(len(sound["raw"]) / sound["sampling_rate"], len(probabilities))
+        turns = []
+        for speaker, speaks in enumerate((probabilities > self.threshold).T):
+            edges = np.flatnonzero(np.diff(np.concatenate([[0], speaks.astype(np.int8), [0]])))
+            for begin, end in edges.reshape(-1, 2).tolist():
+                if (end - begin) * frame >= self.min_seconds - 1e-9:
+                    turns.append({"start": begin * frame, "end": end * frame, "speaker": f"speaker {speaker}"})
+        if not turns:
+            raise ValueError(
+                f"Nobody speaks by the diarizer: no frame is above {self.threshold:g} for {self.min_seconds:g} s. "
+                "Lower its threshold, or leave turns out."
+            )
+        return sorted(turns, key=lambda turn: (turn["start"], turn["speaker"]))
+
+    @torch.no_grad()
+    def probabilities(self, sound: dict[str, Any]) -> np.ndarray:
+        """How likely each speaker speaks in each frame.
+
+        Args:
+            sound (`dict`): `raw`, float32 `(samples,)`, and `sampling_rate` in Hz.
+
+        Returns:
+            `np.ndarray` of shape `(frames, speakers)`: float32.
+        """
+        extractor = getattr(self.feature_extractor, "feature_extractor", self.feature_extractor)
+        if getattr(extractor, "sampling_rate", sound["sampling_rate"]) != sound["sampling_rate"]:
+            raise ValueError(
+                f"The diarizer hears {extractor.sampling_rate} Hz, and the recogniser {sound['sampling_rate']} Hz: "
+                "resample in a function of your own."
+            )
+        inputs = self.feature_extractor(sound["raw"], sampling_rate=sound["sampling_rate"], return_tensors="pt")
+        inputs = {
+            name: value.to(self.model.device, self.model.dtype if value.is_floating_point() else value.dtype)
+            for name, value in inputs.items()
+            if isinstance(value, torch.Tensor)
+        }
+        return self.model(**inputs).logits[0].float().sigmoid().cpu().numpy()
+
+    def _frame_seconds(self, seconds: float, frames: int) -> float:
+        if self.frame_seconds is not None:
+            return self.frame_seconds
+        step = getattr(self.model.config, "inputs_to_logits_ratio", None)
+        extractor = getattr(self.feature_extractor, "feature_extractor", self.feature_extractor)
+        is_of_samples = (getattr(extractor, "model_input_names", None) or [""])[0] == "input_values"
+        return step / extractor.sampling_rate if step and is_of_samples else seconds / max(frames, 1)
+
+
+def diarizer(turns: Any) -> Any:
+    """A diarizer of `(model, feature extractor)`; anything else as it is.
+
+    Args:
+        turns: what was given as `turns`.
+    """
+    is_pair = isinstance(turns, tuple) and len(turns) == 2 and isinstance(turns[0], torch.nn.Module)
+    return FrameDiarizer(*turns) if is_pair else turns
