@@ -80,7 +80,18 @@ LAYERS = {
 }
 # Readers of the public names, beside the docstrings of the packages themselves.
 READERS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/**/*", "benchmarks/*.py", "metrics/**/*.py")
-OPTIONAL = ("av", "captum", "gradio", "h5py", "onnx", "onnxruntime", "onnxscript", "peft", "silero_vad")
+OPTIONAL = (
+    "av",
+    "captum",
+    "gradio",
+    "h5py",
+    "moonshine_voice",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "peft",
+    "silero_vad",
+)
 HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),
