@@ -29,6 +29,7 @@ def test_pair_inference(results):
         assert found[f"inference_{order}"]["largest_difference"] < 1e-6
 
 
+@pytest.mark.slow  # three processes
 def test_pair_training(results):
     found = results("pair", "--tiny", "--batches", "1", "--order", "random", "--work", "training")["training_random"]
     assert found["largest_difference"] < 1e-6 and found["largest_gradient_difference"] < 1e-3
@@ -45,6 +46,7 @@ def test_data(results):
     assert len(found) == 16
 
 
+@pytest.mark.slow  # all of its parts, two of them in processes of their own
 def test_gpu_program_on_a_cpu(results):
     found = results("gpu", "--device", "cpu", "--tiny", "--batch", "4", "--steps", "6")
     assert max(found["equality"]["difference"]) < 1e-5
