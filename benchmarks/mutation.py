@@ -9,7 +9,8 @@ quickest first, until one fails. Of each function `--share` of its mutants is tr
 seed. Messages of errors and warnings, annotations and decorators are not mutated, nor is text. The tests of one mutant
 end when they would take longer than `--patience`, so that some of what then counts as survived may not have.
 
-What survives and changes nothing that could be seen is listed, with the reason, in `benchmarks/equivalent_mutants.tsv`.
+What survives and changes nothing that could be seen is listed, with the reason, in
+`benchmarks/equivalent_mutants.tsv`.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ PROTOCOLS = tuple(f"{DATA}/protocols/test_{name}.py" for name in ("folds", "vali
 
 # A mutant: its module, its function, the statement and what becomes of it.
 Key = tuple[str, str, str, str]
+# What counts as noticed: a test that failed, one that did not end, a process that did not survive.
+KILLED = ("killed", "timeout", "crashed")
 
 # Each module, and the files of tests that speak for it.
 TARGETS: dict[str, tuple[str, ...]] = {
@@ -74,10 +77,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"modeling_emo/metrics/{name}.py": METRICS
         for name in (
             *("calibration", "compute_metrics", "confusion", "diarization", "intervals", "scores", "task_metrics"),
-            *("temperature", "undefined", "values"),
+            *("temperature", "two_steps", "undefined", "values"),
         )
     },
+    "modeling_emo/metrics/group_metrics.py": (f"{MODEL}/metrics/test_group_metrics.py",),
+    "modeling_emo/metrics/selective.py": (f"{MODEL}/metrics/test_group_metrics.py",),
     **{f"preprocess/labels/{name}.py": LABELS for name in ("label_encoder", "label_maps", "label_names")},
+    "preprocess/labels/near_equal_labels.py": (f"{DATA}/labels/test_near_equal_labels.py",),
+    **{
+        f"preprocess/labels/{name}.py": ("tests/commands_emo/test_score.py",)
+        for name in ("scored_tables", "scored_tasks")
+    },
     **{f"preprocess/protocols/{name}.py": PROTOCOLS for name in ("fold", "folds", "group_folds", "validation_split")},
 }
 
@@ -85,7 +95,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 class Coverage:
     """A pytest plugin: which lines of some files each test executes, and how long a test takes.
 
-    Lines are pairs of file and number. Those that are executed on import, or in a fixture of several tests, are of all.
+    Lines are pairs of file and number. Those that run on import, or in a fixture of several tests, are of all.
     """
 
     def __init__(self, paths: list[str]) -> None:
@@ -209,6 +219,9 @@ def baseline_of(files: tuple[str, ...]) -> Baseline:
                 importlib.import_module(name)
     gc.collect()
     gc.freeze()  # or each fork copies what its collections touch
+    how, status = forked(lambda: run_tests(list(found["seconds"])), 1800)
+    if status != 0:  # or any mutant would count as killed
+        raise SystemExit(f"{', '.join(files)}: the tests do not pass when each is named: {how}, status {status}.")
     lines = {test: {(path, number) for path, number in lines} for test, lines in found["lines"].items()}
     return Baseline(lines, {(path, number) for path, number in found["shared"]}, found["seconds"])
 
@@ -254,25 +267,30 @@ def recorded(path: Path) -> dict[Key, str]:
 
 
 def outcome_of(target: str, tree: ast.Module, mutant: Mutant, tests: list[str], seconds: float) -> str:
-    """Whether a mutant was killed by its tests, which take so long without it."""
+    """What became of a mutant by its tests, which take so long without it: one of `KILLED`, or it survived."""
     if not tests:
         return "not run"
     how, status = forked(lambda: run_mutant(target, tree, mutant, tests), 30 + int(10 * seconds))
-    return "survived" if how == "ended" and status == 0 else "killed"
+    if how != "ended":
+        return how
+    return "killed" if status else "survived"
 
 
 def try_module(target: str, arguments: argparse.Namespace) -> None:
-    """Tries mutants of a module, but those that the record knows as killed, and adds the outcomes to the record."""
+    """Tries the drawn mutants of a module and those that the record knows, but as killed; adds to the record."""
     tree = ast.parse((ROOT / target).read_text(encoding="utf-8"))
     reasons, known = explained(), recorded(arguments.record)
-    for mutant in drawn(mutants_of(tree), arguments.share, arguments.seed):
+    mutants = mutants_of(tree)
+    share = set(map(id, drawn(mutants, arguments.share, arguments.seed)))
+    for mutant in mutants:
         key = (target, mutant.function, *mutant.shown())
-        if known.get(key) in ("killed", "equivalent") or (arguments.again and key not in known):
+        is_wanted = key in known or (id(mutant) in share and not arguments.again)
+        if not is_wanted or known.get(key) in (*KILLED, "equivalent"):
             continue
         baseline = baseline_of(TARGETS[target])
         tests = baseline.tests_of(target, mutant.lines, arguments.patience)
         outcome = outcome_of(target, tree, mutant, tests, sum(baseline.seconds[test] for test in tests))
-        if outcome != "killed" and key in reasons:
+        if outcome not in KILLED and key in reasons:
             outcome = "equivalent"
         row = dict(zip(("module", "function", "before", "after"), key, strict=True))
         row |= {"line": mutant.lines[0], "outcome": outcome, "tests": len(tests)}
@@ -288,8 +306,8 @@ def table_row(target: str, record: Path) -> str:
     ]
     reasons, known = explained(), recorded(record)
     outcomes = [known[key] for key in keys if key in known]
-    killed = outcomes.count("killed")
-    equivalent = sum(known[key] != "killed" and key in reasons for key in keys if key in known)
+    killed = sum(outcome in KILLED for outcome in outcomes)
+    equivalent = sum(known[key] not in KILLED and key in reasons for key in keys if key in known)
     numbers = (len(keys), len(outcomes), killed, equivalent, len(outcomes) - killed - equivalent)
     return f"| `{target}` | {' | '.join(map(str, numbers))} |"
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
         LoraArguments,
         ModelArguments,
         PreparationArguments,
-        ScoreArguments,
         ServeArguments,
     )
     from .command_line import parse_command, run_command, run_script
     from .prediction_arguments import PredictionArguments
+    from .score_arguments import ScoreArguments
     from .training_setup import TrainingSetup, record_training, set_up_training
 else:
     __getattr__, __dir__ = lazy_names(__name__)

@@ -135,8 +135,12 @@ class ModelArguments(EncoderArguments):
     num_co_attention_heads: int = field(default=4, metadata={"help": "Heads of each layer."})
     co_attention_dropout: float = field(default=0.1, metadata={"help": "Dropout inside the fusion."})
     co_attention_feed_forward: bool = field(default=False, metadata={"help": "Add LayerNorm and feed-forward."})
-    text_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
-    speech_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
+    text_pooling: str = field(
+        default="auto", metadata={"help": "auto, cls, last, mean, mean_std, quantiles or attention."}
+    )
+    speech_pooling: str = field(
+        default="auto", metadata={"help": "auto, cls, last, mean, mean_std, quantiles or attention."}
+    )
     use_weighted_layer_sum: bool = field(default=False, metadata={"help": "Mix all layers of the speech encoder."})
     speech_layer: list[int] | None = field(
         default=None, metadata={"help": "Use this layer of the speech encoder, or several side by side."}
@@ -307,31 +311,6 @@ class EvaluationArguments(FoldArguments):
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
-
-
-@dataclass
-class ScoreArguments:
-    """Predictions of any system, and what was right."""
-
-    _argument_group_name: ClassVar[str] = "scoring"
-
-    predictions: str = field(metadata={"help": "A .csv file with id, and prediction or a score for each label."})
-    labels: str = field(metadata={"help": "A .csv file with id, and label or a column for each score."})
-    task: str = field(metadata={"help": "Such as iemocap-4-class or mosi-score; emotion for labels of your own."})
-    output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
-    split: str = field(default="test", metadata={"help": "Which split this is, for the record."})
-    protocol: str = field(
-        default="the utterances of the table of labels",
-        metadata={"help": "How these were chosen, for the record."},
-    )
-    allow_missing: bool = field(
-        default=False, metadata={"help": "Score the utterances of both tables, and tell how many the others are."}
-    )
-    groups: list[str] = field(
-        default_factory=list,
-        metadata={"help": "Kinds of groups to compare as well, columns of the labels: speaker, sex, length, snr."},
-    )
-    num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
 
 
 @dataclass

@@ -27,11 +27,11 @@ from .arguments import (
     LoraArguments,
     ModelArguments,
     PreparationArguments,
-    ScoreArguments,
     ServeArguments,
 )
 from .other_scripts import refused_flags
 from .prediction_arguments import PredictionArguments
+from .score_arguments import ScoreArguments
 
 
 # Set to 1 it shows where in the code an error came from.

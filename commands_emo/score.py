@@ -21,7 +21,7 @@ from modeling_emo import (
 )
 from preprocess import ScoredTables, read_scored_tables, scored_task
 
-from .arguments import ScoreArguments
+from .score_arguments import ScoreArguments
 
 
 def describe(tables: ScoredTables) -> dict[str, int]:

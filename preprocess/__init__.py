@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .audio.bounded import load_bounded_audio
     from .audio.check import check_audio_file
-    from .audio.load_audio import audio_duration, header_seconds, load_audio, stream_audio
+    from .audio.load_audio import audio_duration, channel_count, header_seconds, load_audio, stream_audio
     from .audio.signal_to_noise import signal_to_noise
     from .collator import EmoBertDataCollator
     from .corpora.loading import load_corpus, read_corpus
@@ -88,6 +88,7 @@ __all__ = [
     "WaveformAugmentation",
     "audio_duration",
     "cache_encoder_states",
+    "channel_count",
     "check_audio_file",
     "check_encoders",
     "check_processor",

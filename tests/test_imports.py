@@ -30,6 +30,7 @@ LAYERS = {
             "corpora",
             "hub_code",
             "lazy_names",
+            "plot_style",
             "problem_types",
             "sealing",
             "summary_position",
@@ -64,7 +65,10 @@ LAYERS = {
         {"speech_tokens"},
     ),
     "commands_emo": (
-        {"changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"},
+        {
+            *("changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"),
+            "score_arguments",
+        },
         {"arguments"},
         {"command_line"},
         {"__main__", "serving", "training_setup"},
@@ -76,7 +80,18 @@ LAYERS = {
 }
 # Readers of the public names, beside the docstrings of the packages themselves.
 READERS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/**/*", "benchmarks/*.py", "metrics/**/*.py")
-OPTIONAL = ("av", "captum", "gradio", "h5py", "onnx", "onnxruntime", "onnxscript", "peft", "silero_vad")
+OPTIONAL = (
+    "av",
+    "captum",
+    "gradio",
+    "h5py",
+    "moonshine_voice",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "peft",
+    "silero_vad",
+)
 HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),

@@ -19,15 +19,33 @@ import preprocess  # noqa: F401  registers the processor
 from ..arguments import ServeArguments
 from .endpoints import add_endpoints
 from .http_api import api_routes
+from .live_tab import LIVE_SCRIPT
 from .model_facts import model_facts
-from .page import STYLE, TITLE, add_page
+from .page import SCRIPT, STYLE, TITLE, add_page
 from .service import EmotionService
 from .uploads import refuse_addresses
 
 
 # Fonts that every system has: nothing is fetched.
+# Text and buttons of at least 4.5 : 1 in light and dark; Gradio's own have less.
 THEME = gr.themes.Default(
     primary_hue="blue", font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")
+).set(
+    **dict.fromkeys(
+        ("body_text_color_subdued", "block_info_text_color", "input_placeholder_color", "block_label_text_color"),
+        "*neutral_600",
+    ),
+    **dict.fromkeys(
+        (
+            *("body_text_color_subdued_dark", "block_info_text_color_dark"),
+            *("input_placeholder_color_dark", "block_label_text_color_dark"),
+        ),
+        "*neutral_300",
+    ),
+    **dict.fromkeys(("button_primary_background_fill", "button_primary_background_fill_dark"), "*primary_700"),
+    **dict.fromkeys(
+        ("button_primary_background_fill_hover", "button_primary_background_fill_hover_dark"), "*primary_800"
+    ),
 )
 
 
@@ -50,8 +68,9 @@ def load_service(arguments: ServeArguments) -> EmotionService:
 def build_app(service: EmotionService, arguments: ServeArguments) -> gr.Blocks:
     """The page and the endpoints, to be started with `launch(**launch_options(arguments))`."""
     keep = arguments.keep_files_seconds
+    facts = model_facts(arguments.model, service.recognise.model.config)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(min(keep, 60), keep)) as app:
-        add_page(service, arguments)
+        add_page(service, arguments, facts)
         add_endpoints(service, arguments)
     refuse_addresses(app)
     return app.queue(max_size=arguments.max_queue_size)
@@ -68,6 +87,7 @@ def launch_options(arguments: ServeArguments, service: EmotionService) -> dict[s
         "max_file_size": round(arguments.max_file_mb * 1e6),
         "theme": THEME,
         "css": STYLE,
+        "head": f"<script>{SCRIPT}{LIVE_SCRIPT}</script>",
         "footer_links": ["api"],
         "run_history": False,
         "ssr_mode": False,

@@ -1,15 +1,16 @@
 """What the app does with a recording and a text: one for the page, batches for programs."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from modeling_emo import EmotionRecognitionPipeline, EmotionStream
-from preprocess import MAX_SENTENCE_SECONDS, is_text, load_bounded_audio
+from modeling_emo import EmotionRecognitionPipeline, EmotionStream, Explanation
+from preprocess import MAX_SENTENCE_SECONDS, channel_count, is_text, load_bounded_audio
 
 from .uploads import uploaded_file
 
@@ -19,21 +20,27 @@ Transcriber = Callable[[dict[str, Any]], Any]
 UTTERANCE_SECONDS = MAX_SENTENCE_SECONDS
 
 
+class Cancelled(Exception):
+    """Nobody waits for the answer any more."""
+
+
 @dataclass(frozen=True)
 class Analysis:
     """What the page shows of one input.
 
     Args:
-        predictions (`list[dict]`): `label` and `score`, of the whole.
+        predictions (`list[dict]`, *optional*): `label` and `score`, of the whole; None where nothing can be heard.
         text (`str`, *optional*): the transcript, typed or recognised.
         timeline (`dict`, *optional*): the pipeline's result with `chunks`, of a recording longer than one window.
+        seconds (`float`): of the recording, 0 without one.
         notes (`list[str]`): what the reader should know of how it was done.
     """
 
-    predictions: list[dict[str, Any]]
+    predictions: list[dict[str, Any]] | None
     text: str | None
     timeline: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 class EmotionService:
@@ -74,6 +81,20 @@ class EmotionService:
         with self._counting:
             return dict(self._counts)
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether the model has a text encoder."""
+        return hasattr(self.recognise.model.config, "text_config")
+
+    def num_channels(self, path: Path) -> int:
+        """How many channels a recording has.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        with _named_as_sent(path):
+            return channel_count(path)
+
     def read_utterance(self, path: Path | None, text: str | None) -> dict[str, Any]:
         """A recording and its text within the limits, as the pipeline takes them.
 
@@ -109,7 +130,12 @@ class EmotionService:
         return utterance
 
     def analyse(
-        self, path: Path | None, text: str | None, on_progress: Callable[[float], None] = lambda share: None
+        self,
+        path: Path | None,
+        text: str | None,
+        on_progress: Callable[[float], None] = lambda share: None,
+        *,
+        each_channel: bool = False,
     ) -> Analysis:
         """One input for a person to look at.
 
@@ -117,32 +143,83 @@ class EmotionService:
             path (`Path`, *optional*): the uploaded file.
             text (`str`, *optional*): the transcript.
             on_progress (callable): is told the share that is done, window by window.
+            each_channel (`bool`, defaults to False): every channel is a speaker, and silence is left out.
 
         Raises:
             ValueError: as for `read_utterance`.
         """
         utterance = self.read_utterance(path, text)
         seconds = _seconds(utterance["audio"])
-        if seconds <= self.chunk_length_s:
+        if seconds <= self.chunk_length_s and not each_channel:
             whole = self.recognise(utterance, asr=self.asr, return_text=True)
-            return Analysis(whole["predictions"], whole["text"])
-        windows = self.recognise(
-            {"audio": utterance["audio"]},
-            chunk_length_s=self.chunk_length_s,
-            asr=_Reporting(self.asr, on_progress, seconds / (self.chunk_length_s * 2 / 3)),
-            return_text=True,
-        )
+            return Analysis(whole["predictions"], whole["text"], seconds=seconds)
+        asr = _Reporting(self.asr, on_progress, seconds / (self.chunk_length_s * 2 / 3)) if self.reads_text else None
+        if each_channel:
+            assert path is not None
+            with _named_as_sent(path):
+                windows = self.recognise(
+                    str(path),
+                    segmentation="voice",
+                    channels="each",
+                    chunk_length_s=self.chunk_length_s,
+                    asr=asr,
+                    return_text=True,
+                )
+        else:
+            windows = self.recognise(
+                {"audio": utterance["audio"]}, chunk_length_s=self.chunk_length_s, asr=asr, return_text=True
+            )
         text = utterance["text"]
         if text is None:
-            return Analysis(windows["predictions"], windows["text"], windows)
+            return Analysis(windows["predictions"], windows["text"], windows, seconds=seconds)
         if seconds <= UTTERANCE_SECONDS:
             note = "The transcript has no times: the scores are of sound and text, the timeline of the sound alone."
-            return Analysis(self.recognise(utterance), text, windows, [note])
+            return Analysis(self.recognise(utterance), text, windows, [note], seconds)
         note = (
             f"The transcript has no times, and the recording is longer than {UTTERANCE_SECONDS:g} s: "
             "scores and timeline are of the sound alone."
         )
-        return Analysis(windows["predictions"], None, windows, [note])
+        return Analysis(windows["predictions"], None, windows, [note], seconds)
+
+    def explain(
+        self,
+        path: Path | None,
+        text: str | None,
+        label: str | None = None,
+        on_pass: Callable[[int], None] = lambda count: None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Explanation:
+        """Why the prediction of one input came out as it did.
+
+        Args:
+            path, text (*optional*): as for `analyse`.
+            label (`str`, *optional*): what is explained; the most probable one of the whole if left out.
+            on_pass (callable): is told how many times the model has run.
+            is_cancelled (callable): is asked before it runs again.
+
+        Raises:
+            Cancelled: `is_cancelled` said so.
+            ValueError: as for `read_single_utterance`, or the model cannot be explained.
+        """
+        utterance = self.read_single_utterance(path, text)
+        thread, passes = threading.get_ident(), 0
+
+        def before_pass(*_: Any) -> None:
+            nonlocal passes
+            if threading.get_ident() == thread:  # others use the same model
+                if is_cancelled():
+                    raise Cancelled
+                passes += 1
+                on_pass(passes)
+
+        # Every pass of an explanation ends there.
+        classifier = getattr(self.recognise.model, "classifier", None)
+        hook = None if classifier is None else classifier.register_forward_pre_hook(before_pass)
+        try:
+            return self.recognise.explain(utterance, label=label)
+        finally:
+            if hook is not None:
+                hook.remove()
 
     def predict_batch(self, requests: Sequence[Any]) -> list[dict[str, Any]]:
         """Several requests of programs in one call of the pipeline.
@@ -188,8 +265,7 @@ class EmotionService:
         """
         rate = self.recognise.processor.feature_extractor.sampling_rate
         noise = np.random.default_rng(0).uniform(-0.1, 0.1, rate).astype(np.float32)
-        reads_text = hasattr(self.recognise.model.config, "text_config")
-        (result,) = self.predict_read([{"audio": (noise, rate), "text": "yes" if reads_text else None}])
+        (result,) = self.predict_read([{"audio": (noise, rate), "text": "yes" if self.reads_text else None}])
         if "error" in result:
             raise ValueError(f"The model cannot predict: {result['error']}")
 
@@ -241,12 +317,18 @@ class EmotionService:
 
     def _sound(self, path: Path) -> tuple[np.ndarray, int]:
         rate = self.recognise.processor.feature_extractor.sampling_rate
-        try:
+        with _named_as_sent(path):
             return load_bounded_audio(path, rate, max_seconds=self.max_audio_seconds), rate
-        except Exception as error:
-            # The name that its sender gave the file, not where the server keeps it.
-            message = str(error) if isinstance(error, ValueError) else f"{path.name}: {_said_of(error)}"
-            raise ValueError(message.replace(str(path), path.name)) from error
+
+
+@contextmanager
+def _named_as_sent(path: Path) -> Iterator[None]:
+    """Errors speak of the name that its sender gave the file, not of where the server keeps it."""
+    try:
+        yield
+    except Exception as error:
+        message = str(error) if isinstance(error, ValueError) else f"{path.name}: {_said_of(error)}"
+        raise ValueError(message.replace(str(path), path.name)) from error
 
 
 class _Reporting:

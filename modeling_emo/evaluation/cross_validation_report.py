@@ -11,7 +11,7 @@ import numpy as np
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
-from ..metrics.scores import label_names, predictions_to_scores
+from ..metrics.scores import chance_of, label_names, predictions_to_scores
 from ..plots.evaluation import plot_confusion_matrix
 from ..plots.folds import plot_metric_per_fold
 from .cross_validation import ConditionResult, Statistic, metrics_by_label, overall_metrics
@@ -205,6 +205,7 @@ def _plot(output_dir: Path, results: Mapping[str, ConditionResult], config: EmoB
             output_dir / f"{metric}_per_fold.png",
             metric=title,
             fold_sizes=main.fold_sizes,
+            chance=chance_of(config, metric),
         )
     }
     if config.problem.is_exclusive:
@@ -215,7 +216,7 @@ def _plot(output_dir: Path, results: Mapping[str, ConditionResult], config: EmoB
             np.concatenate([one.labels for one in pooled]),
             label_names(config),
             output_dir / "confusion_matrix.png",
-            title=f"Pooled predictions of {seeds}",
+            title=f"Pooled predictions of {seeds}, input: {next(iter(results))}",
         )
     return plots
 

@@ -16,7 +16,7 @@ from configuration_emo.text_tables import markdown_table
 from ..metrics.compute_metrics import metric_function_for
 from ..metrics.group_metrics import GroupMetrics, group_metrics, terciles
 from ..metrics.intervals import bootstrap_intervals
-from ..metrics.scores import confidences_and_outcomes, label_names, predictions_to_scores
+from ..metrics.scores import chance_of, confidences_and_outcomes, label_names, predictions_to_scores
 from ..plots.evaluation import (
     plot_confusion_matrix,
     plot_modality_comparison,
@@ -29,6 +29,7 @@ from .model_card import EvaluationResult
 from .predictions_csv import prediction_rows, write_predictions
 from .selective_evaluation import format_selective, selective_record
 from .setting import EvaluationSetting
+from .tables import METRIC_TITLES
 
 
 # Kinds of groups that are numbers, with their units.
@@ -156,7 +157,9 @@ def write_evaluations(
         write_predictions(output_dir / (f"predictions_{name}.csv" if index else "predictions.csv"), rows)
     sections = [format_evaluations(evaluations), format_selective(selective), format_groups(groups or {})]
     (output_dir / "results.md").write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
-    plots = {**_plot_main(output_dir, main, config), **_plot_conditions(output_dir, evaluations, config)}
+    name = next(iter(evaluations))
+    described = "text and speech" if name == "both" else f"{name} only"
+    plots = _plot_main(output_dir, main, config, described) | _plot_conditions(output_dir, evaluations, config)
     if groups:
         plots["Groups of utterances"] = plot_groups(groups, output_dir / "groups.png")
     return plots
@@ -245,7 +248,9 @@ def evaluation_result(evaluations: Mapping[str, Evaluation], setting: Evaluation
     )
 
 
-def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) -> dict[str, Path]:
+def _plot_main(
+    output_dir: Path, evaluation: Evaluation, config: EmoBertConfig, described_input: str
+) -> dict[str, Path]:
     scores = predictions_to_scores(evaluation.logits, config)
     names = label_names(config)
     if not config.problem.has_classes:
@@ -266,7 +271,8 @@ def _plot_main(output_dir: Path, evaluation: Evaluation, config: EmoBertConfig) 
         plots["Reliability"] = plot_reliability(confidences, outcomes, output_dir / "reliability.png")
     if config.problem.is_exclusive:
         confusion = output_dir / "confusion_matrix.png"
-        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion)
+        title = f"Confusion matrix, {described_input}"
+        plots["Confusion"] = plot_confusion_matrix(scores.argmax(-1), evaluation.labels, names, confusion, title=title)
     return plots
 
 
@@ -280,8 +286,8 @@ def _plot_conditions(
     plot = plot_modality_comparison(
         {name: evaluation.metrics[metric] for name, evaluation in evaluations.items()},
         output_dir / "modalities.png",
-        metric=metric,
+        metric=METRIC_TITLES.get(metric, metric),
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
-        chance=config.problem.chance,
+        chance=chance_of(config, metric),
     )
     return {"The same model with both inputs and with one": plot}

@@ -90,6 +90,7 @@ class Explanation:
             `span_method="integrated_gradients"`.
         co_attention ([`CoAttentionMaps`], *optional*): the weights of each layer and head.
         duration_s (`float`, *optional*): seconds that the model heard.
+        score_range (`(float, float)`, *optional*): lowest and highest score, where the model states them.
         waveform (`array` of shape `(samples,)`, *optional*): for the picture; of log-mel features it is their
             loudness curve, mirrored. Not in `to_dict`.
     """
@@ -108,6 +109,7 @@ class Explanation:
     waveform: np.ndarray | None
     span_baseline_value: float | None = None
     span_convergence_delta: float | None = None
+    score_range: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All but the waveform, in plain types that JSON can hold."""
@@ -212,10 +214,16 @@ def explain_prediction(
         convergence_delta=words.convergence_delta,
         span_baseline_value=spans.baseline_value,
         span_convergence_delta=spans.convergence_delta,
+        score_range=None if model.config.problem.has_classes else _range(model.config),
         co_attention=maps,
         duration_s=None if timed is None else timed.duration_s,
         waveform=None if timed is None else sound_to_draw(model, timed),
     )
+
+
+def _range(config: Any) -> tuple[float, float] | None:
+    low_high = getattr(config, "label_range", None)
+    return None if low_high is None else (float(low_high[0]), float(low_high[1]))
 
 
 def _check_model(model: Any, processor: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .moonshine_recognizer import recogniser
 from .pipeline import EmotionRecognitionPipeline
 from .pipeline_options import check_options
 from .processor_protocol import RecordingSegment, UtteranceProcessor
@@ -24,7 +25,7 @@ class EmotionStream:
 
     Args:
         model ([`EmotionRecognitionPipeline`] or `PreTrainedModel`): the trained model. The options of a pipeline that
-            divide recordings do not hold here, its `labels`, `top_k` and `asr` do.
+            divide recordings do not hold here, its `labels`, `top_k`, `asr` and `abstain_below` do.
         processor ([`EmoBertProcessor`], *optional*): of the model, where that is no pipeline.
         sampling_rate (`int`, *optional*): of the blocks in Hz, from which they are resampled; the model's if left out.
         num_channels (`int`, defaults to 1): of the blocks; they are mixed to one.
@@ -33,7 +34,8 @@ class EmotionStream:
             left out.
         voice_detector (`str`, defaults to `"causal"`): or `"silero"` (`pip install 'emobert[silero]'`).
         top_k (`int`, *optional*): how many labels, best first.
-        labels, asr (*optional*): as of the pipeline.
+        labels, asr, abstain_below (*optional*): as of the pipeline; with a threshold events have `label` and
+            `abstained`.
         return_embeddings (`bool`, defaults to False): whether events have `embeddings`.
 
     Raises:
@@ -67,7 +69,8 @@ class EmotionStream:
         voice_detector: str | None = None,
         top_k: int | None = None,
         labels: Sequence[str] | Mapping[str, str] | None = None,
-        asr: Callable[[dict[str, Any]], Any] | None = None,
+        asr: Callable[[dict[str, Any]], Any] | str | None = None,
+        abstain_below: float | None = None,
         return_embeddings: bool = False,
     ):
         if not isinstance(model, EmotionRecognitionPipeline):
@@ -78,11 +81,13 @@ class EmotionStream:
             model = EmotionRecognitionPipeline(model=model, processor=processor, device=getattr(model, "device", None))
         elif processor is not None:
             raise ValueError("The pipeline has a processor of its own: leave processor= out.")
-        reads_text = hasattr(model.model.config, "text_config")
-        check_options((), top_k=top_k, on_error=None, asr=asr, reads_text=reads_text)
+        check_options({"top_k": top_k, "asr": asr, "abstain_below": abstain_below}, model.model.config)
+        asr = None if asr is None else recogniser(asr)  # a name is loaded once
         self._recognise, own_top_k = model.undivided()
         self._top_k = own_top_k if top_k is None else top_k
-        self._options = {"labels": labels, "asr": asr, "return_text": True, "return_embeddings": return_embeddings}
+        self._abstains = abstain_below is not None or "abstain_below" in self._recognise._postprocess_params
+        self._options: dict[str, Any] = {"labels": labels, "asr": asr, "abstain_below": abstain_below}
+        self._options |= {"return_text": True, "return_embeddings": return_embeddings}
         self._segments = model.processor.stream_segments(
             sampling_rate,
             num_channels=num_channels,
@@ -121,8 +126,8 @@ class EmotionStream:
 
         Returns:
             `list` of `dict`, most often empty: for each segment that ended `timestamp` `(start, end)` in seconds,
-            `text` of `asr`, `predictions` as of the pipeline, `embeddings` where asked for, and `so_far`, the mean of
-            all segments up to this one.
+            `text` of `asr`, `predictions` and what else the pipeline says of a segment, `embeddings` where asked for,
+            and `so_far`, the mean of all segments up to this one.
 
         Raises:
             ValueError: another type or shape, or samples that are not finite: such a block is not taken, and the next
@@ -138,6 +143,8 @@ class EmotionStream:
         event: dict[str, Any] = {"timestamp": (segment.start, segment.end), "text": None, "predictions": None}
         if self._options["return_embeddings"]:
             event["embeddings"] = None
+        if self._abstains:
+            event |= {"label": None, "abstained": False}
         if not segment.is_silent:
             result = self._recognise((segment.waveform, self._rate), **self._options)
             assert segment.start is not None and segment.end is not None

@@ -49,7 +49,8 @@ class FrameDiarizer:
             raise ValueError(f"threshold must lie between 0 and 1, got {threshold}.")
         if not isinstance(model, torch.nn.Module) or not callable(feature_extractor):
             raise ValueError("A FrameDiarizer takes a model for audio frame classification and its feature extractor.")
-        self.model, self.feature_extractor = model.eval(), feature_extractor
+        self.model: Any = model.eval()
+        self.feature_extractor = feature_extractor
         self.threshold, self.frame_seconds, self.min_seconds = threshold, frame_seconds, min_seconds
 
     def __call__(self, sound: dict[str, Any]) -> list[dict[str, Any]]:

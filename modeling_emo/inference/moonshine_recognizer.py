@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ class MoonshineRecognizer:
             return self._transcriber.transcribe_without_streaming(sound["raw"].tolist(), int(sound["sampling_rate"]))
 
 
+@functools.cache
+def _packaged() -> MoonshineRecognizer:
+    """The one of the wheel, loaded once."""
+    return MoonshineRecognizer()
+
+
 def recogniser(asr: Any) -> Any:
     """The recogniser of this name, or the one that is given.
 
@@ -49,7 +56,7 @@ def recogniser(asr: Any) -> Any:
         ValueError: there is none of this name, or its package is not installed.
     """
     if asr == "moonshine":
-        return MoonshineRecognizer()
+        return _packaged()
     if isinstance(asr, str):
-        raise ValueError(f"asr must be 'moonshine' or callable, got {asr!r}: write pipeline(..., model={asr!r}).")
+        raise ValueError(f"asr must be callable or 'moonshine', got {asr!r}: write pipeline(..., model={asr!r}).")
     return asr

@@ -34,6 +34,7 @@ from .utterance_inputs import Given
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
+_REPORTING = ("top_k", "return_text", "abstain_below")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
@@ -250,10 +251,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
 
     def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
-        """This pipeline for segments that are cut already, with its `asr` and all its labels; and its `top_k`."""
-        alone = copy.copy(self)
+        """This pipeline for segments that are cut already, with its `asr`, threshold and labels; and its `top_k`."""
+        alone: Any = copy.copy(self)
         alone._preprocess_params = {key: one for key, one in self._preprocess_params.items() if key == "asr"}
-        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key == "choice"}
+        kept = ("choice", "abstain_below")
+        alone._postprocess_params = {key: one for key, one in self._postprocess_params.items() if key in kept}
         return alone, self._postprocess_params.get("top_k")
 
     def _helper(self, name: str) -> Callable[..., Any]:
@@ -269,7 +271,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         if "turns" in options:
             options["turns"] = diarizer(options["turns"])
         forwarding = {name: options.pop(name) for name in ("return_embeddings",) if name in options}
-        reporting = {name: options.pop(name) for name in ("top_k", "return_text", "abstain_below") if name in options}
+        reporting: dict[str, Any] = {name: options.pop(name) for name in _REPORTING if name in options}
         if "labels" in options:
             reporting["choice"] = LabelChoice(self._config, options.pop("labels"))
         return options, forwarding, reporting
@@ -345,8 +347,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         abstain_below: float | None = None,
     ) -> list[dict[str, Any]] | dict[str, Any]:
         choice = LabelChoice(self._config) if choice is None else choice
-        options = {"top_k": top_k, "return_text": return_text, "abstain_below": abstain_below}
-        return assemble(segments, self._config, choice, **options)
+        return assemble(
+            segments, self._config, choice, top_k=top_k, return_text=return_text, abstain_below=abstain_below
+        )
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
         """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""

@@ -105,7 +105,7 @@ def _of_transcribed_recording(
     if not is_named:
         division = {name: value for name, value in division.items() if name != "channels"}
     for whole in processor.read_segments(audio, **reading):
-        if whole.is_silent:
+        if whole.is_silent or whole.waveform is None:
             yield whole
             continue
         words = transcribe_with_times(asr, whole.waveform, rate)

@@ -44,7 +44,7 @@ def transcribe_with_times(
     parts = next((part for name in _PARTS if (part := _field(result, name)) is not None), None)
     if parts is None:
         raise ValueError(
-            f"transcribe='recording' needs times: asr must return {', '.join(_PARTS[:-1])} or {_PARTS[-1]}, got "
+            f"transcription='recording' needs times: asr must return {', '.join(_PARTS[:-1])} or {_PARTS[-1]}, got "
             f"{shown(result)}."
         )
     words = [{"text": text, "timestamp": _times(part)} for part in parts if (text := _text(part)) and text.strip()]
@@ -59,12 +59,13 @@ def _text(part: Any) -> str | None:
 def _times(part: Any) -> tuple[float, float | None]:
     if (both := _field(part, "timestamp")) is not None:
         return tuple(both)
-    start, end = _field(part, "start"), _field(part, "end")
-    if start is None and (start := _field(part, "start_time")) is not None:
-        duration = _field(part, "duration")
-        end = _field(part, "end_time") if duration is None else float(start) + float(duration)
+    start, end, duration = (_field(part, name) for name in ("start", "end", "duration"))
     if start is None:
-        raise ValueError(f"transcribe='recording' needs times, and a part has none: {shown(part)}.")
+        start, end = _field(part, "start_time"), _field(part, "end_time")
+    if start is None:
+        raise ValueError(f"transcription='recording' needs times, and a part has none: {shown(part)}.")
+    if end is None and duration is not None:
+        end = float(start) + float(duration)
     return float(start), None if end is None else float(end)
 
 

@@ -87,6 +87,22 @@ def label_names(config: EmoBertConfig | Emotion2VecConfig) -> list[str]:
     return [name for _, name in sorted((int(index), name) for index, name in (config.id2label or {}).items())]
 
 
+def chance_of(config: EmoBertConfig, metric: str) -> float | None:
+    """What guessing reaches in a metric, None where that depends on the data.
+
+    Args:
+        config ([`EmoBertConfig`]): of the model.
+        metric (`str`): its name.
+
+    Example:
+        >>> chance_of(EmoBertConfig(num_labels=4), "ua")
+        0.25
+    """
+    if metric == "ua" and config.problem.is_exclusive:
+        return 1 / config.num_labels
+    return config.problem.chance if metric == config.problem.headline else None
+
+
 def scores_to_logits(scores: ArrayLike, config: EmoBertConfig) -> Floats:
     """Logits that [`predictions_to_scores`] turns into these scores again; its inverse but for a constant.
 

@@ -14,13 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
-from ..metrics.calibration import calibration_bins, expected_calibration_error
-from ..metrics.confusion import confusion_matrix
-from ..metrics.task_metrics import pearson_correlation
-from ..metrics.values import Floats, check_lengths, finite_pair, mean
-from .style import (
+from configuration_emo.plot_style import (
     BLUE,
     DASHED,
+    DOTTED,
     FAINT,
     GREY,
     INK,
@@ -31,7 +28,17 @@ from .style import (
     new_figure,
     save,
     set_title,
+    shortened,
 )
+
+from ..metrics.calibration import calibration_bins, expected_calibration_error
+from ..metrics.confusion import confusion_matrix
+from ..metrics.task_metrics import pearson_correlation
+from ..metrics.values import Floats, check_lengths, finite_pair, mean
+
+
+# Of more classes the cells of a confusion matrix are small.
+MANY_CLASSES = 14
 
 
 def plot_predicted_against_rated(
@@ -70,6 +77,9 @@ def plot_predicted_against_rated(
 
     figure, (axes,) = new_figure(5.4, 5.4)
     axes.plot(limits, limits, color=GREY, linewidth=1, linestyle=DASHED, zorder=1, label="predicted = rated")
+    if rated.size:
+        average = float(rated.mean())
+        axes.axhline(average, color=VERMILION, linewidth=1, linestyle=DOTTED, zorder=1, label="always the mean rating")
     # The more points, the smaller and fainter: dense regions still show as dense.
     count = max(predicted.size, 1)
     size, opacity = float(np.clip(4000 / count, 6, 30)), float(np.clip(250 / count, 0.25, 0.8))
@@ -119,26 +129,34 @@ def plot_learning_curves(
         logged = sorted({key for entry in log_history for key in entry if key.startswith("eval_")})
         raise ValueError(f"{name!r} is not in the log history. Logged: {', '.join(logged)}.")
 
-    figure, panels = new_figure(5.4 if name is None else 9.6, 3.9, columns=1 if name is None else 2)
-    for points, label, colour in ((train, "training", BLUE), (validation, "validation", VERMILION)):
-        if points:
-            _draw_line(panels[0], points, label, colour)
-    panels[0].set_ylabel("loss")
-    panels[0].set_ylim(bottom=min(0, panels[0].get_ylim()[0]))
-    set_title(panels[0], "Loss", _best(validation, min) if validation else None)
-    legend(panels[0])
+    # Of their own scales: in training there is dropout, and losses of single modalities are added.
+    losses = [
+        (points, what, colour)
+        for points, what, colour in ((train, "training", BLUE), (validation, "validation", VERMILION))
+        if points
+    ]
+    num_panels = len(losses) + (name is not None)
+    last_epoch = max(epoch for epoch, _ in (*train, *validation, *scores))
+    figure, panels = new_figure(1.2 + 4.2 * num_panels, 3.9, columns=num_panels)
+    for axes, (points, what, colour) in zip(panels, losses, strict=False):
+        _draw_line(axes, points, what, colour)
+        axes.set_ylabel("loss")
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        set_title(axes, f"{what.capitalize()} loss", _best(points, min) if points is validation else _last(points))
     if name is not None:
-        _draw_line(panels[1], scores, "validation", VERMILION)
+        axes = panels[-1]
+        _draw_line(axes, scores, "validation", VERMILION)
         choose = max if greater_is_better else min
         epoch, value = choose(scores, key=lambda point: point[1])
-        panels[1].plot([epoch], [value], marker="o", markersize=10, markerfacecolor="none", markeredgecolor=INK)
-        panels[1].set_ylabel(name.removeprefix("eval_"))
-        set_title(panels[1], f"Validation {name.removeprefix('eval_')}", _best(scores, choose))
+        axes.plot([epoch], [value], marker="o", markersize=10, markerfacecolor="none", markeredgecolor=INK)
+        axes.set_ylabel(name.removeprefix("eval_"))
+        set_title(axes, f"Validation {name.removeprefix('eval_')}", _best(scores, choose))
     for axes in panels:
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.set_xlim(0, last_epoch * 1.03 or 1)
     return save(figure, path)
 
 
@@ -169,21 +187,27 @@ def plot_confusion_matrix(
     support = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, support, out=np.zeros(counts.shape), where=support > 0)
 
-    side = 2.4 + 0.72 * len(label_names)
-    figure, (axes,) = new_figure(side + 1.6, side)
+    # Of many classes only what is not 0 is written, and smaller.
+    is_large = len(label_names) > MANY_CLASSES
+    names = [shortened(name) for name in label_names]
+    side = max(3.2, 2.4 + (0.42 if is_large else 0.72) * len(names))
+    figure, (axes,) = new_figure(side + 2.2, side + 0.3)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         count = counts[row, column]
+        if is_large and not count:
+            continue
         colour = "white" if share > 0.6 else INK if count else GREY
         text = f"{share:.0%}" if support[row, 0] else "-"
-        axes.text(column, row - 0.02, text, ha="center", va="bottom", fontsize=10, color=colour)
-        axes.text(column, row + 0.08, f"{count:,}", ha="center", va="top", fontsize=8, color=colour)
-    ticks = np.arange(len(label_names))
-    axes.set_xticks(ticks, label_names)
-    if max(map(len, label_names), default=0) > 9:
+        axes.text(column, row - 0.02, text, ha="center", va="bottom", fontsize=7 if is_large else 10, color=colour)
+        size = 6 if is_large else 8
+        axes.text(column, row + 0.08, f"{count:,}", ha="center", va="top", fontsize=size, color=colour)
+    ticks = np.arange(len(names))
+    axes.set_xticks(ticks, names)
+    if is_large or max(map(len, names), default=0) > 9:
         for label in axes.get_xticklabels():
             label.set(rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, [f"{name} ({n:,})" for name, n in zip(label_names, support[:, 0], strict=True)])
+    axes.set_yticks(ticks, [f"{name} ({n:,})" for name, n in zip(names, support[:, 0], strict=True)])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xticks(ticks[1:] - 0.5, minor=True)
@@ -193,7 +217,9 @@ def plot_confusion_matrix(
     axes.set_xlabel("predicted emotion")
     axes.set_ylabel("true emotion (utterances)")
     correct = f"{np.trace(counts) / counts.sum():.1%}" if counts.sum() else "undefined"
-    set_title(axes, title, f"n = {counts.sum():,}   accuracy = {correct}")
+    present = support[:, 0] > 0
+    ua = f"{np.diag(shares)[present].mean():.1%}" if present.any() else "undefined"
+    set_title(axes, title, f"n = {counts.sum():,}   accuracy (WA) = {correct}   mean recall (UA) = {ua}")
     # As high as the matrix and a fifth of an inch wide, however many classes there are.
     strip = axes.inset_axes((1 + 0.2 / side, 0, 0.2 / side, 1))
     bar = figure.colorbar(image, cax=strip, format=PercentFormatter(1, decimals=0))
@@ -337,6 +363,10 @@ def _draw_line(axes: Axes, points: Sequence[tuple[float, float]], label: str, co
     epochs, values = zip(*points, strict=True)
     marker = "o" if len(points) <= 40 else None
     axes.plot(epochs, values, color=colour, linewidth=1.8, marker=marker, markersize=4, label=label)
+
+
+def _last(points: Sequence[tuple[float, float]]) -> str:
+    return f"last: {points[-1][1]:.3f} at epoch {points[-1][0]:g}"
 
 
 def _best(points: Sequence[tuple[float, float]], choose: Callable[..., tuple[float, float]]) -> str:

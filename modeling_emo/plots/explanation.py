@@ -12,8 +12,9 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from configuration_emo.plot_style import DASHED, FAINT, GREY, INK, PURPLE, save, set_title
+
 from ..explanation.explain import Explanation, SpanExplanation, WordExplanation
-from .style import DASHED, FAINT, GREY, INK, ORANGE, save, set_title
 from .text_layout import PlacedText, drawable, lay_out, text_font
 
 
@@ -25,23 +26,34 @@ LINE_HEIGHT = 0.4
 WAVE_HEIGHT, ATTENTION_HEIGHT, LEGEND_HEIGHT = 1.7, 0.75, 0.35
 TIME_AXIS, GAP = 0.6, 0.12
 WORD_SIZE = 11  # points
+# Contributions of the strongest colour: 2 takes even odds to 88 %; of scores a quarter of the range.
+LOG_ODDS_SCALE, RANGE_SHARE = 2.0, 0.25
 WAVEFORM_COLUMNS = 1250  # of the waveform, about one per pixel
 
 
-def plot_explanation(explanation: Explanation, path: str | Path, *, title: str | None = None) -> Path:
+def plot_explanation(
+    explanation: Explanation, path: str | Path, *, title: str | None = None, scale: float | None = None
+) -> Path:
     """Draws an explanation.
 
     The recording's spans and the text's words are coloured by their contribution, from blue (against the label, or
-    lowering the score) over white to orange (for it), on one scale. Under the recording, where the text's co-attention
+    lowering the score) over white to orange (for it), on one fixed scale, so that pictures compare: pale everywhere is
+    little everywhere. Under the recording, where the text's co-attention
     looks; under each word, a bar for the voice's.
 
     Args:
         explanation ([`Explanation`]): of [`explain_prediction`].
         path (`str` or `Path`): the picture to write (PNG, or whatever the ending says).
         title (`str`, *optional*): in the place of the label and its score.
+        scale (`float`, *optional*): the contribution of the strongest colour; what is beyond it has that colour. By
+            default 2 for log-odds, a quarter of the model's range for scores, and the strongest contribution where
+            a model of scores states no range.
 
     Returns:
         `Path`: of the written picture.
+
+    Raises:
+        ValueError: the scale is not positive.
 
     Example:
         >>> plot_explanation(explanation, "outputs/explanation.png")  # doctest: +SKIP
@@ -60,7 +72,9 @@ def plot_explanation(explanation: Explanation, path: str | Path, *, title: str |
     heights["legend"] = (LEGEND_HEIGHT, GAP)
 
     figure, panels = _panels(heights)
-    limit = _strongest(explanation)
+    limit = _scale(explanation) if scale is None else scale
+    if not limit > 0:
+        raise ValueError(f"scale must be positive, got {scale}.")
     set_title(next(iter(panels.values())), *_titles(explanation, title))
     if "voice" in panels:
         _draw_recording(panels["voice"], explanation, limit)
@@ -111,14 +125,22 @@ def _parts(explanation: Explanation) -> str:
     return ", ".join(parts)
 
 
+def _scale(explanation: Explanation) -> float:
+    """The contribution of the strongest colour, for words and spans: they have the same unit."""
+    if explanation.unit == "log-odds":
+        return LOG_ODDS_SCALE
+    if explanation.score_range is not None:
+        return (explanation.score_range[1] - explanation.score_range[0]) * RANGE_SHARE
+    return _strongest(explanation) or 1.0
+
+
 def _strongest(explanation: Explanation) -> float:
-    """The contribution of the strongest colour, one scale for words and spans: they have the same unit."""
     units: list[WordExplanation | SpanExplanation] = [*explanation.words, *explanation.spans]
-    return max((abs(unit.attribution) for unit in units), default=0.0) or 1.0
+    return max((abs(unit.attribution) for unit in units), default=0.0)
 
 
 def _colour(unit: WordExplanation | SpanExplanation, limit: float) -> tuple[float, ...]:
-    return AGAINST_TO_FOR(0.5 + 0.5 * unit.attribution / limit)
+    return AGAINST_TO_FOR(0.5 + 0.5 * min(max(unit.attribution / limit, -1.0), 1.0))
 
 
 def _draw_recording(axes: Axes, explanation: Explanation, limit: float) -> None:
@@ -146,8 +168,8 @@ def _draw_attention(axes: Axes, spans: Sequence[SpanExplanation]) -> None:
     edges = np.array([spans[0].start_s, *(span.end_s for span in spans)])
     widths = np.diff(edges)
     density = np.array([span.attention for span in spans]) * edges[-1] / widths
-    axes.stairs(density, edges, fill=True, color=ORANGE, alpha=0.35)
-    axes.stairs(density, edges, color=ORANGE, linewidth=1.2)
+    axes.stairs(density, edges, fill=True, color=PURPLE, alpha=0.35)
+    axes.stairs(density, edges, color=PURPLE, linewidth=1.2)
     axes.axhline(1, color=GREY, linewidth=0.8, linestyle=DASHED)
     axes.set(xlim=(0, edges[-1]), ylim=(0, max(float(density.max()) * 1.1, 1.2)), yticks=[])
 
@@ -181,11 +203,11 @@ def _draw_words(axes: Axes, words: Sequence[WordExplanation], places: Sequence[P
         )
         if word.attention is not None:
             length = place.width * word.attention / most_attention
-            axes.add_patch(Rectangle((place.x, top + 0.305), length, 0.035, color=ORANGE, linewidth=0, clip_on=False))
+            axes.add_patch(Rectangle((place.x, top + 0.305), length, 0.035, color=PURPLE, linewidth=0, clip_on=False))
 
 
 def _draw_legend(figure: Figure, axes: Axes, explanation: Explanation, limit: float) -> None:
-    """The colour bar with what its ends are worth, and what is orange."""
+    """The colour bar with what its ends are worth, and what is purple."""
     strip = axes.inset_axes((1.0, 0.2, 1.5, 0.12), transform=axes.transData)
     bar = figure.colorbar(ScalarMappable(Normalize(-1, 1), AGAINST_TO_FOR), cax=strip, orientation="horizontal")
     bar.set_ticks([])
@@ -193,7 +215,7 @@ def _draw_legend(figure: Figure, axes: Axes, explanation: Explanation, limit: fl
     ends = ("lowers", "raises") if explanation.unit == "score" else ("against", "for")
     for x, text, side in ((0.93, f"{ends[0]} {limit:.2g}", "right"), (2.57, f"{ends[1]} {limit:.2g}", "left")):
         axes.text(x, 0.26, text, ha=side, va="center", fontsize=9, color=INK)
-    note = f"contribution to the {explanation.unit}"
+    note = f"contribution to the {explanation.unit}, at most {_strongest(explanation):.2g}"
     if explanation.co_attention is not None:
-        note += "; orange curve and bars: co-attention"
+        note += "; purple: co-attention"
     axes.text(PANEL_WIDTH, 0.26, note, ha="right", va="center", fontsize=9, color=GREY)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .style import (
+from configuration_emo.plot_style import (
     BLUE,
     DASHED,
+    DOTTED,
     FAINT,
     GREY,
     ORANGE,
@@ -28,6 +29,7 @@ def plot_metric_per_fold(
     *,
     metric: str,
     fold_sizes: Mapping[str, int],
+    chance: float | None = None,
     title: str | None = None,
 ) -> Path:
     """A row per fold, a mark per seed, a colour per condition, and each condition's mean over the folds as a line.
@@ -37,6 +39,7 @@ def plot_metric_per_fold(
         path (`str` or `Path`): the picture to write.
         metric (`str`): the metric's name, for the axis.
         fold_sizes (`dict[str, int]`): tested utterances by fold.
+        chance (`float`, *optional*): what guessing reaches; drawn as a line.
         title (`str`, *optional*): above the plot.
 
     Returns:
@@ -67,6 +70,8 @@ def plot_metric_per_fold(
         means.append(f"{name} {average:.3f}")
         axes.axvline(average, color=colour, linewidth=1.2, linestyle=DASHED, zorder=1)
         axes.plot(*zip(*points, strict=True), "o", color=colour, markersize=6, alpha=0.8, label=name, zorder=2)
+    if chance is not None:
+        axes.axvline(chance, color=GREY, linewidth=1, linestyle=DOTTED, label="chance", zorder=1)
     axes.set_yticks(range(len(folds)), [f"{fold} ({fold_sizes[fold]:,})" for fold in folds])
     axes.set_ylim(len(folds) - 0.5, -0.5)
     axes.set_xlabel(metric)
@@ -76,6 +81,6 @@ def plot_metric_per_fold(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     set_title(axes, title or f"{metric} by fold", f"mean over folds (dashed): {', '.join(means)}")
-    if len(by_condition) > 1:
+    if len(by_condition) > 1 or chance is not None:
         legend(axes)
     return save(figure, path)

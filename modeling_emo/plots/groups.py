@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .style import BLUE, GREY, VERMILION, new_figure, save, set_title
+from configuration_emo.plot_style import BLUE, GREY, VERMILION, new_figure, save, set_title
 
 
 # Of more groups of one kind the worst are drawn.

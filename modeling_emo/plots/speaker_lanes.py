@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from .style import DASHED, FAINT, GREY, INK, new_figure, save, set_title
+from configuration_emo.plot_style import DASHED, FAINT, GREY, INK, new_figure, save, set_title, text_on
+
 from .timeline_parts import (
     COLOURS,
     MAX_ROWS,
@@ -144,7 +145,14 @@ def _draw_bar(
     if width >= room and height >= 0.3:
         label = timeline.labels[winner]
         axes.text(
-            start + width / 2, height / 2, label, ha="center", va="center", color="white", fontsize=8, clip_on=True
+            start + width / 2,
+            height / 2,
+            label,
+            ha="center",
+            va="center",
+            color=text_on(colour),
+            fontsize=8,
+            clip_on=True,
         )
 
 

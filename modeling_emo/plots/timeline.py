@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from configuration_emo.plot_style import DASHED, FAINT, GREY, INK, VERMILION, new_figure, save, set_title, text_on
 from configuration_emo.problem_types import get_problem_type
 
 from .speaker_lanes import plot_lanes_of_classes, plot_lanes_of_scores
-from .style import DASHED, FAINT, GREY, INK, VERMILION, new_figure, save, set_title
 from .timeline_parts import (
     COLOURS,
     GAP_SECONDS,
@@ -129,7 +129,9 @@ def _draw_winners(axes: Axes, timeline: Timeline, winners: np.ndarray, colours: 
         axes.barh(0, width, left=start, height=1, color=colour, linewidth=0, gid=f"top_{index}")
         if width >= NAMED_SHARE * span:
             label = timeline.labels[index]
-            axes.text(start + width / 2, 0, label, ha="center", va="center", color="white", fontsize=8, clip_on=True)
+            axes.text(
+                start + width / 2, 0, label, ha="center", va="center", color=text_on(colour), fontsize=8, clip_on=True
+            )
     axes.set_ylim(-0.5, 0.5)
     name_row(axes, "most probable", GREY)
 

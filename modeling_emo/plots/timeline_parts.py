@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from configuration_emo.plot_style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, WINE
+
 from ..metrics.values import Floats
-from .style import BLUE, GREY, INK, ORANGE, SKY, VERMILION
 
 
 # The rest of Okabe and Ito's colours that show on white, and Tol's wine as the eighth.
-GREEN, PURPLE, WINE = "#009E73", "#CC79A7", "#882255"
 SHADE = "#F5F5F5"
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, WINE, INK)
 

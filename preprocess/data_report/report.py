@@ -51,7 +51,9 @@ def write_data_report(reading: CorpusReading, output_dir: str | Path) -> dict[st
     report = _summarise(reading, lengths)
     (folder / REPORT_JSON).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / REPORT_TEXT).write_text(format_report(report) + "\n", encoding="utf-8")
-    save_length_plot(lengths, folder / REPORT_PLOT)
+    labels = {name: split["labels"] for name, split in report["splits"].items()}
+    is_score = any(isinstance(value, list) for told in labels.values() for value in told.values())
+    save_length_plot(lengths, folder / REPORT_PLOT, None if is_score else labels)
     return report
 
 

@@ -99,7 +99,7 @@ def _divided(
     """The training rows without a part, and the part."""
     if by not in GROUPS:
         raise ValueError(f"A {part} part by {by!r} is unknown. Choose one of: {', '.join(GROUPS)}.")
-    train = reading.splits.get("train", [])
+    train = reading.splits.get("train")
     if not train:
         raise ValueError(f"There is no train split, so no {part} part can be taken by {by}.")
     lacking = [utterance.id for utterance in train if by != "row" and getattr(utterance, by) is None]

@@ -69,7 +69,7 @@ def running_app(folder, model, **options):
             **os.environ,
             **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy),
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "GRADIO_TEMP_DIR": str(folder / "uploads"),
             "TMPDIR": str(folder),
             "OMP_NUM_THREADS": "1",

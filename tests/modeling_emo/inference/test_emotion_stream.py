@@ -78,6 +78,7 @@ class TestOptions:
             chunk_length_s=0.3,
             labels={"angry": "anger", "sad": "sorrow"},
             top_k=1,
+            abstain_below=0.99,
             asr=lambda heard: "so sad",
         )
         events = events_of(EmotionStream(recognise, voice_detector="causal"), call(), 8_000)
@@ -85,6 +86,7 @@ class TestOptions:
         offline = recognise((call(), RATE), **options)
         for event, chunk in zip(events, offline["chunks"], strict=True):
             assert scores(event["predictions"]) == pytest.approx(scores(chunk["predictions"]), abs=1e-12)
+        assert [event["label"] for event in events] == [None] * 3 and events[0]["abstained"]
         assert events[0]["text"] == "so sad" and len(events[0]["predictions"]) == len(events[0]["so_far"]) == 1
         assert events[-1]["so_far"][0]["label"] == offline["predictions"][0]["label"]
         assert events[-1]["so_far"][0]["score"] == pytest.approx(offline["predictions"][0]["score"], abs=1e-12)
@@ -105,6 +107,23 @@ class TestOptions:
             EmotionStream(recognise, top_k=0)
         with pytest.raises(ValueError, match="'energy', which needs all of it"):
             EmotionStream(recognise, voice_detector="energy")
+
+
+@pytest.mark.parametrize("of_pipeline", [True, False])
+def test_it_abstains_below_a_threshold(recognise, of_pipeline):
+    best = [max(scores(event["predictions"]).values()) for event in events_of(EmotionStream(recognise), call(), 8_000)]
+    options = {"abstain_below": np.mean([min(best), max(best)]).item()}
+    if of_pipeline:
+        recognise = EmotionRecognitionPipeline(
+            model=recognise.model, processor=recognise.processor, device=-1, **options
+        )
+        options = {}
+    events = events_of(EmotionStream(recognise, **options), call(), 8_000)
+    assert {event["abstained"] for event in events} == {True, False}
+    assert all((event["label"] is None) == event["abstained"] for event in events)
+    assert [max(scores(event["predictions"]).values()) for event in events] == best
+    silent = EmotionStream(recognise, chunk_length_s=1, **options).feed(np.zeros(3 * RATE, np.float32))
+    assert all(event["label"] is None and not event["abstained"] for event in silent)
 
 
 def test_silence_has_no_emotion(recognise):

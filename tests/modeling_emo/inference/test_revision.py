@@ -1,4 +1,4 @@
-"""A revision is asked for everywhere that something is loaded from the Hub: from its cache, which holds two of each."""
+"""A revision is asked for wherever something is loaded from the Hub: from its cache, which holds two of each."""
 
 import pytest
 from transformers import BertConfig, BertModel, pipeline

@@ -26,6 +26,37 @@ def test_the_paper_s_four_classes_merge_excited_into_happy_and_leave_the_rest_ou
     assert LABEL_MAPS["iemocap-4-class"].names == ("neutral", "sad", "angry", "happy")
 
 
+def test_numbers_are_mapped_by_their_value():
+    label_map = LabelMap({"0.5": "half", "1": "one"})
+    assert [label_map.apply(label) for label in (0.5, "0.50", 1, 1.0, "1.0")] == ["half", "half", "one", "one", "one"]
+    for label in (True, ["0.5"], "high"):
+        with pytest.raises(ValueError, match="This label map is for scores, got the label"):
+            LABEL_MAPS["score-7-class"].apply(label)
+
+
+def test_named_maps_leave_out_what_they_do_not_name():
+    renaming = {name: label_map for name, label_map in LABEL_MAPS.items() if isinstance(label_map, LabelMap)}
+    assert len(renaming) > 10
+    assert [name for name, label_map in renaming.items() if label_map.apply("of no corpus") is not None] == []
+
+
+@pytest.mark.parametrize("only_mapped", [True, False])
+def test_a_map_however_it_is_given(only_mapped, tmp_path):
+    expected = LabelMap({"hap": "happy", "xxx": None}, only_mapped)
+    path = tmp_path / "map.json"
+    path.write_text('{"hap": "happy", "xxx": null}')
+    for given in ("hap=happy,xxx=", dict(expected.mapping), path, str(path), path.read_text()):
+        assert resolve_label_map(given, only_mapped=only_mapped) == expected
+    for given in (expected, LABEL_MAPS["score-7-class"]):
+        assert resolve_label_map(given, only_mapped=True) is given
+
+
+def test_some_of_the_labels_are_shown_where_none_is_left():
+    labels = [f"l{number:02}" for number in range(25)]
+    with pytest.raises(ValueError, match=r"labels are: l00, l01, .*, l19\.$"):
+        apply_label_map(reading_of(*labels), "iemocap-4-class")
+
+
 def test_a_map_stays_what_it_was_made_of():
     given = {"hap": "happy", "xxx": None}
     label_map = LabelMap(given)
@@ -42,6 +73,7 @@ def test_a_map_stays_what_it_was_made_of():
     [
         ("score-binary-has0", [-0.2, 0.0, -0.0, 3.0], ["negative", "non-negative", "non-negative", "non-negative"]),
         ("score-binary-non0", [-0.2, 0.2, 3.0], ["negative", "positive", "positive"]),
+        ("score-7-class", [4.0, 3.6, -3.4, -9.0], ["3", "3", "-3", "-3"]),
         ("score-7-class", [-4.0, -2.5, -1.5, -0.5, 0.5, 1.5, 2.4, 2.6], ["-3", "-2", "-2", "0", "0", "2", "2", "3"]),
     ],
 )

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from preprocess.labels.label_encoder import LabelEncoder
 from preprocess.labels.label_maps import LABEL_MAPS, LabelMap, apply_label_map
-from preprocess.labels.label_names import label_name, listed_label, sorted_names, split_names
+from preprocess.labels.label_names import (
+    ABSENT_WORDS,
+    holds_several_names,
+    label_name,
+    listed_label,
+    sorted_names,
+    split_names,
+)
 from preprocess.schema import CorpusReading, Utterance
 
 
@@ -151,3 +158,23 @@ class TestLabelMap:
         assert [(row.id, row.label) for row in mapped.splits["train"]] == list(zip("23", expected, strict=True))
         assert [(problem.id, problem.reason) for problem in mapped.problems] == [("0", "no label"), ("1", "no label")]
         assert LABEL_MAPS[name].apply(float("nan")) is None
+
+
+def test_words_in_brackets_are_no_list():
+    read = {"(laughs)": "(laughs)", '("sad")': "sad", "(1)": 1, "(1, 0)": [1, 0], "[sighs]": "[sighs]", "sad": "sad"}
+    assert {text: listed_label(text, "line 2") for text in read} == read
+
+
+def test_all_numbers_come_before_all_words():
+    assert sorted_names(["b", "3", "-1", "a", "0", "10"]) == ["-1", "0", "3", "10", "a", "b"]
+
+
+@pytest.mark.parametrize("text", ["sad|angry", "sad; angry", "sad,angry"])
+def test_a_text_of_several_names_is_known_as_such(text):
+    assert holds_several_names(text) is True and split_names(text) == ["sad", "angry"]
+    assert holds_several_names("sad") is False
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "N/A", "#N/A", "NA", "<NA>", "NaT", "NULL"])
+def test_words_for_nothing(word):
+    assert word in ABSENT_WORDS and word + "x" not in ABSENT_WORDS

@@ -1,11 +1,14 @@
 """Protocols: which rows each fold holds, that validation comes from training speakers, and that leaks are refused."""
 
+import warnings
+
 import pytest
 from datasets import Dataset, DatasetDict
 
+from configuration_emo.corpora import PublishedFolds
 from preprocess.protocols.fold import Fold, check_no_overlap, pooled
 from preprocess.protocols.folds import PROTOCOLS, make_folds
-from preprocess.protocols.group_folds import carve_validation, speaker_k_fold
+from preprocess.protocols.group_folds import carve_validation, published_folds, speaker_k_fold
 
 
 def corpus(num_speakers=10, per_speaker=3):
@@ -154,6 +157,7 @@ def test_a_prepared_dataset_is_compared_by_its_token_ids():
         (lambda rows: make_folds(rows, "savee-4"), "none of DC, JE, JK, KL is there|does not say where"),
         (lambda rows: make_folds(rows, "official-split"), "train and test is not there"),
         (lambda rows: make_folds(rows, "speaker-k-fold", num_folds=11), "number of speakers \\(10\\), got 11"),
+        (lambda rows: speaker_k_fold(rows, num_folds=1), "num_folds must be from 2 to .* \\(10\\), got 1"),
         (lambda rows: carve_validation(rows, [0, 10], validation_fraction=0.1), "1 of the 1 training groups"),
         (lambda rows: carve_validation(rows, [0], validation_fraction=1.0), "must be in \\[0, 1\\), got 1.0"),
         (lambda rows: make_folds(rows.select([0, 10]), "leave-one-speaker-out"), "at least 2 are needed"),
@@ -250,6 +254,119 @@ class TestPublished:
         assert [fold.name for fold in folds] == ["speaker=DC", "speaker=JE", "speaker=JK", "speaker=KL"]
         folds = make_folds(self.rows(*(f"{speaker:04d}" for speaker in range(1, 21))), "esd-5", validation_fraction=0)
         assert [len(fold.test) for fold in folds] == [8] * 5 and folds[0].validation == ()
+
+
+@pytest.mark.parametrize(("count", "ends"), [(10, r"s09\)"), (11, r"s09, \.\.\.\)")])
+def test_ten_of_what_leaks_are_shown(count, ends):
+    names = [f"s{number:02}" for number in range(count)]
+    rows = Dataset.from_dict({"id": [str(row) for row in range(2 * count)], "speaker": names * 2})
+    fold = Fold("f", tuple(range(count)), (), tuple(range(count, 2 * count)))
+    with pytest.raises(ValueError, match=rf"share {count} speaker \(s00, .*{ends}"):
+        check_no_overlap(fold, rows, by=("speaker", "id"))
+
+
+def test_lists_are_compared_as_they_are():
+    rows = Dataset.from_dict({"id": ["a", "b", "c"], "label": [[1, 0], [0, 1], [1, 0]]})
+    check_no_overlap(Fold("f", (0,), (), (1,)), rows, by=("id", "label"))
+    with pytest.raises(ValueError, match="train and test share 1 label"):
+        check_no_overlap(Fold("f", (0, 1), (), (2,)), rows, by=("id", "label"))
+
+
+@pytest.mark.parametrize("absent", ["train", "test"])
+def test_the_official_split_needs_both_parts(absent):
+    splits = {name: corpus(num_speakers=2) for name in ("train", "test", "validation") if name != absent}
+    with pytest.raises(ValueError, match=f"needs the splits train and test, {absent} is not there"):
+        make_folds(DatasetDict(splits), "official-split")
+
+
+def emodb_like():
+    """Ten speakers of RAVDESS, each with two classes; a training and a test part of five of them."""
+    rows = [
+        {"id": f"{actor}{label}", "text": f"{actor} {label}", "speaker": actor, "session": actor, "label": label}
+        for actor in ("01", "11", "20", "21", "04", "10", "12", "14", "02", "08")
+        for label in ("happy", "sad")
+    ]
+    return Dataset.from_list(rows)
+
+
+DRAWING = {
+    "leave-one-session-out": {},
+    "leave-one-speaker-out": {},
+    "speaker-k-fold": {"num_folds": 2},
+    "stratified-speaker-k-fold": {"num_folds": 2},
+    "official-split": {},
+    "ravdess-emobox-6": {},
+}
+
+
+@pytest.mark.parametrize("protocol", DRAWING)
+def test_seed_and_fraction_reach_every_draw(protocol):
+    rows = emodb_like()
+    if protocol == "official-split":
+        rows = DatasetDict(train=rows.select(range(16)), test=rows.select(range(16, 20)))
+
+    def folds(**options):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*not there")  # most of RAVDESS
+            return make_folds(rows, protocol, **DRAWING[protocol], **options)
+
+    def validating(fold):
+        return frozenset(values(rows, fold.validation, "speaker"))
+
+    assert folds() == folds(seed=0) == folds(validation_fraction=0.1)
+    assert len({validating(folds(seed=seed)[0]) for seed in range(6)}) > 1
+    for fold in folds(validation_fraction=0.5):
+        training = values(rows, fold.train, "speaker") | validating(fold)
+        assert len(validating(fold)) == round(len(training) / 2)
+    assert all(fold.validation == () for fold in folds(validation_fraction=0))
+
+
+def test_five_folds_unless_it_is_said_otherwise():
+    for protocol in ("speaker-k-fold", "stratified-speaker-k-fold"):
+        folds = make_folds(emodb_like(), protocol)
+        assert [fold.name for fold in folds] == [f"fold={number}" for number in range(1, 6)]
+
+
+def test_as_many_folds_as_speakers():
+    folds = speaker_k_fold(corpus(num_speakers=4), num_folds=4)
+    assert [len(values(corpus(num_speakers=4), fold.test, "speaker")) for fold in folds] == [1] * 4
+
+
+def test_what_is_drawn_unless_it_is_said_otherwise():
+    rows, published = emodb_like(), PublishedFolds((("01", "11"), ("04",)), ("21", "20"))
+    everyone = [row for row in range(20) if rows["speaker"][row] != "01"]
+    assert carve_validation(rows, everyone) == carve_validation(rows, everyone, validation_fraction=0.1, seed=0)
+    assert carve_validation(rows, everyone) != carve_validation(rows, everyone, seed=1)
+    by_hand = PublishedFolds(tuple((speaker,) for speaker in sorted(set(rows["speaker"]))))
+    drawn = published_folds(rows, by_hand, "mine")
+    assert drawn == published_folds(rows, by_hand, "mine", validation_fraction=0.1, seed=0)
+    (first, second) = published_folds(rows, published, "mine")
+    assert (first.name, second.name) == ("fold=1", "speaker=04")
+    assert values(rows, first.validation, "speaker") == values(rows, second.validation, "speaker") == {"20", "21"}
+    assert len(first.train) == 20 - 4 - 4 and len(second.train) == 20 - 2 - 4
+
+
+def test_a_class_of_fewer_rows_than_folds_is_no_warning():
+    rows = emodb_like().map(lambda row: {"label": "rare" if row["id"] == "01sad" else row["label"]})
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        assert len(make_folds(rows, "stratified-speaker-k-fold", num_folds=3)) == 3
+    assert given == []
+
+
+def test_ten_speakers_are_shown_of_those_who_are_missing():
+    rows = emodb_like().filter(lambda row: row["speaker"] in ("01", "11", "04"))
+    absent = "02, 03, 05, 06, 07, 08, 09, 10, 12, 13"
+    with pytest.warns(UserWarning, match=rf"speaker {absent}, \.\.\. \(21\) not there"):
+        make_folds(rows, "ravdess-emobox-6", validation_fraction=0)
+    everyone = [(f"{actor:02}",) for actor in range(1, 13)]
+    with pytest.warns(UserWarning, match=r"speaker 01, .*, 09, 10 not there; "):
+        published_folds(
+            Dataset.from_dict({"id": ["a", "b"], "speaker": ["11", "12"]}),
+            PublishedFolds(everyone),
+            "mine",
+            validation_fraction=0,
+        )
 
 
 def test_a_fold_that_there_is_not_is_told_before_leaks():

@@ -3,7 +3,7 @@
 import pytest
 
 from preprocess.corpora import read_corpus
-from preprocess.protocols.validation_split import held_out_test, validation_from_train
+from preprocess.protocols.validation_split import choose_validation_groups, held_out_test, validation_from_train
 from preprocess.schema import CorpusReading, Problem, Utterance
 from tests.preprocess.corpora.corpus_trees import meld_row, write_meld_table
 
@@ -84,3 +84,30 @@ def test_rows_where_nobody_says_who_speaks():
 def test_what_cannot_be_taken_is_refused(given, options, message):
     with pytest.raises(ValueError, match=message):
         validation_from_train(given, **options)
+
+
+def test_what_is_taken_unless_it_is_said_otherwise():
+    rows = [Utterance(f"t{n}", text="x", speaker=f"s{n % 20:02}") for n in range(40)]
+    for take in (validation_from_train, held_out_test):
+        taken = take(CorpusReading({"train": rows}))
+        assert taken == take(CorpusReading({"train": rows}), by="speaker", fraction=0.1, seed=0)
+        assert taken != take(CorpusReading({"train": rows}), seed=1)
+        assert len(taken.splits["train"]) == 36
+
+
+def test_nobody_validates_where_nobody_shall():
+    assert choose_validation_groups(["anna", "bo"], 0, seed=0) == set()
+    taken = validation_from_train(reading(validation=False), fraction=0)
+    assert list(taken.splits) == ["train", "test"] and len(taken.splits["train"]) == 40
+    with pytest.raises(ValueError, match=r"must be in \[0, 1\), got -0.1"):
+        choose_validation_groups(["anna", "bo"], -0.1, seed=0)
+
+
+def test_a_problem_goes_with_its_split():
+    problems = [
+        Problem("v", "line 3", "no speech", "validation", kept=True),
+        Problem("t", "line 4", "no text", "test"),
+    ]
+    given = CorpusReading({"train": reading().splits["train"]}, problems)
+    moved = Problem("v", "line 3", "no speech", "dev", kept=True)
+    assert validation_from_train(given).problems == [moved, problems[1]]

@@ -11,13 +11,36 @@ from pathlib import Path
 from typing import Literal
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 
 BLUE, VERMILION, ORANGE, SKY = "#0072B2", "#D55E00", "#E69F00", "#56B4E9"
+GREEN, PURPLE, WINE = "#009E73", "#CC79A7", "#882255"
 INK, GREY, FAINT = "#222222", "#6E6E6E", "#D9D9D9"
-DASHED = (0, (4, 3))
+DASHED, DOTTED = (0, (4, 3)), (0, (1, 2))
 DPI = 150
+
+
+def text_on(colour: str) -> str:
+    """White or ink, whichever is easier to read on a colour.
+
+    Example:
+        >>> text_on(BLUE), text_on(ORANGE) == INK
+        ('white', True)
+    """
+    red, green, blue = to_rgb(colour)
+    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else INK
+
+
+def shortened(name: str, length: int = 24) -> str:
+    """A name without its middle, where it is longer: the end tells names apart.
+
+    Example:
+        >>> shortened("a rather long emotion name 7")
+        'a rather lon…tion name 7'
+    """
+    return name if len(name) <= length else f"{name[: length // 2]}…{name[length // 2 + 1 - length :]}"
 
 
 def new_figure(
