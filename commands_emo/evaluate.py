@@ -111,6 +111,7 @@ def run(arguments: EvaluationArguments) -> None:
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
     evaluations, groups = {}, {}
+    columns: dict[str, list] = {}
     for name in arguments.modalities:
         rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
@@ -159,6 +160,9 @@ def run(arguments: EvaluationArguments) -> None:
 
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
     print(format_evaluations(evaluations))
+    for kind in arguments.groups:
+        if kind in columns and kind not in groups:
+            print(f"{kind}: fewer than two groups, none are compared")
     if groups:
         print(format_groups(groups))
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
