@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from modeling_emo.fusion import CoAttention, CoAttentionLayer, CoAttentionStack, Pooling, Standardization, StandIn
+from modeling_emo.fusion import (
+    CoAttention,
+    CoAttentionLayer,
+    CoAttentionStack,
+    FeedForward,
+    Pooling,
+    Standardization,
+    StandIn,
+)
 from tests.tiny_models import emobert, emobert_config, ragged_batch
 
 
@@ -172,6 +180,18 @@ def test_pooling_counts_valid_positions_only():
     np.testing.assert_allclose(Pooling(3, "mean_std")(sequence, MASK), np.hstack([means, deviations]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_quantiles_are_numpys_over_valid_positions(dtype):
+    torch.manual_seed(0)
+    sequence = torch.randn(3, 5, 3).to(dtype)
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False], [True, False, False, False, False]])
+    rows = [row[valid].float().numpy() for row, valid in zip(sequence, mask, strict=True)]
+    expected = np.stack([np.quantile(row, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0).reshape(-1) for row in rows])
+    pooled = Pooling(3, "quantiles")(sequence, mask)
+    assert pooled.dtype == dtype
+    np.testing.assert_allclose(pooled.float(), expected, rtol=1e-5 if dtype == torch.float32 else 0.02, atol=1e-3)
+
+
 def test_attention_pooling_is_a_softmax_over_valid_positions():
     torch.manual_seed(0)
     sequence = torch.randn(2, 5, 3)
@@ -211,6 +231,14 @@ def test_each_dropout_has_the_probability_of_the_configuration():
     config = emobert_config(co_attention_dropout=0.3, co_attention_feed_forward=True)
     layer = CoAttentionLayer(config, 32, 7)
     assert (layer.attention.dropout, layer.dropout.p, layer.feed_forward.dropout.p) == (0.3, 0.3, 0.3)
+
+
+@torch.no_grad()
+def test_a_feed_forward_drops_of_what_it_adds():
+    block, vector = FeedForward(8, dropout=1.0), torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+    nothing = block.output_norm(block.attention_norm(vector))
+    assert torch.equal(block.train()(vector), nothing)
+    assert not torch.allclose(block.eval()(vector), nothing, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 3), (2, 5, 4, 3)])
