@@ -38,6 +38,8 @@ EXTRAS = {
     "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
+    # Options chosen by validation: emobert search.
+    "search": ["optuna>=4.0"],
     # Voice activity by a model, whose weights are in the package: segmentation="voice", voice_detector="silero".
     "silero": ["silero-vad>=6.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
@@ -52,6 +54,7 @@ EXTRAS = {
         "onnx>=1.18",
         "onnxruntime>=1.23",
         "onnxscript>=0.7",
+        "optuna>=4.0",
         "nbclient>=0.10",
         "nbformat>=5.10",
         "parameterized>=0.9",
