@@ -320,6 +320,7 @@ def test_what_else_a_layer_gives_reaches_every_segment():
         return query.transpose(1, 2), "weights"
 
     attention = attend_within_segments(attend)
+    assert attention.takes_segments is True  # or it would be taught again and again
     states = torch.arange(10.0).view(1, 1, 5, 2)
     row, weights = attention(None, states, states, states, None, "further", segment_lengths=[2, 3], scaling=0.5)
     assert torch.equal(row, states.transpose(1, 2)) and weights is None
