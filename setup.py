@@ -19,20 +19,34 @@ EXTRAS = {
     "docs": ["mkdocs-material>=9.7", "mkdocstrings[python]>=1.0"],
     # Integrated gradients over a text's words: explain_prediction.
     "explain": ["captum>=0.9"],
-    # The page and the interface for programs of examples/gradio_demo, which explains its predictions.
-    "gradio": ["av>=14.0", "captum>=0.9", "gradio>=6.31", "pillow>=11.0", "starlette>=1.0.1", "websockets>=13.0"],
-    # An English speech recogniser in its wheel: asr="moonshine".
-    "moonshine": ["moonshine-voice==0.0.49"],
+    # The page and the interface for programs of examples/gradio_demo, which explains its predictions. Uploads are read
+    # by python-multipart; live sound needs websockets.
+    "gradio": [
+        "av>=14.0",
+        "captum>=0.9",
+        "fastapi>=0.130",
+        "gradio>=6.31",
+        "pillow>=11.0",
+        "pydantic>=2.12",
+        "python-multipart>=0.0.20",
+        "starlette>=1.0.1",
+        "websockets>=13.0",
+    ],
+    # An English speech recogniser, in the wheel of 0.0.49 and no more in later ones: asr="moonshine".
+    "moonshine": ["moonshine-voice>=0.0.49,<0.1"],
     # Export to ONNX and int8 there: export_onnx, EmoBertOnnxModel, quantize_onnx_int8.
     "onnx": ["onnx>=1.18", "onnxruntime>=1.23", "onnxscript>=0.7"],
     # Low-rank adapters: `--lora`, add_lora.
     "peft": ["peft>=0.21.2"],
+    # Options chosen by validation: emobert search.
+    "search": ["optuna>=4.0"],
     # Voice activity by a model, whose weights are in the package: segmentation="voice", voice_detector="silero".
     "silero": ["silero-vad>=6.2"],
     "quality": ["mypy>=1.13", "ruff>=0.8", "types-PyYAML"],
     "test": [
         "av>=14.0",
         "captum>=0.9",
+        "fastapi>=0.130",
         "gradio>=6.31",
         "h5py>=3.11",
         "hypothesis>=6.100",
@@ -40,6 +54,7 @@ EXTRAS = {
         "onnx>=1.18",
         "onnxruntime>=1.23",
         "onnxscript>=0.7",
+        "optuna>=4.0",
         "nbclient>=0.10",
         "nbformat>=5.10",
         "parameterized>=0.9",
@@ -47,8 +62,10 @@ EXTRAS = {
         "pillow>=11.0",
         "playwright>=1.50",
         "psutil>=5.9",
+        "pydantic>=2.12",
         "pytest>=8.0",
         "pytest-xdist>=3.5",
+        "python-multipart>=0.0.20",
         "silero-vad>=6.2",
         "starlette>=1.0.1",
         "websockets>=13.0",

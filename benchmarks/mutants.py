@@ -32,7 +32,8 @@ class Mutant(NamedTuple):
     Args:
         function (`str`): the dotted name of the function that it is in.
         statement (`ast.stmt`): the statement that it is in.
-        lines (pair of `int`): first and last line of that statement, of a block those of its head.
+        lines (pair of `int`): first and last line of that statement, of a block those of its head, of a function those
+            of its body.
         parent, field, index: where the node hangs; `index` is None where the field is no list.
         new: the node that takes its place.
     """
@@ -84,6 +85,9 @@ def _head(statement: ast.stmt) -> str:
 
 def _lines(statement: ast.stmt) -> tuple[int, int]:
     body = getattr(statement, "body", None)
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        # Its head runs once, on import; what tells is a call.
+        return statement.body[0].lineno, statement.end_lineno or statement.lineno
     last = body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
     return statement.lineno, max(statement.lineno, last)
 

@@ -3,9 +3,10 @@
     python benchmarks/serving.py --model outputs/demo --audio_dir outputs/corpora/spoken_sentiment \\
         --output outputs/benchmarks/serving.json
 
-The app runs as a process of its own on 127.0.0.1, once with batches and once with `--max_batch_size 1`. Clients are
-threads that each send one request after the other, all with different inputs: a recording with a text, a recording, a
-text, in turn. Each answer is compared with a single call of the pipeline.
+The app runs as a process of its own on 127.0.0.1, once with batches and once with `--max_batch_size 1`, each called
+through Gradio's client and by plain HTTP (`POST /predict`). Clients are threads that each send one request after the
+other, all with different inputs: a recording with a text, a recording, a text, in turn. Each answer is compared with a
+single call of the pipeline.
 """
 
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,13 +63,17 @@ def make_utterances(count: int, audio_dir: Path | None, folder: Path, seed: int)
 
 @contextmanager
 def running_app(model: str, max_batch_size: int, folder: Path):
-    """The app in a process of its own; gives its address."""
+    """The app in a process of its own; gives its address and the number of the process."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     command = [sys.executable, str(APP), "--model", model, "--server_port", str(port)]
     command += ["--max_batch_size", str(max_batch_size), "--max_queue_size", "100000"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "GRADIO_TEMP_DIR": str(folder / "uploads"),
+    }
     url = f"http://127.0.0.1:{port}"
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -81,13 +87,45 @@ def running_app(model: str, max_batch_size: int, folder: Path):
                 break
             except httpx.TransportError:
                 time.sleep(0.5)
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         process.wait(30)
 
 
-def load(url: str, utterances: list[dict], num_clients: int) -> tuple[list[dict], list[float], float]:
+def gradio_sender(url: str) -> Callable[[dict], dict]:
+    """Sends one request through a client of Gradio's."""
+    # Without certificates, whose loading for every request would cost the clients more than the server's work.
+    client = Client(url, verbose=False, ssl_verify=False)
+
+    def send(utterance: dict) -> dict:
+        request = dict(utterance)
+        if "audio" in request:
+            request["audio"] = handle_file(request["audio"])
+        return client.predict(request, api_name="/predict")
+
+    return send
+
+
+def http_sender(url: str) -> Callable[[dict], dict]:
+    """Sends one request as a form."""
+    client = httpx.Client(timeout=START_SECONDS, verify=False)
+
+    def send(utterance: dict) -> dict:
+        parts = [("text", (None, utterance["text"]))] if "text" in utterance else []
+        if "audio" in utterance:
+            parts.append(("audio", (Path(utterance["audio"]).name, Path(utterance["audio"]).read_bytes())))
+        return client.post(f"{url}/predict", files=parts).json()
+
+    return send
+
+
+SENDERS = {"Gradio": gradio_sender, "HTTP": http_sender}
+
+
+def load(
+    url: str, utterances: list[dict], num_clients: int, make_sender: Callable[[str], Callable[[dict], dict]]
+) -> tuple[list[dict], list[float], float]:
     """Sends all utterances, as many at a time as there are clients.
 
     Returns:
@@ -96,18 +134,14 @@ def load(url: str, utterances: list[dict], num_clients: int) -> tuple[list[dict]
     """
     answers: list[dict] = [{} for _ in utterances]
     seconds = [float("nan")] * len(utterances)
-    # Without certificates, whose loading for every request would cost the clients more than the server's work.
-    clients = [Client(url, verbose=False, ssl_verify=False) for _ in range(num_clients)]
+    senders = [make_sender(url) for _ in range(num_clients)]
     start = threading.Barrier(num_clients + 1)
 
     def work(number: int) -> None:
         start.wait()
         for index in range(number, len(utterances), num_clients):
             began = time.perf_counter()
-            request = dict(utterances[index])
-            if "audio" in request:
-                request["audio"] = handle_file(request["audio"])
-            answers[index] = clients[number].predict(request, api_name="/predict")
+            answers[index] = senders[number](utterances[index])
             seconds[index] = time.perf_counter() - began
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(num_clients)]
@@ -136,16 +170,23 @@ def largest_difference(answers: list[dict], expected: list[dict]) -> float:
     return max(differences)
 
 
+def counted(url: str, interface: str) -> tuple[float, float]:
+    """Requests answered so far, and batches of them (not counted of plain HTTP)."""
+    lines = [line for line in httpx.get(f"{url}/metrics").text.splitlines() if line[0] != "#"]
+    counts = {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+    if interface == "HTTP":
+        return counts["emobert_requests_total"], float("nan")
+    return counts["emobert_gradio_requests_total"], counts["emobert_gradio_batches_total"]
+
+
 def measure(
-    model: str, max_batch_size: int, utterances: list[dict], expected: list[dict], num_clients: int, folder: Path
+    url: str, interface: str, max_batch_size: int, utterances: list[dict], expected: list[dict], num_clients: int
 ) -> dict:
-    """One run of the app under load."""
-    with running_app(model, max_batch_size, folder) as url:
-        load(url, utterances[:num_clients], num_clients)  # what is slow only once
-        before = Client(url, verbose=False).predict(api_name="/statistics")
-        answers, seconds, total = load(url, utterances, num_clients)
-        after = Client(url, verbose=False).predict(api_name="/statistics")
-    requests, batches = (after[name] - before[name] for name in ("requests", "batches"))
+    """The app under load through one of `SENDERS`."""
+    load(url, utterances[:num_clients], num_clients, SENDERS[interface])  # what is slow only once
+    before = counted(url, interface)
+    answers, seconds, total = load(url, utterances, num_clients, SENDERS[interface])
+    requests, batches = (late - early for early, late in zip(before, counted(url, interface), strict=True))
     if requests != len(utterances):
         raise RuntimeError(f"{len(utterances)} requests were sent, {requests} were answered.")
     difference = largest_difference(answers, expected)
@@ -153,6 +194,7 @@ def measure(
         raise RuntimeError(f"Answers differ from single calls by up to {difference:.1e}.")
     p50, p95, p99 = np.percentile(seconds, [50, 95, 99])
     return {
+        "interface": interface,
         "max_batch_size": max_batch_size,
         "requests": requests,
         "mean_batch_size": requests / batches,
@@ -184,12 +226,23 @@ def main():
         alone = len(utterances) / (time.perf_counter() - began)
         print(f"{len(utterances)} different requests of {arguments.clients} clients; without a server {alone:.1f} / s")
         for max_batch_size in (arguments.max_batch_size, 1):
-            result = measure(arguments.model, max_batch_size, utterances, expected, arguments.clients, Path(folder))
-            results.append(result)
-            rates = (f"{result[name]:.1f}" for name in ("mean_batch_size", "requests_per_second"))
-            latencies = (f"{result[f'latency_p{share}_s']:.2f}" for share in (50, 95, 99))
-            rows.append([max_batch_size, *rates, *latencies, f"{result['largest_difference']:.0e}"])
-    header = ["max batch", "mean batch", "requests / s", "p50, s", "p95, s", "p99, s", "largest difference"]
+            with running_app(arguments.model, max_batch_size, Path(folder)) as (url, _):
+                for interface in SENDERS:
+                    result = measure(url, interface, max_batch_size, utterances, expected, arguments.clients)
+                    results.append(result)
+                    rates = (f"{result[name]:.1f}" for name in ("mean_batch_size", "requests_per_second"))
+                    latencies = (f"{result[f'latency_p{share}_s']:.2f}" for share in (50, 95, 99))
+                    rows.append([interface, max_batch_size, *rates, *latencies, f"{result['largest_difference']:.0e}"])
+    header = [
+        "interface",
+        "max batch",
+        "mean batch",
+        "requests / s",
+        "p50, s",
+        "p95, s",
+        "p99, s",
+        "largest difference",
+    ]
     report(arguments, results, header=header, rows=rows, pipeline_requests_per_second=alone)
 
 

@@ -7,7 +7,6 @@ from configuration_emo.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from .arguments import (
-        CrossValidationArguments,
         DataArguments,
         EncoderArguments,
         EvaluationArguments,
@@ -18,12 +17,14 @@ if TYPE_CHECKING:
     )
     from .command_line import parse_command, run_command, run_script
     from .prediction_arguments import PredictionArguments
+    from .runs_arguments import CrossCorpusArguments, CrossValidationArguments
     from .score_arguments import ScoreArguments
     from .training_setup import TrainingSetup, record_training, set_up_training
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "CrossCorpusArguments",
     "CrossValidationArguments",
     "DataArguments",
     "EncoderArguments",

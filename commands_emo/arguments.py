@@ -15,6 +15,7 @@ from .dataset_arguments import DatasetArguments
 
 
 INIT_HEADS = ("random", "linear_probe")
+RECIPES = ("auto", "given")
 
 
 @dataclass
@@ -169,6 +170,10 @@ class ModelArguments(EncoderArguments):
         metadata={"help": "random, or linear_probe: start from a ridge regression of the pooled training data."},
     )
 
+    recipe: str = field(
+        default="auto",
+        metadata={"help": "auto fills in a sound recipe where no option says how to train; given does not."},
+    )
     freeze_feature_encoder: bool = field(
         default=False, metadata={"help": "Do not train the convolutions of the speech encoder (wav2vec2 and kin)."}
     )
@@ -177,6 +182,8 @@ class ModelArguments(EncoderArguments):
     )
 
     def __post_init__(self):
+        if self.recipe not in RECIPES:
+            raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {self.recipe!r}.")
         if self.init_head not in INIT_HEADS:
             raise ValueError(f"init_head must be one of {', '.join(INIT_HEADS)}, got {self.init_head!r}.")
         layers: Any = self.speech_layer
@@ -192,7 +199,7 @@ class ModelArguments(EncoderArguments):
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
-        others = {"init_head", "freeze_feature_encoder", "attn_implementation"} | {
+        others = {"init_head", "recipe", "freeze_feature_encoder", "attn_implementation"} | {
             *(encoder.name for encoder in fields(EncoderArguments))
         }
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in others}
@@ -282,9 +289,25 @@ class EvaluationArguments(FoldArguments):
     model: str = field(
         metadata={"help": "Folder or Hub id of the trained model.", "aliases": ["--model_name_or_path"]}
     )
-    data_dir: str = field(metadata={"help": "Folder that `emobert prepare` wrote."})
+    data_dir: str = field(
+        metadata={"help": "Folder that `emobert prepare` wrote; of the raw corpus where --corpus names one."}
+    )
     output_dir: str = field(metadata={"help": "Where metrics, predictions and plots are written."})
-    split: str = field(default="test", metadata={"help": "Split to evaluate on."})
+    ensemble: list[str] | None = field(
+        default=None, metadata={"help": "Further models of the same labels: the probabilities of all are averaged."}
+    )
+    split: str | None = field(
+        default=None, metadata={"help": "Split to evaluate on: test if left out, or with --corpus all of them."}
+    )
+    corpus: str | None = field(
+        default=None, metadata={"help": "Read this corpus anew, as the model needs it, see preprocess.CORPORA."}
+    )
+    corpus_options: dict | str | None = field(
+        default=None, metadata={"help": "Options of the corpus reader, as a mapping or JSON."}
+    )
+    label_map: dict | str | None = field(
+        default=None, metadata={"help": "From the corpus's labels to the model's, where their names differ."}
+    )
     modalities: list[str] = field(
         default_factory=lambda: ["both", "text", "speech"],
         metadata={"help": "Which inputs the model sees, one evaluation each: both, text, speech."},
@@ -305,6 +328,9 @@ class EvaluationArguments(FoldArguments):
         default=None, metadata={"help": "What in the data no human said or wrote, for the card."}
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+    cache_encoder_states: bool = field(
+        default=False, metadata={"help": "Use what encoders that training froze make of the data, kept in data_dir."}
+    )
     groups: list[str] = field(
         default_factory=list, metadata={"help": "Kinds of groups to compare as well: speaker, sex, length, snr."}
     )
@@ -312,49 +338,18 @@ class EvaluationArguments(FoldArguments):
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
 
-
-@dataclass
-class CrossValidationArguments:
-    """Folds x seeds of a protocol; how each is prepared, trained and evaluated stands in the file's other sections."""
-
-    _argument_group_name: ClassVar[str] = "cross-validation"
-
-    output_dir: str = field(metadata={"help": "Where runs and results are written."})
-    protocol: str = field(metadata={"help": "One of preprocess.PROTOCOLS."})
-    config_file: str | None = field(
-        default=None, metadata={"help": "The file with the sections prepare, train and evaluate: the first argument."}
-    )
-    protocol_options: dict | str | None = field(
-        default=None, metadata={"help": "Options of the protocol and `allow`, as a mapping or JSON."}
-    )
-    seeds: list[int] = field(default_factory=lambda: [0], metadata={"help": "Training seeds; each runs every fold."})
-    folds: list[str] | None = field(default=None, metadata={"help": "Only these folds; all if left out."})
-    data_dir: str | None = field(
-        default=None, metadata={"help": "Folder of the raw corpus, if not the one of the section prepare."}
-    )
-    train_options: dict | str | None = field(
-        default=None, metadata={"help": "Values that win over the section train, as a mapping or JSON."}
-    )
-    evaluate_options: dict | str | None = field(
-        default=None, metadata={"help": "Values that win over the section evaluate, as a mapping or JSON."}
-    )
-    num_workers: int | None = field(
-        default=None, metadata={"help": "Runs at a time; one per core if left out, one in all where there is a GPU."}
-    )
-    keep_models: bool = field(default=False, metadata={"help": "Keep the weights of every run."})
-    probe: bool = field(
-        default=False, metadata={"help": "Add a logistic regression on one frozen layer of the speech encoder."}
-    )
-    redo: bool = field(default=False, metadata={"help": "Do finished runs again whose configuration has changed."})
-
     def __post_init__(self):
-        self.protocol_options = as_mapping(self.protocol_options)
-        self.train_options = as_mapping(self.train_options)
-        self.evaluate_options = as_mapping(self.evaluate_options)
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds must be one or more different numbers, got {self.seeds}.")
-        if self.num_workers is not None and self.num_workers < 1:
-            raise ValueError(f"num_workers must be at least 1, got {self.num_workers}.")
+        super().__post_init__()
+        self.corpus_options = as_mapping(self.corpus_options)
+        if self.corpus is None and (self.corpus_options or self.label_map is not None):
+            raise ValueError("corpus_options and label_map are for a corpus that is read here: give --corpus as well.")
+        if self.ensemble and (self.calibrate or self.model_card):
+            raise ValueError("An ensemble is no model of its own: leave calibrate and model_card out.")
+        if self.cache_encoder_states and (self.ensemble or self.corpus is not None):
+            raise ValueError("cache_encoder_states is for one model on the data that it was trained with.")
+        if self.corpus is not None and (self.protocol is not None or self.calibrate):
+            raise ValueError("--corpus tests a model on all of a corpus: leave protocol and calibrate out.")
+        self.split = self.split or ("test" if self.corpus is None else "all")
 
 
 @dataclass

@@ -20,7 +20,6 @@ from typing import NamedTuple
 from configuration_emo import parse_arguments
 
 from .arguments import (
-    CrossValidationArguments,
     DataArguments,
     EncoderArguments,
     EvaluationArguments,
@@ -31,7 +30,9 @@ from .arguments import (
 )
 from .other_scripts import refused_flags
 from .prediction_arguments import PredictionArguments
+from .runs_arguments import CrossCorpusArguments, CrossValidationArguments
 from .score_arguments import ScoreArguments
+from .search_arguments import SearchArguments
 
 
 # Set to 1 it shows where in the code an error came from.
@@ -64,6 +65,8 @@ COMMANDS = {
     "evaluate": Command("evaluate", "evaluate", lambda: (EvaluationArguments,)),
     "score": Command("score", "score", lambda: (ScoreArguments,)),
     "cross-validate": Command("cross_validate", "cross_validation", lambda: (CrossValidationArguments,)),
+    "cross-corpus": Command("cross_corpus", "cross_corpus", lambda: (CrossCorpusArguments,)),
+    "search": Command("search", "search", lambda: (SearchArguments,)),
     "predict": Command("predict", "predict", lambda: (PredictionArguments,)),
     "serve": Command("serve", "serve", lambda: (ServeArguments,)),
 }

@@ -23,17 +23,18 @@ from transformers import AutoConfig
 from configuration_emo import CONFIG_SUFFIXES, as_mapping, read_section
 from modeling_emo import (
     EvaluationSetting,
+    ensemble_seeds,
     read_fold_predictions,
     summarize_runs,
     write_cross_validation,
 )
-from preprocess import PreparedDataset, check_protocol, load_prepared, pooled, prepared_folds
+from preprocess import Fold, PreparedDataset, check_protocol, load_prepared, pooled, prepared_folds
 
-from .arguments import CrossValidationArguments
 from .command_line import parse_command
 from .fold_runs import FoldRun, folder_fingerprint, run_all
 from .linear_probe import check_probe, probe_folds
 from .run_warnings import warnings_of_runs
+from .runs_arguments import CrossValidationArguments, RunsArguments
 from .training_setup import check_validation
 
 
@@ -55,35 +56,21 @@ def run(arguments: CrossValidationArguments) -> None:
 
 def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict[str, Any]]) -> None:
     """Everything, while no other process works in `output_dir`."""
-    # 1. The prepared corpus and its folds; a fold that leaks is refused here.
-    prepare_corpus(arguments)
-    prepared = load_prepared(sections["prepare"]["output_dir"])
-    if arguments.probe:
-        check_probe(prepared.label_encoder.problem_type)
-    folds = prepared_folds(prepared, arguments.protocol, **as_mapping(arguments.protocol_options))
-    unknown = sorted(set(arguments.folds or []) - {fold.name for fold in folds})
-    if unknown:
-        raise ValueError(f"No fold {', '.join(unknown)}; there are {', '.join(fold.name for fold in folds)}.")
-    chosen = [fold for fold in folds if arguments.folds is None or fold.name in arguments.folds]
+    # 1. The prepared corpus, its folds, and the runs that are not finished yet.
+    prepared, chosen, runs = finish_runs(
+        arguments, arguments.protocol, sections, only=arguments.folds, with_probe=arguments.probe
+    )
 
-    # 2. The runs that are not finished yet, as many at a time as there are cores for.
-    runs = fold_runs([fold.name for fold in chosen], arguments, sections, prepared)
-    check_run(runs[0], has_validation=all(fold.validation for fold in chosen))
-    waiting = [run for run in runs if not run.is_finished(redo=arguments.redo)]
-    print(f"{len(chosen)} folds x {len(arguments.seeds)} seeds: {len(runs) - len(waiting)} runs are finished already")
-    failed = make_runs(waiting, arguments)
-    if failed:
-        raise SystemExit(
-            f"{len(failed)} of {len(runs)} runs failed: no results yet. The same command does them again."
-        )
-
-    # 3. Metrics averaged over the folds and of the pooled predictions, over all seeds.
+    # 2. Metrics averaged over the folds and of the pooled predictions, over all seeds.
     config = AutoConfig.from_pretrained(runs[0].folder)
     predicted = [read_fold_predictions(run.folder, config) for run in runs]
     rows = pooled(prepared.datasets).with_format(None)
     speakers = dict(zip(rows["id"][:], rows["speaker"][:], strict=True))
     task = runs[0].sections["evaluate"].get("task")
     results, extra = summarize_runs(predicted, config, task=task, speakers=speakers), {}
+    if arguments.ensemble:
+        together = summarize_runs(ensemble_seeds(predicted, config), config, task=task, speakers=speakers)
+        results = {**results, **together}
     if arguments.probe:
         train = runs[0].sections["train"]
         probe, chosen_layers = probe_folds(
@@ -100,11 +87,59 @@ def cross_validate(arguments: CrossValidationArguments, sections: dict[str, dict
             checkpoint_selection=predicted[0].checkpoint_selection,
         ),
         protocol_options=as_mapping(arguments.protocol_options),
-        num_folds=len(folds),
+        num_folds=len(prepared_folds(prepared, arguments.protocol, **as_mapping(arguments.protocol_options))),
         extra=extra,
         warnings=warnings_of_runs(run.folder for run in runs),
     )
     print(files["results.md"].read_text(encoding="utf-8"))
+
+
+def finish_runs(
+    arguments: RunsArguments,
+    protocol: str,
+    sections: dict[str, dict[str, Any]],
+    *,
+    only: list[str] | None = None,
+    with_probe: bool = False,
+) -> tuple[PreparedDataset, list[Fold], list[FoldRun]]:
+    """Prepares the corpus, and trains and evaluates every fold with every seed that is not finished yet.
+
+    Args:
+        arguments ([`RunsArguments`]): what is run, and where.
+        protocol (`str`): one of `preprocess.PROTOCOLS`.
+        sections (`dict`): of `read_sections`.
+        only (`list[str]`, *optional*): these folds.
+        with_probe (`bool`): whether a probe stands beside them.
+
+    Returns:
+        The prepared corpus, the chosen folds, and their runs, all of them finished.
+
+    Raises:
+        ValueError: a fold leaks or is unknown, or a run is refused before it starts.
+        SystemExit: the corpus cannot be prepared, or a run failed.
+    """
+    # 1. The prepared corpus and its folds; a fold that leaks is refused here.
+    prepare_corpus(arguments)
+    prepared = load_prepared(sections["prepare"]["output_dir"])
+    if with_probe:
+        check_probe(prepared.label_encoder.problem_type)
+    folds = prepared_folds(prepared, protocol, **as_mapping(arguments.protocol_options))
+    unknown = sorted(set(only or []) - {fold.name for fold in folds})
+    if unknown:
+        raise ValueError(f"No fold {', '.join(unknown)}; there are {', '.join(fold.name for fold in folds)}.")
+    chosen = [fold for fold in folds if only is None or fold.name in only]
+
+    # 2. The runs that are not finished yet, as many at a time as there are cores for.
+    runs = fold_runs([fold.name for fold in chosen], arguments, protocol, sections, prepared)
+    check_run(runs[0], has_validation=all(fold.validation for fold in chosen))
+    waiting = [run for run in runs if not run.is_finished(redo=arguments.redo)]
+    print(f"{len(chosen)} folds x {len(arguments.seeds)} seeds: {len(runs) - len(waiting)} runs are finished already")
+    failed = make_runs(waiting, arguments)
+    if failed:
+        raise SystemExit(
+            f"{len(failed)} of {len(runs)} runs failed: no results yet. The same command does them again."
+        )
+    return prepared, chosen, runs
 
 
 def read_sections(config_file: Path) -> dict[str, dict[str, Any]]:
@@ -118,7 +153,7 @@ def read_sections(config_file: Path) -> dict[str, dict[str, Any]]:
     return sections
 
 
-def prepare_corpus(arguments: CrossValidationArguments) -> None:
+def prepare_corpus(arguments: RunsArguments) -> None:
     """Runs `emobert prepare`, which leaves as it is what was prepared from the same things before."""
     command = [sys.executable, "-m", __package__, "prepare", str(arguments.config_file)]
     if arguments.data_dir is not None:
@@ -129,7 +164,8 @@ def prepare_corpus(arguments: CrossValidationArguments) -> None:
 
 def fold_runs(
     names: list[str],
-    arguments: CrossValidationArguments,
+    arguments: RunsArguments,
+    protocol: str,
     sections: dict[str, dict[str, Any]],
     prepared: PreparedDataset,
 ) -> list[FoldRun]:
@@ -143,13 +179,20 @@ def fold_runs(
             common = {
                 "data_dir": sections["prepare"]["output_dir"],
                 "output_dir": str(folder),
-                "protocol": arguments.protocol,
+                "protocol": protocol,
                 "fold": name,
                 "protocol_options": arguments.protocol_options,
             }
             of_run = {
                 "train": {"disable_tqdm": True, **train, **common, "seed": seed},
-                "evaluate": {**evaluate, **as_mapping(arguments.evaluate_options), **common, "model": str(folder)},
+                # Encoded once: what training kept is what is evaluated.
+                "evaluate": {
+                    "cache_encoder_states": bool(train.get("cache_encoder_states")),
+                    **evaluate,
+                    **as_mapping(arguments.evaluate_options),
+                    **common,
+                    "model": str(folder),
+                },
             }
             runs.append(FoldRun(name, seed, folder, of_run, [prepared.info["fingerprint"], *encoders]))
     return runs
@@ -164,7 +207,7 @@ def check_run(run: FoldRun, *, has_validation: bool) -> None:
     check_validation(has_validation, training)
 
 
-def make_runs(runs: list[FoldRun], arguments: CrossValidationArguments) -> list[FoldRun]:
+def make_runs(runs: list[FoldRun], arguments: RunsArguments) -> list[FoldRun]:
     """Makes the runs with the cores that there are, and returns those that failed."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_a_time = arguments.num_workers or (1 if torch.cuda.is_available() else cores)

@@ -3,9 +3,15 @@
     emobert evaluate examples/configs/demo.yaml
     emobert evaluate --model my_model --data_dir my_data --output_dir my_results
 
+    emobert evaluate --model my_model --corpus ravdess --data_dir ravdess --output_dir my_results
+
+With `--corpus` a corpus that the model was not trained on is read as the model needs it. Labels go by name; rows whose
+label the model does not know are left out and counted. Where the corpus lacks labels of the model, the table has a
+second line, `shared labels`: the model chooses between those only that both have.
 One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
 `--split validation --calibrate` fits a temperature on the first of `modalities` and writes it into the model's
 `config.json`, so that its probabilities are as often right as they say.
+`--ensemble other_seed third_seed`: the mean of the probabilities of several models.
 `--groups speaker sex length snr` compares groups of utterances, and the worst of each kind with the rest.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
 """
@@ -16,14 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from transformers import Trainer, TrainingArguments
+from transformers.trainer_utils import PredictionOutput
 
 from modeling_emo import (
     CONDITIONS,
     EmoBertForSequenceClassification,
+    Evaluation,
     EvaluationSetting,
     ModelDescription,
+    average_predictions,
     check_evaluated_data,
     evaluate_groups,
     evaluate_logits,
@@ -42,13 +51,17 @@ from modeling_emo import (
 from preprocess import (
     EmoBertDataCollator,
     EmoBertProcessor,
+    PreparedDataset,
+    cache_encoder_states,
     check_processor,
     load_prepared,
     match_labels,
+    pooled,
     rows_with,
 )
 
 from .arguments import EvaluationArguments
+from .other_corpus import among, prepare_for_model, shared_labels
 from .training_setup import select_splits
 
 
@@ -90,24 +103,35 @@ def run(arguments: EvaluationArguments) -> None:
             "--split validation."
         )
 
-    own = load_prepared(arguments.data_dir).datasets
-    if arguments.protocol is None and arguments.split not in own:
+    own = {} if arguments.corpus is not None else load_prepared(arguments.data_dir).datasets
+    if arguments.corpus is None and arguments.protocol is None and arguments.split not in own:
         raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(own)}.")
 
     # 1. The model with its own processor, and the split with the labels as the model numbers them.
     model = EmoBertForSequenceClassification.from_pretrained(arguments.model)
     metric_function_for(model.config, arguments.task)  # refuses a task that is not this model's
     processor = EmoBertProcessor.from_pretrained(arguments.model)
-    prepared = match_labels(load_prepared(arguments.data_dir), model.config)
-    check_processor(prepared, processor, arguments.model)
-    splits, data = select_splits(prepared, arguments)
+    places = [arguments.model, *(arguments.ensemble or [])]
+    models = [model, *(EmoBertForSequenceClassification.from_pretrained(place) for place in places[1:])]
+    told: dict[str, Any] = {"ensemble": places} if len(places) > 1 else {}
+    if arguments.corpus is None:
+        prepared = match_labels(load_prepared(arguments.data_dir), model.config)
+    else:
+        prepared, found = prepare_for_model(arguments, model.config, processor)
+        told |= found
+    encoded = _encoded(model, prepared, processor, arguments) if arguments.cache_encoder_states else None
+    splits, data = select_splits(prepared, arguments, encoded)
+    if arguments.corpus is not None and arguments.split == "all":
+        splits = DatasetDict({"all": pooled(splits)})
     if arguments.split not in splits:
         raise ValueError(f"There is no split {arguments.split!r} in {arguments.data_dir}: it has {', '.join(splits)}.")
     dataset = splits[arguments.split]
     if arguments.max_eval_samples is not None:
         dataset = dataset.select(range(min(arguments.max_eval_samples, len(dataset))))
     record = read_training_record(arguments.model)
-    check_evaluated_data(record, data)
+    for place in places:
+        check_processor(prepared, EmoBertProcessor.from_pretrained(place), place)
+        check_evaluated_data(read_training_record(place), data)
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
     evaluations, groups = {}, {}
@@ -115,23 +139,15 @@ def run(arguments: EvaluationArguments) -> None:
         rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
             raise ValueError(f"No row of {arguments.split} has {name}: leave it out of modalities.")
-        trainer = Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=arguments.output_dir,
-                per_device_eval_batch_size=arguments.batch_size,
-                remove_unused_columns=False,
-                report_to="none",
-            ),
-            data_collator=EmoBertDataCollator(
-                processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
-            ),
-        )
-        output = predict_by_length(trainer, rows)
+        outputs = [_predict(one, rows, processor, name, arguments) for one in models]
+        logits = np.asarray(outputs[0].predictions)
+        if len(models) > 1:
+            configs = [one.config for one in models]
+            logits = average_predictions([output.predictions for output in outputs], configs)
         evaluations[name] = evaluate_logits(
             rows["id"],
-            np.asarray(output.predictions),
-            np.asarray(output.label_ids),
+            logits,
+            np.asarray(outputs[0].label_ids),
             model.config,
             task=arguments.task,
             num_resamples=arguments.num_resamples,
@@ -157,8 +173,20 @@ def run(arguments: EvaluationArguments) -> None:
             f"{fit.ece_after:.3f} with it"
         )
 
+    shared = shared_labels(evaluations, model.config)
+    restricted: dict[str, Evaluation] = {}
+    if arguments.corpus is not None and shared is not None:
+        restricted = among(evaluations, shared, model.config, arguments)
+        told |= {
+            "shared_labels": shared,
+            "metrics_of_shared_labels": {name: one.metrics for name, one in restricted.items()},
+            "intervals_of_shared_labels": {name: one.intervals for name, one in restricted.items()},
+        }
+
     # 3. The table, metrics.json, predictions, plots and, if asked for, the model card.
-    print(format_evaluations(evaluations))
+    print(format_evaluations({**evaluations, **{f"{name}, shared labels": one for name, one in restricted.items()}}))
+    if restricted:
+        print(f"\nShared labels: {', '.join(shared or [])}. The other lines choose between all of the model's labels.")
     if groups:
         print(format_groups(groups))
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol
@@ -170,7 +198,9 @@ def run(arguments: EvaluationArguments) -> None:
         seed=record.get("seed"),
         checkpoint_selection=record["checkpoint_selection"],
     )
-    plots = write_evaluations(arguments.output_dir, evaluations, model.config, setting, training=record, groups=groups)
+    plots = write_evaluations(
+        arguments.output_dir, evaluations, model.config, setting, training=record, groups=groups, extra=told
+    )
     if arguments.model_card:
         write_model_card(
             arguments.output_dir,
@@ -188,3 +218,53 @@ def run(arguments: EvaluationArguments) -> None:
             result=evaluation_result(evaluations, setting),
             plots=plots,
         )
+
+
+def _encoded(
+    model: EmoBertForSequenceClassification,
+    prepared: PreparedDataset,
+    processor: EmoBertProcessor,
+    arguments: EvaluationArguments,
+) -> DatasetDict | None:
+    """All rows as the encoders that training froze make them, from where training kept them; None if it froze none."""
+    options = read_training_record(arguments.model).get("hyper_parameters") or {}
+    # In the order of training: what is cached of the second modality is found by the first.
+    frozen = [name for name in options.get("modalities") or () if options.get(f"freeze_{name}_encoder")]
+    if not frozen:
+        return None
+    collator = EmoBertDataCollator(processor, problem_type=model.config.problem_type)
+    return DatasetDict(
+        {
+            name: cache_encoder_states(
+                rows,
+                model,
+                collator,
+                modalities=frozen,
+                cache_dir=f"{arguments.data_dir}/encoder_states",
+            )
+            for name, rows in prepared.datasets.items()
+        }
+    )
+
+
+def _predict(
+    model: EmoBertForSequenceClassification,
+    rows: Dataset,
+    processor: EmoBertProcessor,
+    name: str,
+    arguments: EvaluationArguments,
+) -> PredictionOutput:
+    """What one model makes of the rows under one condition."""
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=arguments.output_dir,
+            per_device_eval_batch_size=arguments.batch_size,
+            remove_unused_columns=False,
+            report_to="none",
+        ),
+        data_collator=EmoBertDataCollator(
+            processor, modalities=CONDITIONS[name], problem_type=model.config.problem_type
+        ),
+    )
+    return predict_by_length(trainer, rows)

@@ -29,7 +29,8 @@ from .train import run as train
 
 
 FINISHED_FILE = "finished.json"
-WEIGHT_FILES = ("model.safetensors", "optimizer.pt")
+# In the run's folder or below it: of models, sharded or not, adapters and checkpoints.
+WEIGHT_FILES = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.safetensors.index.json")
 _READ_BYTES = 1 << 20
 _PROCESSES = multiprocessing.get_context("forkserver")
 
@@ -93,8 +94,11 @@ class FoldRun:
     def finish(self, *, keep_model: bool) -> None:
         """Marks the run as finished."""
         if not keep_model:
-            for name in WEIGHT_FILES:
-                (self.folder / name).unlink(missing_ok=True)
+            for checkpoint in self.folder.glob("checkpoint-*"):
+                shutil.rmtree(checkpoint)
+            for pattern in WEIGHT_FILES:
+                for path in self.folder.rglob(pattern):
+                    path.unlink()
         record = json.dumps({"fold": self.fold, "seed": self.seed, "fingerprint": self.fingerprint}, indent=2)
         (self.folder / FINISHED_FILE).write_text(record + "\n", encoding="utf-8")
 

@@ -7,10 +7,15 @@
     emobert predict --model outputs/demo --audio recordings/ --embeddings vectors.parquet
     accelerate launch examples/predict.py --model outputs/demo --table recordings.csv --output predictions.jsonl
 
+    emobert predict --model outputs/meld_text_context/model --table dialogues.csv --output predictions.csv
+
 Recordings and transcripts belong together by their order; either may be left out. A folder's run can be stopped and
-goes on where it was; what cannot be read is listed in `predictions_skipped.jsonl`.
+goes on where it was; what cannot be read is listed in `predictions_skipped.jsonl`. A model that was trained with the
+turns before an utterance is told them: by `--context`, or by the columns `dialogue`, `turn` and `speaker` of a
+`--table`.
 """
 
+import csv
 import io
 import os
 import sys
@@ -23,11 +28,15 @@ from modeling_emo import (  # this package registers the model and the pipeline
     predict_to_file,
     rows_of_predictions,
     to_vtt,
+    with_contexts,
     write_embeddings,
 )
 from preprocess import RecordingTable, find_recordings, launched_processes, left_out_files  # and this the processor
 
 from .prediction_arguments import PredictionArguments
+
+
+TABLE_COLUMNS = ("audio", "text", "dialogue", "turn", "speaker")
 
 
 def find_utterances(arguments: PredictionArguments) -> list[dict]:
@@ -42,6 +51,30 @@ def find_utterances(arguments: PredictionArguments) -> list[dict]:
         )
     recordings = [utterance["audio"] for utterance in utterances] or [None] * len(arguments.text)
     return [{"audio": audio, "text": text} for audio, text in zip(recordings, arguments.text, strict=True)]
+
+
+def read_utterance_table(path: str) -> list[dict]:
+    """The rows of a table with `audio`, `text` or both, and with `dialogue`, `turn` and `speaker` as far as there.
+
+    Raises:
+        ValueError: it is not there, has neither `audio` nor `text`, or a turn is no number.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"There is no table {path}.")
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        columns = [name for name in TABLE_COLUMNS if name in (reader.fieldnames or [])]
+        if not {"audio", "text"} & set(columns):
+            raise ValueError(f"{path} has the columns {', '.join(reader.fieldnames or [])}: audio or text is needed.")
+        rows = [{name: row[name] or None for name in columns} for row in reader]
+    for number, row in enumerate(rows, start=2):
+        if row.get("audio") and "://" not in row["audio"]:
+            row["audio"] = str(Path(path).parent / row["audio"])
+        try:
+            row |= {"turn": float(row["turn"])} if row.get("turn") else {}
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: the turn is no number: {row['turn']!r}.") from error
+    return rows
 
 
 def format_predictions(predictions: list[dict] | None) -> str:
@@ -61,7 +94,7 @@ def decision(part: dict) -> str:
 def print_result(utterance: dict, result: dict) -> None:
     """One line for an utterance, one for each speaker, and one for each segment of a timeline."""
     said = format_predictions(result["predictions"]) + decision(result)
-    print(f"{utterance['audio'] or '-'}\t{result['text'] or '-'}\t{said}")
+    print(f"{utterance.get('audio') or '-'}\t{result['text'] or '-'}\t{said}")
     for name, predictions in result.get("speakers", {}).items():
         print(f"  {name}\t-\t{format_predictions(predictions)}")
     for chunk in result.get("chunks", []):
@@ -92,6 +125,8 @@ def run(arguments: PredictionArguments) -> None:
         print(f"{len(left_out)} files are neither recordings nor transcripts and left out, such as {left_out[0]}")
     if not is_table and not utterances:
         raise ValueError("There is nothing to predict: give recordings (--audio), texts (--text) or both.")
+    if arguments.context is not None and (is_table or len(utterances) != 1):
+        raise ValueError("--context is of one text: give several as a --table with the columns dialogue and turn.")
     if arguments.explain is not None and (is_table or len(utterances) != 1):
         given = "a table" if is_table else len(utterances)
         raise ValueError(f"--explain draws one utterance, got {given}: predict them one by one.")
@@ -108,8 +143,15 @@ def run(arguments: PredictionArguments) -> None:
     recognise = pipeline(  # type: ignore[call-overload]  # a task that Transformers learns from this package
         "emotion-recognition", model=arguments.model, device=device, dtype=arguments.dtype, asr=asr
     )
-    names = ("top_k", "labels", "batch_size")
-    options: dict[str, Any] = {name: getattr(arguments, name) for name in names} | arguments.division()
+    if arguments.context is not None:
+        utterances[0]["context"] = arguments.context
+    turns = getattr(recognise.processor, "context_turns", None)
+    if is_table and turns:
+        told = with_contexts(iter(read_utterance_table(str(arguments.table))), turns)
+        names = ("audio", "text", "context")
+        utterances = [{name: value for name, value in row.items() if name in names} for row in told]
+    chosen = ("top_k", "labels", "batch_size")
+    options: dict[str, Any] = {name: getattr(arguments, name) for name in chosen} | arguments.division()
 
     if arguments.output is None:
         for utterance in utterances:

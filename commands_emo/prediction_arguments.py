@@ -32,6 +32,10 @@ class PredictionArguments:
         default=None, metadata={"help": "A .csv file with the columns audio and text, in the place of these."}
     )
     text: list[str] = field(default_factory=list, metadata={"help": "Their transcripts, in the same order."})
+    context: list[str] | None = field(
+        default=None,
+        metadata={"help": "What was said before a text, a turn each; for a model that was trained with that."},
+    )
     text_files: bool = field(
         default=False, metadata={"help": "Transcripts are the .txt files beside the recordings, where there are any."}
     )

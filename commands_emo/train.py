@@ -8,6 +8,8 @@ The best checkpoint by `metric_for_best_model` on the validation split (the last
 a protocol: `--protocol leave-one-speaker-out --fold speaker=03`.
 With `--resume_from_checkpoint true` the same command starts a run and, after it was killed, goes on with it: see
 docs/resume.md.
+Where no option says how to train, the encoders are frozen and the last layer is fitted in closed form, see
+docs/training.md; `--recipe given` fine-tunes with Trainer's defaults.
 With `--lora` the adapter ends in `output_dir/adapter`, and the model in `output_dir` is the one with it merged.
 """
 
@@ -18,6 +20,7 @@ from transformers import set_seed
 from modeling_emo import EmoBertTrainer, EmoBertTrainingArguments, compute_metrics_for, lock_output_dir
 
 from .arguments import DataArguments, LoraArguments, ModelArguments
+from .default_recipe import fill_in
 from .training_setup import record_training, set_up_training
 
 
@@ -60,6 +63,7 @@ def run(
 ) -> None:
     """Trains, and writes the model and how its training went."""
     refuse_other_work(training_arguments, data_arguments.data_dir)
+    fill_in(model_arguments, data_arguments, training_arguments, lora_arguments)
     output_dir, is_main_process = str(training_arguments.output_dir), training_arguments.process_index == 0
     lock = lock_output_dir(output_dir, is_main_process=is_main_process)  # against a second run
     set_seed(training_arguments.seed)

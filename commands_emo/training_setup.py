@@ -203,6 +203,7 @@ def record_training(
     hyper_parameters = {
         "class_weights": setup.model.config.class_weights,
         "augmentation": data_arguments.augmentation,
+        "modalities": list(data_arguments.modalities),
         **(asdict(lora_arguments) if lora_arguments.lora else {}),
         **({} if setup.linear_head is None else {"linear_head": asdict(setup.linear_head)}),
     }

@@ -70,11 +70,15 @@ def parse_arguments(
 
 
 def read_section(path: Path, section: str) -> dict[str, Any]:
-    """The named section of a YAML or JSON file, or the whole file when it has none of that name."""
+    """The named section of a YAML or JSON file; without one of that name the whole file, or nothing of a file that is
+    divided into sections (`prepare`, `train`, ...)."""
     if not path.is_file():
         raise ValueError(f"There is no configuration file {path}.")
     content = read_json(path) if path.suffix == ".json" else read_yaml(path)
     values = content.get(section, content) if isinstance(content, dict) else content
+    is_divided = isinstance(content, dict) and isinstance(content.get("train"), dict)
+    if section and is_divided and section not in content and all(isinstance(one, dict) for one in content.values()):
+        values = {}
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a mapping of arguments in section {section!r}.")
     return values

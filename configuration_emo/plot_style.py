@@ -33,6 +33,16 @@ def text_on(colour: str) -> str:
     return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else INK
 
 
+def shortened(name: str, length: int = 24) -> str:
+    """A name without its middle, where it is longer: the end tells names apart.
+
+    Example:
+        >>> shortened("a rather long emotion name 7")
+        'a rather lon…tion name 7'
+    """
+    return name if len(name) <= length else f"{name[: length // 2]}…{name[length // 2 + 1 - length :]}"
+
+
 def new_figure(
     width: float, height: float, *, columns: int = 1, heights: Sequence[float] = (1,)
 ) -> tuple[Figure, list[Axes]]:

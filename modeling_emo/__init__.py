@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from .conversion.fairseq_reference import emobert_logits, vq_wav2vec_codes, vq_wav2vec_features
     from .emotion2vec.modeling_emotion2vec import Emotion2VecForAudioClassification, Emotion2VecModel
     from .encoders.loading import load_encoder
+    from .evaluation.cross_corpus import CorpusRun, summarize_corpora, write_cross_corpus
     from .evaluation.cross_validation import ConditionResult, FoldPredictions, read_fold_predictions, summarize_runs
     from .evaluation.cross_validation_report import write_cross_validation
+    from .evaluation.ensemble import average_predictions, ensemble_seeds
     from .evaluation.evaluation import (
         CONDITIONS,
+        Evaluation,
         evaluate_groups,
         evaluate_logits,
         evaluation_result,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from .finetuning.lora import add_lora
     from .finetuning.parameter_groups import parameter_groups
     from .finetuning.standardization import fit_speech_standardization
+    from .inference.dialogues import with_contexts
     from .inference.embedding_file import rows_of_predictions, write_embeddings
     from .inference.emotion_stream import EmotionStream
     from .inference.frame_diarizer import FrameDiarizer
@@ -74,6 +78,7 @@ if TYPE_CHECKING:
     from .modeling_emobert import EmoBertForSequenceClassification, EmoBertModel
     from .modeling_outputs import EmoBertModelOutput, EmoBertSequenceClassifierOutput
     from .modeling_vq_wav2vec import VqWav2VecModel
+    from .plots.cross_corpus import plot_cross_corpus
     from .plots.evaluation import (
         plot_confusion_matrix,
         plot_learning_curves,
@@ -123,6 +128,7 @@ __all__ = [
     "ClassBalancedSampler",
     "CodesToIds",
     "ConditionResult",
+    "CorpusRun",
     "EmoBertConfig",
     "EmoBertForSequenceClassification",
     "EmoBertModel",
@@ -136,6 +142,7 @@ __all__ = [
     "Emotion2VecForAudioClassification",
     "Emotion2VecModel",
     "EmotionRecognitionPipeline",
+    "Evaluation",
     "EmotionStream",
     "EvaluationSetting",
     "Explanation",
@@ -156,6 +163,7 @@ __all__ = [
     "VqWav2VecConfig",
     "VqWav2VecModel",
     "add_lora",
+    "average_predictions",
     "area_under_risk_coverage",
     "balanced_class_weights",
     "bootstrap_intervals",
@@ -172,6 +180,7 @@ __all__ = [
     "emotion_diarization_error",
     "emotion_loss",
     "emotion_metrics",
+    "ensemble_seeds",
     "evaluate_groups",
     "evaluate_logits",
     "evaluation_result",
@@ -206,6 +215,7 @@ __all__ = [
     "parameter_groups",
     "pearson_correlation",
     "plot_confusion_matrix",
+    "plot_cross_corpus",
     "plot_explanation",
     "plot_groups",
     "plot_learning_curves",
@@ -230,6 +240,7 @@ __all__ = [
     "set_epoch",
     "shard_model",
     "split_loss",
+    "summarize_corpora",
     "summarize_runs",
     "to_dataframe",
     "to_rttm",
@@ -239,6 +250,8 @@ __all__ = [
     "vq_wav2vec_codes",
     "vq_wav2vec_features",
     "weigh_labels",
+    "with_contexts",
+    "write_cross_corpus",
     "write_cross_validation",
     "write_embeddings",
     "write_evaluations",

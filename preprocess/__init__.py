@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .collator import EmoBertDataCollator
     from .corpora.loading import load_corpus, read_corpus
     from .corpora.manifest_writer import write_manifests
+    from .corpora.several import count_left_out, keep_labels
     from .corpora.token_files import read_token_file, write_token_file
     from .data_report.data_report_text import format_report
     from .data_report.report import describe, write_data_report
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .preparation.row_stream import RowStream
     from .processing_emobert import EmoBertProcessor
     from .processing_emotion2vec import Emotion2VecProcessor
+    from .protocols.cross_corpus import corpus_of
     from .protocols.fold import Fold, pooled
     from .protocols.folds import PROTOCOLS, check_protocol, make_folds
     from .recordings.cutting import Segment
@@ -93,6 +95,8 @@ __all__ = [
     "check_encoders",
     "check_processor",
     "check_protocol",
+    "corpus_of",
+    "count_left_out",
     "count_skipped",
     "describe",
     "find_recordings",
@@ -100,6 +104,7 @@ __all__ = [
     "format_report",
     "header_seconds",
     "is_text",
+    "keep_labels",
     "launched_processes",
     "left_out_files",
     "load_audio",

@@ -15,7 +15,7 @@ from transformers.utils import logging
 from configuration_emo.hub_code import SelfContained
 
 from .audio.load_audio import AudioSource, load_audio
-from .features.input_rows import match_rows, rows_of_audio, rows_of_text
+from .features.input_rows import match_rows, rows_of_audio, rows_of_context, rows_of_text
 from .features.padding import LONGEST, Layout
 from .features.speech_features import (
     SpeechFeatures,
@@ -25,7 +25,7 @@ from .features.speech_features import (
     model_input_name,
     pad_speech_features,
 )
-from .features.text_features import is_text, pad_token_ids, tokenize
+from .features.text_features import is_text, pad_token_ids, tokenize, tokenize_with_context
 from .processor_files import missing_parts
 from .recordings.segment_stream import SegmentStream
 from .recordings.segments import Segment, read_segments
@@ -73,6 +73,8 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             `input_values` (wav2vec2, HuBERT, WavLM, Moonshine) or `input_features` (Whisper, wav2vec2-bert). For
             speech tokens of vq-wav2vec it is a `Wav2Vec2FeatureExtractor(do_normalize=False)`.
         tokenizer (`PreTrainedTokenizerBase`): the text encoder's tokenizer.
+        context_turns (`int`, *optional*): how many previous turns of a dialogue stand before each text, as its first
+            segment. A text then needs its `context`; None reads texts alone.
 
     Example:
         >>> import numpy as np
@@ -88,7 +90,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
     _auto_map_classes = {"AutoProcessor": "EmoBertProcessor"}
     _config_file = "processor_config.json"
 
-    def __init__(self, feature_extractor, tokenizer):
+    def __init__(self, feature_extractor, tokenizer, context_turns=None):
         if not hasattr(feature_extractor, "sampling_rate") or not callable(getattr(tokenizer, "tokenize", None)):
             exchanged = hasattr(tokenizer, "sampling_rate") and hasattr(feature_extractor, "tokenize")
             raise ValueError(
@@ -97,6 +99,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
                 f"{': exchange them' if exchanged else ''}. Auto classes load both of them."
             )
         super().__init__(feature_extractor, tokenizer)
+        self.context_turns = context_turns
         model_input_name(feature_extractor)  # refuses an extractor of another kind
 
     @classmethod
@@ -131,6 +134,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         self,
         text: str | Sequence[str | None] | None = None,
         audio: AudioSource | np.ndarray | Sequence[AudioSource | np.ndarray | None] | None = None,
+        context: Sequence[str] | Sequence[Sequence[str] | None] | None = None,
         **kwargs: Unpack[EmoBertProcessorKwargs],
     ) -> BatchFeature:
         """
@@ -141,6 +145,9 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
                 One sound or a list of one per row, None where there is none. A sound is a waveform `(samples,)` at
                 `sampling_rate`, or anything that `load_audio` reads (path, bytes, `(array, rate)`, audio dict), which
                 is brought to the extractor's rate. An array `(rows, samples)` is a batch of waveforms.
+            context (`list[str]` or a list of such lists, *optional*):
+                What was said before, the last turn at the end: of one text, or one list per row. Needed for texts
+                where the processor has `context_turns`, `[]` for one that begins a dialogue.
             sampling_rate (`int`, *optional*):
                 The rate of bare waveforms in Hz. It must be the extractor's.
             return_tensors (`str`, *optional*): `"pt"` or `"np"`.
@@ -168,6 +175,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         texts = rows_of_text(text)
         sounds = rows_of_audio(audio)
         texts, sounds = match_rows(texts, sounds)
+        contexts = rows_of_context(context, len(texts))
 
         text_kwargs, audio_kwargs = dict(merged["text_kwargs"]), self._audio_kwargs(merged["audio_kwargs"], kwargs)
         tensor_type = text_kwargs.pop("return_tensors", None)
@@ -181,8 +189,8 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         speech_layout = Layout(audio_kwargs.pop("padding"), length, audio_kwargs.pop("pad_to_multiple_of", None))
         waveforms = self._waveforms(sounds, audio_kwargs.pop("sampling_rate", None))
         utterances = [
-            self.extract_utterance(row, waveform, text_kwargs=text_kwargs, audio_kwargs=audio_kwargs)
-            for row, waveform in zip(texts, waveforms, strict=True)
+            self.extract_utterance(row, waveform, text_kwargs=text_kwargs, audio_kwargs=audio_kwargs, context=before)
+            for row, waveform, before in zip(texts, waveforms, contexts, strict=True)
         ]
         return self.pad(utterances, tensor_type, text_layout=text_layout, speech_layout=speech_layout)
 
@@ -286,6 +294,7 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
         *,
         text_kwargs: Mapping[str, Any] | None = None,
         audio_kwargs: Mapping[str, Any] | None = None,
+        context: Sequence[str] | None = None,
     ) -> UtteranceFeatures:
         """One utterance as the model sees it, alone and unpadded; [`~EmoBertProcessor.pad`] makes batches of them.
 
@@ -295,19 +304,38 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             text_kwargs (mapping, *optional*): arguments of [`~EmoBertProcessor.encode_text`]. Without them a text that
                 had to be cut is named in a warning.
             audio_kwargs (mapping, *optional*): arguments of the feature extractor.
+            context (`list[str]`, *optional*): what was said before, the last turn at the end; needed for a text where
+                the processor has `context_turns`, and refused where it has none.
 
         Raises:
-            ValueError: it has neither, or the sound is too short.
+            ValueError: it has neither, the sound is too short, or context is missing or not read.
         """
         if not is_text(text) and waveform is None:
             raise ValueError("The utterance has neither text nor audio. Give at least one of them.")
-        ids, length = self.encode_text(str(text), **(text_kwargs or {})) if is_text(text) else (None, 0)
+        ids, length = None, 0
+        if is_text(text):
+            ids = self._with_context(str(text), context, (text_kwargs or {}).get("max_length"))
+            ids, length = self.encode_text(str(text), **(text_kwargs or {})) if ids is None else (ids, len(ids))
         if ids is not None and len(ids) < length and text_kwargs is None:
             logger.warning(f"A text of {length} token ids is more than the encoder takes: it was cut to {len(ids)}.")
         return UtteranceFeatures(
             ids,
             None if waveform is None else self.extract_features(waveform, **(audio_kwargs or {})),
         )
+
+    def _with_context(self, text: str, context: Sequence[str] | None, max_length: int | None) -> list[int] | None:
+        """The token ids of a text behind what was said before; None where there is nothing, or no room for it."""
+        if not self.context_turns:
+            if context:
+                raise ValueError("This processor reads texts alone (context_turns is None): leave `context` out.")
+            return None
+        if context is None:
+            raise ValueError(
+                f"This model reads the {self.context_turns} turns before a text: give context=['Joey: Hi.', ...], "
+                "or [] where the text begins a dialogue."
+            )
+        said = [turn for turn in context if is_text(turn)][-self.context_turns :]
+        return tokenize_with_context(self.tokenizer, said, text, max_length or self.max_text_length) if said else None
 
     def pad(
         self,

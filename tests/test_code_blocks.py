@@ -13,6 +13,7 @@ import soundfile
 
 import emobert
 from commands_emo.command_line import COMMANDS, OTHERS, parse_command
+from modeling_emo.inference.pipeline_options import PipelineOptions
 from preprocess.corpora.loading import corpus_reader
 from tests.tiny import tiny_processor, tone
 from tests.tiny_models import emobert as tiny_emobert
@@ -34,6 +35,8 @@ NOT_RUN = {
     "EmoBertOnnxModel": "tests/modeling_emo/export runs it",
     "export_program": "tests/modeling_emo/export runs it",
     "write_parquet_shards": "tests/preprocess/preparation/test_row_stream.py runs it",
+    "FrameDiarizer": "tests/modeling_emo/inference/test_frame_diarizer.py runs it",
+    "import ray": "a cluster's engine, which is no dependency; it was run by hand",
     "gradio_client": "tests/examples/test_gradio_endpoints.py runs it against a server",
 }
 
@@ -128,7 +131,7 @@ def arguments_of(call: ast.Call, known: dict) -> set[str | None]:
     name = ast.unparse(call.func)
     if name == "recognise":
         takes = set(inspect.signature(emobert.EmotionRecognitionPipeline.__call__).parameters)
-        return takes | set(inspect.signature(emobert.EmotionRecognitionPipeline._sanitize_parameters).parameters)
+        return takes | set(PipelineOptions.__annotations__)
     if name.endswith("from_text_speech_pretrained"):
         takes = inspect.signature(emobert.EmoBertForSequenceClassification.from_text_speech_pretrained)
         return set(takes.parameters) | set(emobert.EmoBertConfig().to_dict()) | {"num_labels"}

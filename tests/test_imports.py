@@ -67,20 +67,33 @@ LAYERS = {
     "commands_emo": (
         {
             *("changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"),
-            "score_arguments",
+            *("runs_arguments", "score_arguments", "search_arguments"),
         },
         {"arguments"},
         {"command_line"},
-        {"__main__", "serving", "training_setup"},
+        {"__main__", "other_corpus", "serving", "training_setup"},
+        {"default_recipe", "search"},
         {"evaluate", "predict", "prepare", "score", "serve", "train"},
         {"fold_runs"},
         {"linear_probe"},
         {"cross_validate"},
+        {"cross_corpus"},
     ),
 }
 # Readers of the public names, beside the docstrings of the packages themselves.
 READERS = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/**/*", "benchmarks/*.py", "metrics/**/*.py")
-OPTIONAL = ("av", "captum", "gradio", "h5py", "onnx", "onnxruntime", "onnxscript", "peft", "silero_vad")
+OPTIONAL = (
+    "av",
+    "captum",
+    "gradio",
+    "h5py",
+    "moonshine_voice",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "peft",
+    "silero_vad",
+)
 HEAVY = {
     *(*OPTIONAL, "datasets", "evaluate", "httpx", "librosa", "matplotlib", "pandas", "pyarrow"),
     *("scipy", "sklearn", "soundfile"),

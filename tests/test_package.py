@@ -25,7 +25,7 @@ SOURCES = {
 }
 # What only an extra brings, and where it may be imported.
 OF_EXTRAS = dict.fromkeys((*OPTIONAL, "espeakng_loader"), "")
-OF_EXTRAS |= dict.fromkeys(("gradio", "PIL", "starlette"), "commands_emo.serving")
+OF_EXTRAS |= dict.fromkeys(("fastapi", "gradio", "pydantic", "starlette"), "commands_emo.serving")
 IGNORED = ignore_patterns(".*", "outputs", "build", "dist", "*.egg-info", "__pycache__", "fixtures")
 BUILD = (
     "import sys; from setuptools import build_meta as backend; target = sys.argv[1];"

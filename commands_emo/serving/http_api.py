@@ -42,6 +42,7 @@ class Chunk(BaseModel):
     text: str | None = None
     predictions: list[ScoredLabel] | None
     speaker: str | None = None
+    untrained_input: str | None = None
 
 
 class Prediction(BaseModel):
@@ -50,6 +51,7 @@ class Prediction(BaseModel):
     predictions: list[ScoredLabel] | None
     text: str | None = None
     chunks: list[Chunk] = []
+    untrained_input: str | None = None
 
 
 class Failure(BaseModel):

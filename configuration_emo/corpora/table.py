@@ -196,6 +196,7 @@ _WITH_READERS = (
         metrics={"msp_podcast": "emotion", "msp_podcast_dimensional": "dimensional"},
         protocols={"official-split": {"allow": ("text",)}},
     ),
+    Corpus("several", "Several corpora as one, with one set of labels", "see each", protocols={"cross-corpus": {}}),
     Corpus(
         "spoken_sentiment",
         "Rated tweets (Hutto and Gilbert, ICWSM 2014), read aloud by synthetic voices",

@@ -118,6 +118,7 @@ def write_evaluations(
     setting: EvaluationSetting,
     *,
     training: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
     groups: Mapping[str, GroupMetrics] | None = None,
 ) -> dict[str, Path]:
     """Writes `metrics.json`, `results.md`, `predictions.csv` (of the first condition), `predictions_<condition>.csv`
@@ -129,6 +130,7 @@ def write_evaluations(
         config ([`EmoBertConfig`]): of the evaluated model.
         setting ([`EvaluationSetting`]): what was evaluated, for the record.
         training (`dict`): of [`read_training_record`].
+        extra (`dict`, *optional*): more to record in `metrics.json`.
         groups (`dict[str, GroupMetrics]`, *optional*): of the first condition, see [`evaluate_groups`].
 
     Returns:
@@ -148,6 +150,7 @@ def write_evaluations(
         extra={
             "n_by_input": {name: len(evaluation.ids) for name, evaluation in evaluations.items()},
             "training": dict(training),
+            **(extra or {}),
             **({"selective": selective} if selective else {}),
             **({"groups": {name: found._asdict() for name, found in groups.items()}} if groups else {}),
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .moonshine_recognizer import recogniser
 from .pipeline import EmotionRecognitionPipeline
 from .pipeline_options import check_options
 from .processor_protocol import RecordingSegment, UtteranceProcessor
@@ -81,6 +82,7 @@ class EmotionStream:
         elif processor is not None:
             raise ValueError("The pipeline has a processor of its own: leave processor= out.")
         check_options({"top_k": top_k, "asr": asr, "abstain_below": abstain_below}, model.model.config)
+        asr = None if asr is None else recogniser(asr)  # a name is loaded once
         self._recognise, own_top_k = model.undivided()
         self._top_k = own_top_k if top_k is None else top_k
         self._abstains = abstain_below is not None or "abstain_below" in self._recognise._postprocess_params
@@ -124,8 +126,8 @@ class EmotionStream:
 
         Returns:
             `list` of `dict`, most often empty: for each segment that ended `timestamp` `(start, end)` in seconds,
-            `text` of `asr`, `predictions` as of the pipeline, `embeddings` where asked for, and `so_far`, the mean of
-            all segments up to this one.
+            `text` of `asr`, `predictions` and what else the pipeline says of a segment, `embeddings` where asked for,
+            and `so_far`, the mean of all segments up to this one.
 
         Raises:
             ValueError: another type or shape, or samples that are not finite: such a block is not taken, and the next

@@ -58,5 +58,5 @@ def recogniser(asr: Any) -> Any:
     if asr == "moonshine":
         return _packaged()
     if isinstance(asr, str):
-        raise ValueError(f"asr must be 'moonshine' or callable, got {asr!r}: write pipeline(..., model={asr!r}).")
+        raise ValueError(f"asr must be callable or 'moonshine', got {asr!r}: write pipeline(..., model={asr!r}).")
     return asr

@@ -18,6 +18,7 @@ from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.hub_code import write_code
 from configuration_emo.token_positions import stated_token_positions
 
+from .dialogues import CONTEXT, with_contexts
 from .embeddings import row_vectors
 from .frame_diarizer import diarizer
 from .label_choice import LabelChoice
@@ -51,6 +52,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
       in seconds, as speech recognition gives it with `return_timestamps="word"`. Each sentence is predicted. Words may
       name their `speaker`, at whose change a sentence begins.
     - `turns`: who speaks when, a list of `{"start": 0.5, "end": 2.0, "speaker": "anna"}`. Each turn is predicted.
+    - `context`: what was said before, a list such as `["Joey: Hi."]`, for a model that was trained with that, which
+      refuses a text without it (`[]` begins a dialogue). Rows of many with `dialogue`, `turn` and `speaker` need none.
 
     Many are a list, a generator, a pandas table or column, or a dataset or its audio column. Other columns of a row
     are not read, and named once in a warning. An emotion2vec alone reads no text.
@@ -202,8 +205,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         """
         if inputs is not None and audio is not None:
             raise ValueError("The recording is given twice, as the first argument and as `audio`. Leave one out.")
-        inputs = audio if inputs is None else inputs
-        many = find_many(inputs)
+        many = find_many(inputs := audio if inputs is None else inputs)
         if inputs is None and text is None and words is None:
             raise ValueError("There is neither audio nor text: write recognise('a.wav'), or recognise(text=...).")
         if inputs is None and isinstance(text, Iterable) and not isinstance(text, str):
@@ -222,8 +224,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             return next(iter(self.get_iterator(alone, workers, size, *parameters)))
         if isinstance(parameters[0].get("turns"), (list, tuple)):
             raise ValueError("There are several recordings: give each its turns, {'audio': ..., 'turns': [...]}.")
+        if CONTEXT in parameters[0]:
+            raise ValueError("There are several inputs: give each its context, {'text': ..., 'context': [...]}.")
         many = with_texts(many, text, words, sampling_rate)
-        results = self.get_iterator(many.utterances, workers, size, *parameters)
+        utterances = with_contexts(many.utterances, getattr(self.processor, "context_turns", None))
+        results = self.get_iterator(utterances, workers, size, *parameters)
         return list(results) if many.is_sized else results
 
     def explain(self, inputs: Any = None, text: str | None = None, *, audio: Any = None, **options: Any) -> Any:

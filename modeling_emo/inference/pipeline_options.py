@@ -26,6 +26,7 @@ class PipelineOptions(TypedDict, total=False):
     turns: Any
     voice_detector: str | None
     channels: str | int | None
+    context: Sequence[str] | None
     asr: Callable[[dict[str, Any]], Any] | str | None
     transcription: str | None
     abstain_below: float | None

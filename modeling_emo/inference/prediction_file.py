@@ -239,7 +239,8 @@ def gather_parts(path: Path, order: Iterable[bytes] = ()) -> None:
 
 def utterance_key(utterance: Mapping[str, Any]) -> bytes:
     """What an utterance is recognised by when a run goes on: 16 bytes of a hash of its recording and text."""
-    told = json.dumps([utterance.get("audio"), utterance.get("text")], default=str)
+    before = [] if utterance.get("context") is None else [utterance["context"]]
+    told = json.dumps([utterance.get("audio"), utterance.get("text"), *before], default=str)
     return hashlib.blake2b(told.encode(), digest_size=16).digest()
 
 

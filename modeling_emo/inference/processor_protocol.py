@@ -96,8 +96,8 @@ class UtteranceProcessor(Protocol):
     def stream_segments(self, input_rate: int | None = None, **division: Any) -> RecordingStream:
         """Divides sound that is still coming, as `preprocess.SegmentStream` does, whose options `division` are."""
 
-    def extract_utterance(self, text: str | None, waveform: np.ndarray | None) -> Any:
-        """One utterance alone and unpadded, for `pad`."""
+    def extract_utterance(self, text: str | None, waveform: np.ndarray | None, **options: Any) -> Any:
+        """One utterance alone and unpadded, for `pad`; with `context`, what was said before, where it is known."""
 
     def pad(self, utterances: Sequence[Any], return_tensors: str | None = "pt") -> Mapping[str, Any]:
         """A padded batch of what `extract_utterance` returned."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from .dialogues import CONTEXT, SaidBefore
 from .heard_length import check_heard_length
 from .processor_protocol import RecordingSegment, UtteranceProcessor
 from .speech_recognition import transcribe
@@ -48,7 +49,8 @@ def segment_inputs(
     """
     rate = processor.feature_extractor.sampling_rate
     try:
-        utterance = {**division, **read_utterance(inputs, rate, (*UTTERANCE_INPUTS, "turns"))}
+        utterance = {**division, **read_utterance(inputs, rate, (*UTTERANCE_INPUTS, "turns", CONTEXT))}
+        context = utterance.pop(CONTEXT, None)
         dividing = (utterance.get(name) for name in ("chunk_length_s", "segmentation", "turns", "words"))
         is_timeline = any(one is not None for one in dividing) or utterance.get("channels") == "each"
         has_transcript = utterance.get("text") is not None or utterance.get("words") is not None
@@ -58,13 +60,15 @@ def segment_inputs(
             is_timeline, asr = True, None
         else:
             segments = processor.read_segments(**utterance)
+        before = SaidBefore(processor, context, is_timeline)
         for segment in segments:
             text, features, untrained = segment.text, None, None
             if not segment.is_silent:
                 if asr is not None and segment.waveform is not None and text is None:
                     text = transcribe(asr, segment.waveform, rate)
                 check_heard_length(segment.waveform, config, processor)
-                features = processor.extract_utterance(text, segment.waveform)
+                features = processor.extract_utterance(text, segment.waveform, **before.options())
+                before.add(text, segment.speaker)
                 untrained = untrained_input(
                     has_text=bool(text and text.strip()), has_speech=segment.waveform is not None, config=config
                 )

@@ -77,7 +77,7 @@ def read_utterance(given: Any, rate: int, known: Sequence[str] = UTTERANCE_INPUT
         if utterance.get(name) is not None:
             raise ValueError(f"`{name}` is given twice, in the first argument and beside it. Leave one of them out.")
         utterance[name] = value
-    if _is_missing(utterance.get("text")):
+    if is_missing(utterance.get("text")):
         utterance["text"] = None
     if utterance.get("audio") is not None:
         utterance["audio"] = _sound(utterance["audio"], rate, given.sampling_rate)
@@ -115,7 +115,7 @@ def reading_error(given: Any, error: Exception) -> ValueError:
 
 def _by_name(inputs: Any, known: Sequence[str]) -> dict[str, Any]:
     if is_labelled(inputs):
-        inputs = {str(name): None if _is_missing(value) else value for name, value in inputs.items()}
+        inputs = {str(name): None if is_missing(value) else value for name, value in inputs.items()}
     if isinstance(inputs, Mapping):
         return _of_dict(inputs, known)
     if isinstance(inputs, tuple) and not is_numbers(inputs):
@@ -225,7 +225,7 @@ def _is_rate(value: Any) -> bool:
     return (isinstance(value, str) and value.strip().isdigit()) or isinstance(value, numbers.Number)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     """What pandas has where a cell is empty."""
     return isinstance(value, float) and math.isnan(value)
 

@@ -28,6 +28,7 @@ from configuration_emo.plot_style import (
     new_figure,
     save,
     set_title,
+    shortened,
 )
 
 from ..metrics.calibration import calibration_bins, expected_calibration_error
@@ -36,8 +37,8 @@ from ..metrics.task_metrics import pearson_correlation
 from ..metrics.values import Floats, check_lengths, finite_pair, mean
 
 
-# Of more classes the cells of a confusion matrix are small; longer names of classes are cut.
-MANY_CLASSES, MAX_NAME_LENGTH = 14, 24
+# Of more classes the cells of a confusion matrix are small.
+MANY_CLASSES = 14
 
 
 def plot_predicted_against_rated(
@@ -188,7 +189,7 @@ def plot_confusion_matrix(
 
     # Of many classes only what is not 0 is written, and smaller.
     is_large = len(label_names) > MANY_CLASSES
-    names = [name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…" for name in label_names]
+    names = [shortened(name) for name in label_names]
     side = max(3.2, 2.4 + (0.42 if is_large else 0.72) * len(names))
     figure, (axes,) = new_figure(side + 2.2, side + 0.3)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

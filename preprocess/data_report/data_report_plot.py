@@ -9,13 +9,25 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from configuration_emo.plot_style import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, VERMILION, legend, new_figure, save
+from configuration_emo.plot_style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    legend,
+    new_figure,
+    save,
+    shortened,
+)
 
 
 _BINS = 40
 _AXES = {"seconds": "length of the recording (s)", "words": "length of the transcript (words)"}
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
-_MAX_LABELS, _MAX_NAME_LENGTH = 15, 24
+_MAX_LABELS = 15
 
 _ARROW: dict[str, Any] = {"ha": "right", "fontsize": 9, "arrowprops": {"arrowstyle": "->", "color": GREY}}
 
@@ -89,8 +101,7 @@ def _draw_labels(
         places = np.arange(len(shown)) + (number - (len(counts) - 1) / 2) * height
         bars = axes.barh(places, values, height * 0.9, color=colours.get(split, GREY), label=split)
         axes.bar_label(bars, fmt="{:,.0f}", fontsize=7, padding=2)
-    cut = [name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…" for name in shown]
-    axes.set_yticks(range(len(shown)), cut)
+    axes.set_yticks(range(len(shown)), [shortened(name) for name in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     more = f" ({len(shown)} of {len(names)})" if len(names) > len(shown) else ""

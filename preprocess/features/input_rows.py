@@ -85,3 +85,24 @@ def match_rows(texts: list[str | None] | None, sounds: list[Any] | None) -> tupl
                 f"Row {index} has neither text nor audio. Give at least one of them, or leave the row out."
             )
     return texts, sounds
+
+
+def rows_of_context(
+    context: Sequence[str] | Sequence[Sequence[str] | None] | None, num_rows: int
+) -> list[Sequence[str] | None]:
+    """What was said before each row.
+
+    Args:
+        context (*optional*): of one row a list of turns, of several one such list, or None, for each.
+        num_rows (`int`): how many rows there are.
+
+    Raises:
+        ValueError: there is another number of lists than of rows.
+    """
+    if context is None:
+        return [None] * num_rows
+    if num_rows == 1 and all(isinstance(turn, str) for turn in context):
+        return [list(context)]  # type: ignore[arg-type]
+    if len(context) != num_rows or any(isinstance(turns, str) for turns in context):
+        raise ValueError(f"There are {num_rows} rows: give `context` as a list with one list of turns for each.")
+    return list(context)  # type: ignore[arg-type]

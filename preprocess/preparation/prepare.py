@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -99,12 +100,18 @@ def prepare_dataset(
     splits = DatasetDict({name: _undecoded(split) for name, split in splits.items()})
     speech_column = _check_columns(splits, processor)
     problems = list(problems)
+    with_context = any("context" in split.column_names for split in splits.values())
+    if with_context and processor.context_turns is None:
+        # For whoever predicts with a model of these rows: it is to be given as many turns.
+        processor = copy.copy(processor)
+        processor.context_turns = (
+            max(len(turns or []) for split in splits.values() for turns in split["context"]) or None
+        )
     fingerprint = preparation_fingerprint(splits, processor, label_encoder, asdict(options), problems)
     # Votes are for classes that exclude each other; for other kinds of problem the label says all.
     with_votes = label_encoder.problem.is_exclusive and any(
         SOFT_LABEL in split.column_names for split in splits.values()
     )
-    with_context = any("context" in split.column_names for split in splits.values())
     preparer = UtterancePreparer(
         processor, label_encoder, options, speech_column, with_votes=with_votes, with_context=with_context
     )

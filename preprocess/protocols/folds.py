@@ -8,6 +8,7 @@
 | `leave-one-speaker-out` | each speaker once | some of the other speakers |
 | `speaker-k-fold` | each of k groups of speakers once | some of the other speakers |
 | `stratified-speaker-k-fold` | the same, with the classes spread evenly over the groups | some of the other speakers |
+| `cross-corpus` | corpora not trained on, and held-out speakers of those that are | some of the other speakers |
 | of one corpus (`ravdess-emobox-6`) | as published | as published, or some of the other speakers |
 
 Fold indices are rows of `pooled(dataset)`: a `Dataset` as it is, or the splits of a `DatasetDict` one after the other.
@@ -26,6 +27,7 @@ from datasets import Dataset, DatasetDict
 
 from configuration_emo.corpora import CORPORA, PublishedFolds
 
+from .cross_corpus import cross_corpus
 from .fold import OVERLAP_COLUMNS, Fold, check_no_overlap, column_of, fold_of, ordered_splits, pooled
 from .group_folds import (
     carve_validation,
@@ -189,6 +191,7 @@ PROTOCOLS: Mapping[str, Callable[..., list[Fold]]] = MappingProxyType(
         "leave-one-speaker-out": leave_one_speaker_out,
         "speaker-k-fold": speaker_k_fold,
         "stratified-speaker-k-fold": stratified_speaker_k_fold,
+        "cross-corpus": cross_corpus,
         **{name: _published(name, folds) for corpus in CORPORA.values() for name, folds in corpus.folds.items()},
     }
 )

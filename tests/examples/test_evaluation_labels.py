@@ -92,3 +92,73 @@ def test_a_temperature_is_fitted_on_validation_and_saved_with_the_model(always_s
         model=EmoBertForSequenceClassification.from_pretrained(always_sad), processor=tiny_processor(), device=-1
     )
     assert recognise(text="how nice", top_k=1)[0]["score"] == pytest.approx(0.75, abs=1e-3)
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """A table with labels that the model calls otherwise, does not know, and with nothing of its `happy`."""
+    labels = ["anger"] * 3 + ["sad"] * 2 + ["bored"] * 4
+    rows = "".join(f"c{number},how nice,{label}\n" for number, label in enumerate(labels))
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "train.csv").write_text("id,text,label\n" + rows)
+    return tmp_path / "calls"
+
+
+@pytest.fixture
+def prefers_happy(always_sad):
+    """Of angry, happy and sad it answers happy; of angry and sad, sad."""
+    model = EmoBertForSequenceClassification.from_pretrained(always_sad)
+    with torch.no_grad():
+        model.classifier.bias.copy_(torch.tensor([0.0, 5.0, 2.0]))
+    model.save_pretrained(always_sad)
+    return always_sad
+
+
+def test_a_corpus_that_the_model_was_not_trained_on(prefers_happy, calls, tmp_path, capsys):
+    given = ["--model_name_or_path", prefers_happy, "--corpus", "csv", "--data_dir", calls]
+    given += ["--output_dir", tmp_path / "out", "--modalities", "text", "--num_resamples", 10]
+    run_command("evaluate", [str(part) for part in [*given, "--label_map", "anger=angry"]])
+    printed = capsys.readouterr().out
+    assert "bored: 4 utterances left out, the model has no such label" in printed
+    assert "Shared labels: angry, sad." in printed and "| text, shared labels | 5 |" in printed
+    record = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (record["n"], record["split"], record["left_out"]) == (5, "all", {"bored": 4})
+    # Happy is never right; without it the answer is sad: two of five rows, one of two classes.
+    assert record["metrics"]["text"]["wa"] == 0
+    assert record["shared_labels"] == ["angry", "sad"]
+    assert record["metrics_of_shared_labels"]["text"]["wa"] == pytest.approx(0.4)
+    assert record["metrics_of_shared_labels"]["text"]["ua"] == pytest.approx(0.5)
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+        assert [(row["label"], row["prediction"]) for row in csv.DictReader(file)][-1] == ("sad", "happy")
+
+
+def test_what_a_corpus_cannot_be_tested_for(prefers_happy, calls, tmp_path):
+    given = [str(part) for part in ("--model", prefers_happy, "--data_dir", calls, "--output_dir", tmp_path / "out")]
+    with pytest.raises(ValueError, match="corpus_options and label_map are for a corpus that is read here"):
+        run_command("evaluate", [*given, "--label_map", "anger=angry"])
+    with pytest.raises(ValueError, match="leave protocol and calibrate out"):
+        run_command("evaluate", [*given, "--corpus", "csv", "--calibrate", "true"])
+    (calls / "train.csv").write_text("id,text,label\na,how nice,calm\nb,how nice,bored\n")
+    with pytest.raises(ValueError, match=r"knows none of the labels of csv \(bored, calm\).*\n.*bored=angry"):
+        run_command("evaluate", [*given, "--corpus", "csv"])
+
+
+def test_the_probabilities_of_several_models_are_averaged(always_sad, tmp_path):
+    """sad .97 and .02: together .5 sad, and .47 and .02 for happy and angry."""
+    other = tmp_path / "other"
+    model = EmoBertForSequenceClassification.from_pretrained(always_sad)
+    for place, bias in ((always_sad, [0.0, 0.0, 5.0]), (other, [0.0, 4.0, 0.0])):
+        with torch.no_grad():
+            model.classifier.bias.copy_(torch.tensor(bias))
+        model.save_pretrained(place)
+    tiny_processor().save_pretrained(other)
+    data = prepare(tmp_path, ["sad", "happy"])
+    given = ["--model", always_sad, "--ensemble", other, "--data_dir", data, "--output_dir", tmp_path / "out"]
+    run_command("evaluate", [str(part) for part in (*given, "--modalities", "text", "--num_resamples", 2)])
+    record = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert record["ensemble"] == [str(always_sad), str(other)]
+    with (tmp_path / "out" / "predictions.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    expected = [np.exp(bias) / np.exp(bias).sum() for bias in ([0.0, 0.0, 5.0], [0.0, 4.0, 0.0])]
+    found = [float(row[f"score_{name}"]) for name in ("angry", "happy", "sad")]
+    assert found == pytest.approx(np.mean(expected, axis=0), abs=1e-6)

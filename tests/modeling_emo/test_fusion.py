@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from modeling_emo.fusion import CoAttention, CoAttentionLayer, CoAttentionStack, Pooling, Standardization, StandIn
+from modeling_emo.fusion import (
+    CoAttention,
+    CoAttentionLayer,
+    CoAttentionStack,
+    FeedForward,
+    Pooling,
+    Standardization,
+    StandIn,
+)
 from tests.tiny_models import emobert, emobert_config, ragged_batch
 
 
@@ -223,6 +231,14 @@ def test_each_dropout_has_the_probability_of_the_configuration():
     config = emobert_config(co_attention_dropout=0.3, co_attention_feed_forward=True)
     layer = CoAttentionLayer(config, 32, 7)
     assert (layer.attention.dropout, layer.dropout.p, layer.feed_forward.dropout.p) == (0.3, 0.3, 0.3)
+
+
+@torch.no_grad()
+def test_a_feed_forward_drops_of_what_it_adds():
+    block, vector = FeedForward(8, dropout=1.0), torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+    nothing = block.output_norm(block.attention_norm(vector))
+    assert torch.equal(block.train()(vector), nothing)
+    assert not torch.allclose(block.eval()(vector), nothing, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 3), (2, 5, 4, 3)])

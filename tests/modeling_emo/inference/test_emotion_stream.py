@@ -78,6 +78,7 @@ class TestOptions:
             chunk_length_s=0.3,
             labels={"angry": "anger", "sad": "sorrow"},
             top_k=1,
+            abstain_below=1.0,
             asr=lambda heard: "so sad",
         )
         events = events_of(EmotionStream(recognise, voice_detector="causal"), call(), 8_000)
@@ -85,6 +86,7 @@ class TestOptions:
         offline = recognise((call(), RATE), **options)
         for event, chunk in zip(events, offline["chunks"], strict=True):
             assert scores(event["predictions"]) == pytest.approx(scores(chunk["predictions"]), abs=1e-12)
+        assert [event["label"] for event in events] == [None] * 3 and events[0]["abstained"]
         assert events[0]["text"] == "so sad" and len(events[0]["predictions"]) == len(events[0]["so_far"]) == 1
         assert events[-1]["so_far"][0]["label"] == offline["predictions"][0]["label"]
         assert events[-1]["so_far"][0]["score"] == pytest.approx(offline["predictions"][0]["score"], abs=1e-12)

@@ -107,7 +107,7 @@ def test_times_are_needed():
 def test_the_options_are_checked(recognise):
     with pytest.raises(ValueError, match="transcription must be 'segment' or 'recording', got 'whole'"):
         recognise((tone(1.0), RATE), transcription="whole")
-    with pytest.raises(ValueError, match="asr must be 'moonshine' or callable, got 'whisper'"):
+    with pytest.raises(ValueError, match="asr must be callable or 'moonshine', got 'whisper'"):
         recognise((tone(1.0), RATE), asr="whisper")
 
 

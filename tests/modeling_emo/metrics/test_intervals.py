@@ -135,3 +135,11 @@ def test_rejects():
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), confidence=95)
     with pytest.raises(ValueError, match="n_resamples=0"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), n_resamples=0)
+
+
+def test_what_is_drawn_unless_it_is_said_otherwise():
+    errors = np.random.default_rng(0).normal(size=12)
+    given = {"n_resamples": 1000, "confidence": 0.95, "seed": 0, "groups": None}
+    assert bootstrap_intervals(mean_error, errors, np.zeros(12)) == bootstrap_intervals(
+        mean_error, errors, np.zeros(12), **given
+    )

@@ -81,6 +81,10 @@ class TestThereAndBack:
             assert np.isfinite(logits).all()
             np.testing.assert_allclose(predictions_to_scores(logits, of), [[1, 0, 0]], atol=1e-300)
 
+    def test_they_are_of_double_precision(self):
+        for problem_type in ("regression", "single_label_classification"):
+            assert scores_to_logits(np.float32([[0.5, 0.25, 0.25]]), config(problem_type)).dtype == np.float64
+
     def test_a_configuration_without_temperature(self):
         of = Emotion2VecConfig(id2label=NAMES)
         np.testing.assert_allclose(predictions_to_scores([[LOG3, 0, 0]], of), [[0.6, 0.2, 0.2]])

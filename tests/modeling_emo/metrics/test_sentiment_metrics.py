@@ -162,3 +162,8 @@ class TestSentimentMetrics:
             sentiment_metrics([1.0, 1.0], [1.0, np.inf])
         with pytest.raises(ValueError, match="score_range"):
             sentiment_metrics([1.0], [1.0], score_range=(3, -3))
+
+
+def test_a_little_is_positive_too():
+    metrics = sentiment_metrics([0.2, -0.3, 0.4], [0.5, -0.1, 0.0], score_range=(-3, 3))
+    assert metrics["acc_2_non0"] == metrics["f1_non0"] == metrics["acc_2_has0"] == 1

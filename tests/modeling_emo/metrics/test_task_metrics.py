@@ -15,6 +15,7 @@ from modeling_emo.metrics.confusion import presence_rows
 from modeling_emo.metrics.task_metrics import (
     dimensional_metrics,
     emotion_metrics,
+    multi_label_decisions,
     multi_label_metrics,
     one_vs_rest_metrics,
 )
@@ -203,6 +204,7 @@ class TestMultiLabelMetrics:
     def test_by_hand(self):
         scores = [[0.9, 0.8, 0.1], [0.2, 0.7, 0.3], [0.6, 0.4, 0.2]]
         metrics = multi_label_metrics(scores, [[1, 0, 0], [0, 1, 0], [1, 1, 0]], self.names)
+        assert multi_label_decisions([[0.6, 0.5]], [[1, 0]], 2)[0].tolist() == [[True, False]]
         # happy: right throughout; sad: one hit, one false alarm, one miss; afraid: never there and never predicted.
         assert metrics["micro_f1"] == pytest.approx(2 * 3 / 8)
         assert metrics["macro_f1"] == pytest.approx((1 + 0.5) / 2)

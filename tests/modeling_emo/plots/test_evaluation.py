@@ -87,7 +87,7 @@ class TestLearningCurves:
     def test_losses_and_the_best_epoch_of_a_metric(self, tmp_path):
         path = plot_learning_curves(LOG_HISTORY, tmp_path / "curves.svg", metric="corr")
         assert {"best validation: 0.650 at epoch 2", "best validation: 0.800 at epoch 2"} <= set(texts(path))
-        assert {"training", "validation", "Validation corr", "epoch", "loss"} <= set(texts(path))
+        assert {"Training loss", "Validation loss", "Validation corr", "epoch", "loss"} <= set(texts(path))
 
     def test_lower_is_better_and_undefined_epochs_are_left_out(self, tmp_path):
         path = plot_learning_curves(LOG_HISTORY, tmp_path / "c.svg", metric="eval_mae", greater_is_better=False)
@@ -95,12 +95,12 @@ class TestLearningCurves:
 
     def test_one_panel_without_metric(self, tmp_path):
         path = plot_learning_curves(LOG_HISTORY[:2], tmp_path / "curves.svg")
-        assert "training" in texts(path) and "validation" not in texts(path)
+        assert "Training loss" in texts(path) and "Validation loss" not in texts(path)
 
     def test_training_without_evaluation_has_no_metric_to_draw(self, tmp_path):
         training = [{"loss": 1.0, "epoch": 1}, {"loss": 0.5, "epoch": 2}]
         path = plot_learning_curves(training, tmp_path / "curves.svg", metric="corr")
-        assert "training" in texts(path) and "Validation corr" not in texts(path)
+        assert "Training loss" in texts(path) and "Validation corr" not in texts(path)
 
     def test_rejects(self, tmp_path):
         with pytest.raises(ValueError, match="'eval_f1' is not in the log history. Logged: eval_corr, eval_loss"):
@@ -115,7 +115,7 @@ class TestConfusionMatrix:
         path = plot_confusion_matrix(predictions, labels, ["angry", "happy", "sad"], tmp_path / "confusion.svg")
         written = texts(path)
         assert {"75%", "25%", "100%", "angry (4)", "happy (2)", "sad (0)"} <= set(written)
-        assert "n = 6   accuracy = 83.3%" in written
+        assert "n = 6   accuracy (WA) = 83.3%   mean recall (UA) = 87.5%" in written
         # A class that does not occur has no shares.
         assert written.count("-") == 3
         assert written.count("3") == 1 and written.count("1") == 1 and written.count("2") == 1
@@ -124,10 +124,12 @@ class TestConfusionMatrix:
     def test_one_class_many_classes_and_nothing(self, count, tmp_path):
         names = [f"a rather long emotion name {number}" for number in range(count)]
         path = plot_confusion_matrix(range(count), range(count), names, tmp_path / "confusion.svg")
-        assert f"n = {count}   accuracy = 100.0%" in texts(path)
+        assert f"n = {count}   accuracy (WA) = 100.0%   mean recall (UA) = 100.0%" in texts(path)
+        ending = "tion name 0" if count == 1 else "ion name 19"
+        assert f"a rather lon…{ending} (1)" in texts(path)  # told apart though it is cut
         assert texts(path).count("100%") == count + 1  # and once at the colour bar
         empty = plot_confusion_matrix([], [], names, tmp_path / "empty.svg")
-        assert "n = 0   accuracy = undefined" in texts(empty)
+        assert "n = 0   accuracy (WA) = undefined   mean recall (UA) = undefined" in texts(empty)
 
     def test_rejects_unknown_classes(self, tmp_path):
         with pytest.raises(ValueError, match="class indices from 0 to 1"):
@@ -175,6 +177,6 @@ def test_png(tmp_path):
     path = plot_learning_curves(LOG_HISTORY, str(tmp_path / "curves.png"), metric="corr")
     with Image.open(path) as picture:
         picture.load()
-        assert picture.format == "PNG" and picture.size == (1440, 585)
+        assert picture.format == "PNG" and picture.size == (2070, 585)
         # More than an empty sheet: the colour of the validation curve is in it.
         assert (213, 94, 0) in {colour[1][:3] for colour in picture.convert("RGB").getcolors(2**20)}

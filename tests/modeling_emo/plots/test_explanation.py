@@ -65,7 +65,7 @@ def test_words_and_spans_are_coloured_by_their_contribution(tmp_path):
     assert {"how", "nice", "it", "is", "happy 75%", "voice", "attention", "seconds"} <= set(written)
     assert "log-odds +1.10   0.3 s of speech, 4 words" in written
     assert {"against 2", "for 2"} <= set(written)
-    assert "contribution to the log-odds; orange curve and bars: co-attention" in written
+    assert "contribution to the log-odds, at most 2; purple: co-attention" in written
     assert fills(path, 0.5) == 4  # two words and two spans
     assert fills(path, -1.0) == 3  # two words and one span
 
@@ -73,16 +73,31 @@ def test_words_and_spans_are_coloured_by_their_contribution(tmp_path):
 def test_a_score_is_lowered_or_raised(tmp_path):
     path = plot_explanation(explanation("so sad", 0, unit="score"), tmp_path / "picture.svg")
     written = texts(path)
-    assert {"happy -1.25", "2 words", "lowers 2", "raises 2", "contribution to the score"} <= set(written)
+    assert {"happy -1.25", "2 words", "lowers 2", "raises 2", "contribution to the score, at most 2"} <= set(written)
     assert not {"voice", "attention", "seconds"} & set(written)
 
 
-def test_one_scale_for_words_and_spans(tmp_path):
+def test_one_fixed_scale_for_words_and_spans_and_all_pictures(tmp_path):
     content = explanation("fine", 0.1)
     spans = [dataclasses.replace(content.spans[0], attribution=4.0)]
     path = plot_explanation(dataclasses.replace(content, spans=spans), tmp_path / "picture.svg")
-    assert (fills(path, 0.25), fills(path, 1.0)) == (1, 1)
+    assert (fills(path, 0.5), fills(path, 1.0)) == (1, 1)  # 1 is half of the strongest colour, 4 is beyond it
+    assert {"for 2", "contribution to the log-odds, at most 4; purple: co-attention"} <= set(texts(path))
     assert "log-odds +1.10   0.1 s of speech, 1 word" in texts(path)
+    # Little is pale, however little the rest is.
+    weak = [dataclasses.replace(content.words[0], attribution=0.04)]
+    path = plot_explanation(dataclasses.replace(content, spans=[], words=weak), tmp_path / "weak.svg")
+    assert (fills(path, 0.02), fills(path, 1.0)) == (1, 0)
+    path = plot_explanation(dataclasses.replace(content, spans=[], words=weak), tmp_path / "own.svg", scale=0.04)
+    assert fills(path, 1.0) == 1 and "for 0.04" in texts(path)
+    with pytest.raises(ValueError, match="scale must be positive, got 0"):
+        plot_explanation(content, tmp_path / "picture.svg", scale=0)
+
+
+def test_scores_are_shown_on_a_quarter_of_the_models_range(tmp_path):
+    content = dataclasses.replace(explanation("so sad", 0, unit="score"), score_range=(-4.0, 8.0))
+    path = plot_explanation(content, tmp_path / "picture.svg")
+    assert {"lowers 3", "raises 3"} <= set(texts(path)) and fills(path, 1 / 3) == 1
 
 
 def test_a_title_of_one_s_own(tmp_path):

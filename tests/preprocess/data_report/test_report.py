@@ -128,9 +128,9 @@ def test_files(reading, tmp_path):
     assert json.loads((tmp_path / "report" / "data_report.json").read_text(encoding="utf-8")) == report
     assert (tmp_path / "report" / "data_report.txt").read_text(encoding="utf-8") == describe(reading) + "\n"
     with Image.open(tmp_path / "report" / "data_report.png") as picture:
-        assert picture.size == (1200, 480)
+        assert picture.size == (2160, 570)
         colours = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
-    assert {(31, 119, 180), (255, 127, 14)} <= {tuple(map(int, colour)) for colour in colours}  # a line per split
+    assert {(0, 114, 178), (213, 94, 0)} <= {tuple(map(int, colour)) for colour in colours}  # a line per split
 
 
 def test_a_corpus_without_anything(tmp_path):

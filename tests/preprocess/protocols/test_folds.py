@@ -157,6 +157,7 @@ def test_a_prepared_dataset_is_compared_by_its_token_ids():
         (lambda rows: make_folds(rows, "savee-4"), "none of DC, JE, JK, KL is there|does not say where"),
         (lambda rows: make_folds(rows, "official-split"), "train and test is not there"),
         (lambda rows: make_folds(rows, "speaker-k-fold", num_folds=11), "number of speakers \\(10\\), got 11"),
+        (lambda rows: speaker_k_fold(rows, num_folds=1), "num_folds must be from 2 to .* \\(10\\), got 1"),
         (lambda rows: carve_validation(rows, [0, 10], validation_fraction=0.1), "1 of the 1 training groups"),
         (lambda rows: carve_validation(rows, [0], validation_fraction=1.0), "must be in \\[0, 1\\), got 1.0"),
         (lambda rows: make_folds(rows.select([0, 10]), "leave-one-speaker-out"), "at least 2 are needed"),
@@ -324,6 +325,11 @@ def test_five_folds_unless_it_is_said_otherwise():
     for protocol in ("speaker-k-fold", "stratified-speaker-k-fold"):
         folds = make_folds(emodb_like(), protocol)
         assert [fold.name for fold in folds] == [f"fold={number}" for number in range(1, 6)]
+
+
+def test_as_many_folds_as_speakers():
+    folds = speaker_k_fold(corpus(num_speakers=4), num_folds=4)
+    assert [len(values(corpus(num_speakers=4), fold.test, "speaker")) for fold in folds] == [1] * 4
 
 
 def test_what_is_drawn_unless_it_is_said_otherwise():
