@@ -197,7 +197,7 @@ def run(arguments: EvaluationArguments) -> None:
     setting = EvaluationSetting(
         corpus=data["corpus"],
         protocol=protocol,
-        split=arguments.split,
+        split=str(arguments.split),
         fold=arguments.fold,
         seed=record.get("seed"),
         checkpoint_selection=record["checkpoint_selection"],

@@ -51,7 +51,7 @@ def prepare_for_model(
     if processor.context_turns:
         options.setdefault("context_turns", processor.context_turns)
     reading = read_corpus(str(arguments.corpus), arguments.data_dir, label_map=arguments.label_map, **options)
-    names = [str(name) for _, name in sorted((config.id2label or {}).items(), key=lambda entry: int(entry[0]))]
+    names = _names(config)
     left_out: dict[str, int] = {}
     if config.problem.is_exclusive:
         found = sorted({str(row.label) for rows in reading.splits.values() for row in rows})
@@ -73,7 +73,7 @@ def prepare_for_model(
     corpus = reading.to_dataset_dict()
     encoder = LabelEncoder.from_dataset(
         corpus,
-        config.problem_type,
+        str(config.problem_type),
         label2id={name: index for index, name in enumerate(names)} if config.problem.has_classes else None,
         label_range=config.label_range,
     )
@@ -98,7 +98,7 @@ def shared_labels(evaluations: Mapping[str, Evaluation], config: EmoBertConfig) 
     if config.problem_type != "single_label_classification":
         return None
     occurring = {int(label) for one in evaluations.values() for label in one.labels}
-    names = [str(name) for index, name in sorted((config.id2label or {}).items()) if int(index) in occurring]
+    names = [name for index, name in enumerate(_names(config)) if index in occurring]
     return None if len(names) == config.num_labels else names
 
 
@@ -113,7 +113,7 @@ def among(
         config ([`EmoBertConfig`]): of the model.
         arguments ([`EvaluationArguments`]): set of metrics and resamples.
     """
-    chosen = [index for index, name in sorted((config.id2label or {}).items()) if str(name) in shared]
+    chosen = [index for index, name in enumerate(_names(config)) if name in shared]
     restricted = {}
     for name, one in evaluations.items():
         logits = np.full_like(one.logits, IMPOSSIBLE)
@@ -122,3 +122,8 @@ def among(
             one.ids, logits, one.labels, config, task=arguments.task, num_resamples=arguments.num_resamples
         )
     return restricted
+
+
+def _names(config: EmoBertConfig) -> list[str]:
+    """The labels in the order of the logits."""
+    return [str(name) for _, name in sorted((config.id2label or {}).items(), key=lambda entry: int(entry[0]))]

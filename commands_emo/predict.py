@@ -66,7 +66,7 @@ def read_utterance_table(path: str) -> list[dict]:
         columns = [name for name in TABLE_COLUMNS if name in (reader.fieldnames or [])]
         if not {"audio", "text"} & set(columns):
             raise ValueError(f"{path} has the columns {', '.join(reader.fieldnames or [])}: audio or text is needed.")
-        rows = [{name: row[name] or None for name in columns} for row in reader]
+        rows: list[dict[str, Any]] = [{name: row[name] or None for name in columns} for row in reader]
     for number, row in enumerate(rows, start=2):
         if row.get("audio") and "://" not in row["audio"]:
             row["audio"] = str(Path(path).parent / row["audio"])

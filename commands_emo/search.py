@@ -98,7 +98,12 @@ def run(arguments: SearchArguments) -> None:
     # 3. The trials: those of an earlier run of the same search count.
     storage = f"sqlite:///{folder / 'search.db'}"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(study_name=STUDY, storage=storage, direction=arguments.direction, load_if_exists=True)
+    study = optuna.create_study(
+        study_name=STUDY,
+        storage=storage,
+        direction=arguments.direction,  # type: ignore[arg-type]  # one of the two that there are
+        load_if_exists=True,
+    )
     section = read_section(file, "train")
     content = [section, space, metric, arguments.direction, made[0].data["fingerprint"]]
     settings = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:32]
@@ -127,10 +132,10 @@ def run(arguments: SearchArguments) -> None:
     best = {name: decoded(value) for name, value in study.best_trial.params.items()}
     sections = read_section(file, "")
     train = {**section, **best, "recipe": "given"}
-    content = {**sections, "train": train} if "train" in sections else train
-    (folder / "best.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    best_file = {**sections, "train": train} if "train" in sections else train
+    (folder / "best.yaml").write_text(yaml.safe_dump(best_file, sort_keys=False), encoding="utf-8")
     trials = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    rows = sorted(trials, key=lambda one: one.value, reverse=arguments.direction == "maximize")
+    rows = sorted(trials, key=lambda one: float(one.value or 0), reverse=arguments.direction == "maximize")
     lines = [f"| trial | {metric} | {' | '.join(space)} |", f"|{'---|' * (2 + len(space))}"]
     for one in rows:
         values = " | ".join(str(decoded(one.params[name])) for name in space)

@@ -162,13 +162,13 @@ def _prefixed(name: str, reading: CorpusReading, columns: set[str]) -> CorpusRea
 
     def marked(row: Utterance) -> Utterance:
         extra = {column: value for column, value in row.extra.items() if column in columns}
-        return row.replace(id=mark(row.id), speaker=mark(row.speaker), session=mark(row.session), extra=extra)
+        return row.replace(id=str(mark(row.id)), speaker=mark(row.speaker), session=mark(row.session), extra=extra)
 
     return reading.replace(
         splits={split: [marked(row) for row in rows] for split, rows in reading.splits.items()},
-        problems=[dataclasses.replace(problem, id=mark(problem.id)) for problem in reading.problems],
+        problems=[dataclasses.replace(problem, id=str(mark(problem.id))) for problem in reading.problems],
         dialogues={
-            str(mark(dialogue)): [dataclasses.replace(turn, id=mark(turn.id)) for turn in said]
+            str(mark(dialogue)): [dataclasses.replace(turn, id=str(mark(turn.id))) for turn in said]
             for dialogue, said in reading.dialogues.items()
         },
     )

@@ -88,7 +88,7 @@ def check_processor(prepared: PreparedDataset, processor: EmoBertProcessor, mode
     """
     ours = EmoBertProcessor.from_pretrained(prepared.processor_dir)
     _compare("tokenizer", tokenizer_facts(ours.tokenizer), tokenizer_facts(processor.tokenizer), prepared, model)
-    turns = ({"context_turns": one.context_turns} for one in (ours, processor))
+    turns = {"context_turns": ours.context_turns}, {"context_turns": processor.context_turns}
     _compare("dialogue context", *turns, prepared, model)
     facts = extractor_facts(ours.feature_extractor), extractor_facts(processor.feature_extractor)
     _compare("feature extractor", *facts, prepared, model)
