@@ -408,3 +408,10 @@ def test_an_encoder_that_returns_tuples_is_asked_for_more(packing):
     mask = batch["attention_mask"].clone()
     mask[:, 0] = 1
     assert encode_ids(encoder, batch["input_ids"], mask, packing=packing).last_hidden_state.shape[:2] == mask.shape
+
+
+@pytest.mark.parametrize(("attention", "packs"), [("sdpa", True), ("flash_attention_2", True), ("eager", False)])
+def test_which_attention_is_packed(attention, packs):
+    encoder = emobert().emobert.text_encoder
+    encoder.config._attn_implementation = attention
+    assert (packing_for(encoder, torch.tensor([2, 3]), 4) is not None) == packs
