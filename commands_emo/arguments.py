@@ -136,8 +136,12 @@ class ModelArguments(EncoderArguments):
     num_co_attention_heads: int = field(default=4, metadata={"help": "Heads of each layer."})
     co_attention_dropout: float = field(default=0.1, metadata={"help": "Dropout inside the fusion."})
     co_attention_feed_forward: bool = field(default=False, metadata={"help": "Add LayerNorm and feed-forward."})
-    text_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
-    speech_pooling: str = field(default="auto", metadata={"help": "auto, cls, last, mean, mean_std or attention."})
+    text_pooling: str = field(
+        default="auto", metadata={"help": "auto, cls, last, mean, mean_std, quantiles or attention."}
+    )
+    speech_pooling: str = field(
+        default="auto", metadata={"help": "auto, cls, last, mean, mean_std, quantiles or attention."}
+    )
     use_weighted_layer_sum: bool = field(default=False, metadata={"help": "Mix all layers of the speech encoder."})
     speech_layer: list[int] | None = field(
         default=None, metadata={"help": "Use this layer of the speech encoder, or several side by side."}

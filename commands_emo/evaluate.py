@@ -135,6 +135,7 @@ def run(arguments: EvaluationArguments) -> None:
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
     evaluations, groups = {}, {}
+    columns: dict[str, list] = {}
     for name in arguments.modalities:
         rows = rows_with(dataset, CONDITIONS[name])
         if not len(rows):
@@ -187,6 +188,9 @@ def run(arguments: EvaluationArguments) -> None:
     print(format_evaluations({**evaluations, **{f"{name}, shared labels": one for name, one in restricted.items()}}))
     if restricted:
         print(f"\nShared labels: {', '.join(shared or [])}. The other lines choose between all of the model's labels.")
+    for kind in arguments.groups:
+        if kind in columns and kind not in groups:
+            print(f"{kind}: fewer than two groups, none are compared")
     if groups:
         print(format_groups(groups))
     protocol = prepared.info["protocol"] if arguments.protocol is None else arguments.protocol

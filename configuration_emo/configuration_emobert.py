@@ -25,7 +25,7 @@ if is_remote_copy():  # where no package registers it; the encoders of a saved m
     AutoConfig.register("emotion2vec", Emotion2VecConfig, exist_ok=True)
 
 FUSIONS = ("co_attention", "shallow")
-POOLINGS = ("cls", "last", "mean", "mean_std", "attention")
+POOLINGS = ("cls", "last", "mean", "mean_std", "quantiles", "attention")
 # What a model can be given of an utterance.
 MODALITIES = ("text", "speech")
 CLASSIFICATION_LOSSES = ("cross_entropy", "focal", "soft_f1")
@@ -76,11 +76,11 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             Adds LayerNorm, feed-forward and LayerNorm after each co-attention layer; the paper has none of them.
         text_pooling, speech_pooling (`str`, defaults to `"auto"`):
             How a sequence becomes one vector: `"cls"` (the first position), `"last"` (the last valid position),
-            `"mean"`, `"mean_std"` (both statistics, twice the width) or `"attention"` (learned weights). `"auto"` is
-            `"cls"` for encoders that were trained with a first token of their own (BERT, RoBERTa and their kin), as in
-            the paper, `"last"` for causal language models, whose first position sees nothing but itself, and
-            `"mean_std"` for all others, such as encoders of waveforms. It is resolved at once: what is saved, and
-            what the attribute says, is the pooling in use.
+            `"mean"`, `"mean_std"` (both statistics, twice the width), `"quantiles"` (5, 25, 50, 75 and 95 % of each
+            channel over time, five times the width) or `"attention"` (learned weights). `"auto"` is `"cls"` for
+            encoders that were trained with a first token of their own (BERT, RoBERTa and their kin), as in the paper,
+            `"last"` for causal language models, whose first position sees only itself, and `"mean_std"` for others.
+            It is resolved at once: what is saved, and what the attribute says, is the pooling in use.
         use_weighted_layer_sum (`bool`, defaults to `False`):
             The speech sequence is a learned mix of all hidden states of the speech encoder instead of the last one.
         speech_layer (`int` or `list[int]`, *optional*):

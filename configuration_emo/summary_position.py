@@ -7,6 +7,8 @@ from typing import Literal
 from transformers import PreTrainedConfig
 
 
+# Of each channel, over the positions of a sequence: what `"quantiles"` pools.
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Trained with a token of their own, `[CLS]` or `<s>`, at the first position, where every other one can be seen.
 SUMMARY_FIRST = frozenset(
     {
@@ -93,4 +95,4 @@ def default_pooling(config: PreTrainedConfig) -> str:
 
 def pooled_size(hidden_size: int, pooling: str) -> int:
     """Width of a vector pooled from a sequence of width `hidden_size`."""
-    return 2 * hidden_size if pooling == "mean_std" else hidden_size
+    return {"mean_std": 2, "quantiles": len(QUANTILES)}.get(pooling, 1) * hidden_size

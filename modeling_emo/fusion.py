@@ -7,6 +7,7 @@ from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.summary_position import QUANTILES
 
 
 # Added to the variance, so that the deviation of a one-frame sequence has a finite gradient.
@@ -55,7 +56,8 @@ class Pooling(nn.Module):
 
     Args:
         hidden_size (`int`): width of the sequence.
-        kind (`str`): `"cls"`, `"last"`, `"mean"`, `"mean_std"` or `"attention"`, see [`EmoBertConfig`].
+        kind (`str`): `"cls"`, `"last"`, `"mean"`, `"mean_std"`, `"quantiles"` or `"attention"`, see
+            [`EmoBertConfig`].
     """
 
     def __init__(self, hidden_size: int, kind: str):
@@ -66,12 +68,14 @@ class Pooling(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """`(batch, length, hidden)` and a boolean mask `(batch, length)` to `(batch, hidden)`, or twice that width
-        for mean and standard deviation."""
+        for mean and standard deviation, and five times for quantiles."""
         if self.kind == "cls":
             return hidden_states[:, 0]
         if self.kind == "last":
             last = (torch.arange(mask.shape[1], device=mask.device) * mask).amax(-1)
             return hidden_states.gather(1, last[:, None, None].expand(-1, 1, hidden_states.shape[-1])).squeeze(1)
+        if self.kind == "quantiles":
+            return _quantiles(hidden_states, mask)
         if self.score is not None:
             scores = self.score(hidden_states).squeeze(-1).float().masked_fill(~mask, torch.finfo(torch.float32).min)
             weights = scores.softmax(-1)
@@ -84,6 +88,20 @@ class Pooling(nn.Module):
             return mean
         variance = (weights @ (hidden_states - mean.unsqueeze(1)).square()).squeeze(1)
         return torch.cat([mean, (variance + VARIANCE_EPSILON).sqrt()], dim=-1)
+
+
+def _quantiles(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """`QUANTILES` of each channel over the valid positions, interpolated: `(batch, 5 * hidden)`."""
+    # Padding comes last.
+    behind = torch.finfo(hidden_states.dtype).max
+    ordered = hidden_states.masked_fill(~mask.unsqueeze(-1), behind).sort(dim=1).values
+    last = (mask.sum(-1, keepdim=True) - 1).clamp(min=0)  # (batch, 1)
+    places = last * torch.tensor(QUANTILES, device=mask.device)  # (batch, quantiles)
+    low = places.floor().long()
+    share = (places - low).to(hidden_states.dtype).unsqueeze(-1)
+    index = torch.stack([low, torch.minimum(low + 1, last)]).unsqueeze(-1)
+    below, above = (ordered.gather(1, one.expand(-1, -1, ordered.shape[-1])) for one in index)
+    return torch.lerp(below, above, share).flatten(1)
 
 
 class Standardization(nn.Module):

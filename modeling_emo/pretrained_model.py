@@ -1,7 +1,7 @@
 """What EmoBERT's models have of pretrained ones: loading, saving and initialisation, and classifiers over encoders."""
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -150,7 +150,7 @@ class OverPretrainedEncoders(nn.Module):
         Raises:
             ValueError: the speech encoder has none of its own, as Whisper.
         """
-        encoder = self.get_submodule("emobert.speech_encoder")
+        encoder: Any = self.get_submodule("emobert.speech_encoder")
         if not isinstance(getattr(encoder, "feature_extractor", None), nn.Module):
             raise ValueError(
                 f"{type(encoder).__name__} has no convolutional feature encoder to freeze. Leave it out, or freeze "

@@ -169,12 +169,15 @@ def _write(model: EmoBertForSequenceClassification, ridge: Ridge, sharpness: flo
         blocks.append(weight)
         bias = bias - mean @ weight
         stand_in: Any = base.get_submodule(f"{name}_stand_in")
-        pooling = base.get_submodule(f"{name}_pooling")
+        pooling: Any = base.get_submodule(f"{name}_pooling")
         width = len(stand_in.embedding)
-        stand_in.embedding.copy_(torch.from_numpy(mean[:width]))
-        # The deviation of one position is none, which would say something: the mean takes that back.
+        # Of one position all quantiles are alike, and its deviation is none.
+        parts = len(mean) // width if pooling.kind == "quantiles" else 1
+        moved = weight[: parts * width].reshape(parts, width, -1).sum(0)
+        stand_in.embedding.copy_(torch.from_numpy(mean[: parts * width].reshape(parts, width).mean(0)))
+        # That would say something: the position takes it back.
         pooled = pooling(*stand_in.sequence(1))[0].double().cpu().numpy()
         said = (pooled - mean) @ weight
-        stand_in.embedding.sub_(torch.from_numpy(np.linalg.pinv(weight[:width].T) @ said).to(stand_in.embedding))
+        stand_in.embedding.sub_(torch.from_numpy(np.linalg.pinv(moved.T) @ said).to(stand_in.embedding))
     model.classifier.weight.copy_(torch.from_numpy(np.concatenate(blocks).T))
     model.classifier.bias.copy_(torch.from_numpy(bias))

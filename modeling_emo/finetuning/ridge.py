@@ -7,7 +7,7 @@ are in closed form, in float64.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,15 +86,9 @@ def fit_ridge(
     Returns:
         `list[Ridge]`: in the order of the penalties.
     """
-    means, scales, blocks = {}, {}, []
-    for name, values in features.items():
-        weight = row_weights * present[name]
-        share = weight / max(weight.sum(), _TINY)
-        means[name] = share @ values
-        deviation = np.sqrt(share @ np.square(values - means[name]))
-        deviation[deviation < _TINY] = np.inf  # a constant says nothing
-        scales[name] = np.sqrt(shares[name] / values.shape[1]) / deviation
-        blocks.append((values - means[name]) * scales[name] * present[name][:, None])
+    means, scales = _standardization(features, present, row_weights)
+    scales = {name: np.sqrt(shares[name]) * scale for name, scale in scales.items()}
+    blocks = _blocks(features, present, means, scales)
     root = np.sqrt(row_weights)[:, None]
     bias = (row_weights @ targets) / row_weights.sum()
     solved = _solve(root * np.concatenate(blocks, axis=1), root * (targets - bias), penalties)
@@ -133,29 +127,24 @@ def choose_ridge(
     """
     parts = _held_out_parts(len(targets), groups)
     names = list(features)
+    found = {
+        shares: [np.zeros((len(targets), targets.shape[1])) for _ in penalties]
+        for shares in _candidate_shares(len(names))
+    }
+    for part in parts:
+        rest = np.ones(len(targets), dtype=bool)
+        rest[part] = False
+        for shares, predictions in _predict_part(
+            features, present, targets, row_weights, part, np.flatnonzero(rest), list(found), penalties
+        ):
+            for whole, one in zip(found[shares], predictions, strict=True):
+                whole[part] = one
     candidates: dict[Shares, tuple[float, NDArray, NDArray]] = {}
-    for shares in _candidate_shares(len(names)):
-        found = [np.zeros((len(targets), targets.shape[1])) for _ in penalties]
-        for part in parts:
-            held_out, rest = np.isin(np.arange(len(targets)), part), np.ones(len(targets), dtype=bool)
-            rest[part] = False
-            fits = fit_ridge(
-                {name: values[rest] for name, values in features.items()},
-                {name: mask[rest] for name, mask in present.items()},
-                targets[rest],
-                row_weights[rest],
-                dict(zip(names, shares, strict=True)),
-                penalties,
-            )
-            for predictions, fit in zip(found, fits, strict=True):
-                predictions[held_out] = fit.predict(
-                    {name: values[held_out] for name, values in features.items()},
-                    {name: mask[held_out] for name, mask in present.items()},
-                )
-        row_errors = [row_weights * np.square(one - targets).sum(1) for one in found]
+    for shares, of_penalties in found.items():
+        row_errors = [row_weights * np.square(one - targets).sum(1) for one in of_penalties]
         best = int(np.argmin([errors.mean() for errors in row_errors]))
         part_errors = np.array([row_errors[best][part].mean() for part in parts])
-        candidates[shares] = penalties[best], part_errors, found[best]
+        candidates[shares] = penalties[best], part_errors, of_penalties[best]
 
     def error(shares: Shares) -> float:
         predictions = candidates[shares][2]
@@ -174,6 +163,68 @@ def choose_ridge(
         {name: error(shares) for name, shares in alone.items()},
         candidates[chosen][2],
     )
+
+
+def _predict_part(
+    features: Mapping[str, NDArray],
+    present: Mapping[str, NDArray],
+    targets: NDArray,
+    row_weights: NDArray,
+    part: NDArray,
+    rest: NDArray,
+    all_shares: Sequence[Shares],
+    penalties: Sequence[float],
+) -> Iterator[tuple[Shares, list[NDArray[np.float64]]]]:
+    """What fits on the rows `rest` say of the rows `part`, for all shares: their products are computed once."""
+    known, here, weights = _of_rows(features, rest), _of_rows(present, rest), row_weights[rest]
+    means, scales = _standardization(known, here, weights)
+    blocks = _blocks(known, here, means, scales)
+    others = _blocks(_of_rows(features, part), _of_rows(present, part), means, scales)
+    root = np.sqrt(weights)[:, None]
+    bias = (weights @ targets[rest]) / weights.sum()
+    goal = root * (targets[rest] - bias)
+    if len(rest) > sum(block.shape[1] for block in blocks):
+        for shares in all_shares:
+            lengths = np.repeat(np.sqrt(shares), [block.shape[1] for block in blocks])
+            rows, tested = root * np.concatenate(blocks, axis=1) * lengths, np.concatenate(others, axis=1) * lengths
+            yield shares, [bias + tested @ one for one in _solve(rows, goal, penalties)]
+        return
+    products = [root * (block @ block.T) * root.T for block in blocks]
+    crosses = [(other @ block.T) * root.T for other, block in zip(others, blocks, strict=True)]
+    for shares in all_shares:
+        values, vectors = np.linalg.eigh(sum(share * one for share, one in zip(shares, products, strict=True)))
+        tested = sum(share * one for share, one in zip(shares, crosses, strict=True)) @ vectors
+        rotated = vectors.T @ goal
+        yield shares, [bias + tested @ (rotated / (values + penalty)[:, None]) for penalty in penalties]
+
+
+def _of_rows(values: Mapping[str, NDArray], rows: NDArray) -> dict[str, NDArray]:
+    return {name: one[rows] for name, one in values.items()}
+
+
+def _standardization(
+    features: Mapping[str, NDArray], present: Mapping[str, NDArray], row_weights: NDArray
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """Means, and factors that give each kind a mean squared length of 1, over the rows that have it."""
+    means, scales = {}, {}
+    for name, values in features.items():
+        weight = row_weights * present[name]
+        share = weight / max(weight.sum(), _TINY)
+        means[name] = share @ values
+        deviation = np.sqrt(share @ np.square(values - means[name]))
+        deviation[deviation < _TINY] = np.inf  # a constant says nothing
+        scales[name] = np.sqrt(1 / values.shape[1]) / deviation
+    return means, scales
+
+
+def _blocks(
+    features: Mapping[str, NDArray],
+    present: Mapping[str, NDArray],
+    means: Mapping[str, NDArray],
+    scales: Mapping[str, NDArray],
+) -> list[NDArray[np.float64]]:
+    """Standardised features of each kind, zeros where a row lacks it."""
+    return [(values - means[name]) * scales[name] * present[name][:, None] for name, values in features.items()]
 
 
 def _solve(rows: NDArray, targets: NDArray, penalties: Sequence[float]) -> list[NDArray[np.float64]]:

@@ -99,7 +99,7 @@ def chance_of(config: EmoBertConfig, metric: str) -> float | None:
         0.25
     """
     if metric == "ua" and config.problem.is_exclusive:
-        return 1 / config.num_labels
+        return 1 / len(label_names(config))
     return config.problem.chance if metric == config.problem.headline else None
 
 

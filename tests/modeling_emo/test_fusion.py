@@ -180,6 +180,18 @@ def test_pooling_counts_valid_positions_only():
     np.testing.assert_allclose(Pooling(3, "mean_std")(sequence, MASK), np.hstack([means, deviations]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_quantiles_are_numpys_over_valid_positions(dtype):
+    torch.manual_seed(0)
+    sequence = torch.randn(3, 5, 3).to(dtype)
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False], [True, False, False, False, False]])
+    rows = [row[valid].float().numpy() for row, valid in zip(sequence, mask, strict=True)]
+    expected = np.stack([np.quantile(row, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0).reshape(-1) for row in rows])
+    pooled = Pooling(3, "quantiles")(sequence, mask)
+    assert pooled.dtype == dtype
+    np.testing.assert_allclose(pooled.float(), expected, rtol=1e-5 if dtype == torch.float32 else 0.02, atol=1e-3)
+
+
 def test_attention_pooling_is_a_softmax_over_valid_positions():
     torch.manual_seed(0)
     sequence = torch.randn(2, 5, 3)

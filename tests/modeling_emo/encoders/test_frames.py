@@ -64,3 +64,10 @@ def test_convolutions_of_a_family(family, of, layers):
     assert [tuple(one) for one in of(encoder)] == expected
     assert no_convolutions(encoder) == [] == adapter_layers(encoder) == adapter_convolutions(encoder)
     assert FAMILIES[encoder.config.model_type].convolutions is of
+
+
+@pytest.mark.parametrize(("family", "layers"), [("wav2vec2-adapter", 1), ("wav2vec2-bert-adapter", 2)])
+def test_convolutions_of_an_adapter(family, layers):
+    encoder = emobert(family).emobert.speech_encoder
+    assert [len(convolutions) for convolutions in adapter_layers(encoder)] == [layers, layers]
+    assert [tuple(one) for one in adapter_convolutions(encoder)] == [(3, 2, 1), (3, 2, 1)]

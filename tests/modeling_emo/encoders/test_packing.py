@@ -14,6 +14,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from configuration_emo import EmoBertConfig
 from modeling_emo import EmoBertForSequenceClassification, add_lora
 from modeling_emo.encoders.families import FAMILIES
+from modeling_emo.encoders.ids import encode_ids
 from modeling_emo.encoders.layers import encoder_layers
 from modeling_emo.encoders.packing import Packing, packing_for
 from modeling_emo.encoders.segment_attention import attend_within_segments, teach_segments
@@ -319,6 +320,7 @@ def test_what_else_a_layer_gives_reaches_every_segment():
         return query.transpose(1, 2), "weights"
 
     attention = attend_within_segments(attend)
+    assert attention.takes_segments is True  # or it would be taught again and again
     states = torch.arange(10.0).view(1, 1, 5, 2)
     row, weights = attention(None, states, states, states, None, "further", segment_lengths=[2, 3], scaling=0.5)
     assert torch.equal(row, states.transpose(1, 2)) and weights is None
@@ -396,3 +398,13 @@ def test_when_a_batch_is_packed(lengths, longest, options, packs):
     assert (packing is not None) == packs
     assert packing is None or (packing.lengths, packing.total) == (lengths, sum(lengths))
     assert packing_for(encoder, torch.tensor(lengths, device="meta"), longest) is None
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("packing", [True, False])
+def test_an_encoder_that_returns_tuples_is_asked_for_more(packing):
+    encoder, batch = emobert().emobert.text_encoder, ragged_batch()
+    encoder.config.return_dict = False
+    mask = batch["attention_mask"].clone()
+    mask[:, 0] = 1
+    assert encode_ids(encoder, batch["input_ids"], mask, packing=packing).last_hidden_state.shape[:2] == mask.shape

@@ -100,7 +100,7 @@ class TestWords:
         assert explanation.convergence_delta == pytest.approx(total - (value - baseline), abs=1e-5)
 
     @pytest.mark.parametrize("fusion", ["co_attention", "shallow"])
-    @pytest.mark.parametrize("pooling", ["cls", "mean", "mean_std", "attention"])
+    @pytest.mark.parametrize("pooling", ["cls", "mean", "mean_std", "quantiles", "attention"])
     def test_every_pooling_and_fusion(self, fusion, pooling):
         model = emobert("moonshine", fusion=fusion, text_pooling=pooling, speech_pooling="mean")
         processor, sound = tiny_processor(), tone(0.3)
@@ -110,7 +110,8 @@ class TestWords:
         # The voice stays as it is.
         baseline = value_of(model, 1, **{**batch, "input_ids": padding_for_words(processor)})
         assert explanation.baseline_value == pytest.approx(baseline, abs=1e-5)
-        assert abs(explanation.convergence_delta) < 5e-3
+        # Quantiles have a kink wherever two positions change places.
+        assert abs(explanation.convergence_delta) < (5e-3 * abs(explanation.value) if pooling == "quantiles" else 5e-3)
         assert (explanation.co_attention is None) == (fusion == "shallow")
 
     def test_more_steps_make_the_error_smaller(self):

@@ -27,7 +27,7 @@ CASES = {
     },
     "whisper": {"speech_layer": 1, "standardize_speech": True, "speech_pooling": "attention"},
     "wav2vec2-bert": {"text_pooling": "mean_std", "speech_pooling": "mean_std"},
-    "emotion2vec": {"speech_layer": 1, "speech_pooling": "mean_std"},
+    "emotion2vec": {"speech_layer": 1, "speech_pooling": "quantiles"},
 }
 # Batch size, text length, and speech length of token ids or mel frames and of waveforms: one utterance, one token,
 # less than a frame, exactly one frame of Moonshine, longer than the example.

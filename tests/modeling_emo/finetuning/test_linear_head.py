@@ -46,7 +46,7 @@ def test_scores_are_those_of_the_regression():
     torch.testing.assert_close(logits.double(), torch.from_numpy(expected), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "mean_std"])
+@pytest.mark.parametrize("pooling", ["mean", "mean_std", "quantiles"])
 @torch.no_grad()
 def test_a_missing_modality_says_nothing(pooling):
     model, rows = emobert("wavlm", **{**OPTIONS, "speech_pooling": pooling, "text_pooling": pooling}), batches(LABELS)
@@ -76,6 +76,38 @@ def test_a_text_that_says_nothing_changes_nothing():
     for batch in rows:
         alone = model(encoded_speech=batch["encoded_speech"]).logits
         torch.testing.assert_close(model(**batch).logits, alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "quantiles"])
+@torch.no_grad()
+def test_fusion_of_two_halves_is_better_than_each(pooling):
+    """Four classes: the voice tells the lower bit, the text the upper one. Tested on speakers that it never heard."""
+
+    def planted(seed, offset):
+        labels = torch.arange(48) % 4
+        generator = torch.Generator().manual_seed(seed)
+        speech, text = (torch.randn(48, length, 32, generator=generator) for length in (9, 5))
+        speech += torch.randn(32, generator=generator) * offset  # how this speaker sounds
+        speech[:, :, 0] += (5 * (labels % 2))[:, None]
+        text[:, :, 1] += (5 * (labels // 2))[:, None]
+        return {"encoded_text": text, "encoded_speech": speech, "labels": labels}
+
+    options = {**OPTIONS, "speech_pooling": pooling, "num_labels": 4}
+    train, tested = [planted(seed, 0.3) for seed in range(6)], [planted(seed, 0.3) for seed in range(6, 9)]
+    speakers = [seed for seed in range(6) for _ in range(48)]
+
+    def accuracy(*names):
+        model = emobert("wavlm", **options)
+        kept = [{name: batch[name] for name in (*names, "labels")} for batch in train]
+        head = fit_linear_head(model, kept, speakers)
+        right = [
+            model(**{name: batch[name] for name in names}).logits.argmax(-1) == batch["labels"] for batch in tested
+        ]
+        return torch.cat(right).float().mean().item(), head.shares
+
+    both, shares = accuracy("encoded_text", "encoded_speech")
+    assert both > 0.8 and min(shares.values()) > 0
+    assert accuracy("encoded_text")[0] < 0.6 and accuracy("encoded_speech")[0] < 0.6
 
 
 @torch.no_grad()

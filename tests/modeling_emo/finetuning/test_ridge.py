@@ -88,6 +88,30 @@ class TestChoice:
         np.testing.assert_allclose(choice.predictions[~rest], expected)
         assert choice.error == pytest.approx(np.square(choice.predictions - targets).mean())
 
+    @pytest.mark.parametrize("width", [6, 200])  # fewer features than rows, and more
+    def test_predictions_of_two_kinds_are_of_fits_without_the_group(self, width):
+        features, present, targets, weights, speakers = self.planted(1, 1)
+        noise = np.random.default_rng(7).normal(size=(120, width))
+        features["speech"] = np.concatenate([features["speech"], 0.1 * noise], axis=1)
+        present["text"][::7] = False
+        weights = np.where(speakers < 5, 0.5, 1.5)
+        choice = choose_ridge(features, present, targets, weights, speakers, penalties=[0.1, 0.5])
+        assert min(choice.shares.values()) > 0
+        rest = speakers != 3
+        fit = fit_ridge(
+            {name: values[rest] for name, values in features.items()},
+            {name: mask[rest] for name, mask in present.items()},
+            targets[rest],
+            weights[rest],
+            choice.shares,
+            [choice.penalty],
+        )[0]
+        expected = fit.predict(
+            {name: values[~rest] for name, values in features.items()},
+            {name: mask[~rest] for name, mask in present.items()},
+        )
+        np.testing.assert_allclose(choice.predictions[~rest], expected)
+
     def test_the_penalty_with_the_least_error_is_taken(self):
         features, present, targets, weights, speakers = self.planted(0, 1)
         one = {"speech": features["speech"]}

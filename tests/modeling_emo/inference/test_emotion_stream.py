@@ -78,7 +78,7 @@ class TestOptions:
             chunk_length_s=0.3,
             labels={"angry": "anger", "sad": "sorrow"},
             top_k=1,
-            abstain_below=0.99,
+            abstain_below=1.0,
             asr=lambda heard: "so sad",
         )
         events = events_of(EmotionStream(recognise, voice_detector="causal"), call(), 8_000)

@@ -48,6 +48,38 @@ def test_a_speaker_on_both_sides_is_drawn_with_both():
     assert (found.worst, found.difference, found.interval) == ("long", -0.25, (-0.25, -0.25))
 
 
+def test_speakers_of_different_skill_on_both_sides_are_drawn_with_both():
+    """Half of the speakers are much worse in all that they say, and each of them 0.25 worse in long utterances."""
+    good, bad = [0, 0, 0, 0, 0, 0, 0, 1], [0, 1, 1, 1, 1, 1, 1, 1]
+    predicted = np.array((good + bad) * 5)
+    groups = ["short", "short", "short", "short", "long", "long", "long", "long"] * 10
+    speakers = [f"s{index // 8}" for index in range(80)]
+    of = lambda p, t: {"wa": float((p == t).mean())}  # noqa: E731
+    found = group_metrics(of, predicted, np.zeros(80, dtype=int), groups, speakers=speakers, num_resamples=50)
+    assert (found.worst, found.difference) == ("long", -0.25) and found.interval == pytest.approx((-0.25, -0.25))
+
+
+def test_ten_utterances_are_a_group():
+    predicted = np.array([0] * 20 + [1] * 10 + [1] * 9)
+    of = lambda p, t: {"wa": float((p == t).mean())}  # noqa: E731
+    found = group_metrics(of, predicted, np.zeros(39), ["a"] * 20 + ["b"] * 10 + ["c"] * 9, num_resamples=5)
+    assert found.worst == "b"
+
+
+def test_what_cannot_be_compared_is_refused():
+    of = lambda p, t: {"own": 1.0}  # noqa: E731
+    with pytest.raises(ValueError, match="None of ua, corr, .* is among the metrics own"):
+        group_metrics(of, [0, 1], [0, 1], ["a", "b"])
+    for predicted, labels, groups, speakers in (
+        ([0], [0, 1], ["a", "b"], None),
+        ([0, 1], [0], ["a", "b"], None),
+        ([0, 1], [0, 1], ["a"], None),
+        ([0, 1], [0, 1], ["a", "b"], ["s"]),
+    ):
+        with pytest.raises(ValueError, match="labels and [12] groups do not fit"):
+            group_metrics(of, predicted, labels, groups, speakers=speakers)
+
+
 def test_what_is_not_defined_in_a_group_is_not_compared():
     true = np.array([0, 1] * 10 + [0] * 20)
     found = group_metrics(accuracy, true, true, ["a"] * 20 + ["b"] * 19 + [None], num_resamples=10)
@@ -82,6 +114,7 @@ def test_risk_and_coverage():
     # As sure of all of them: the area is the error rate.
     assert area_under_risk_coverage([0.7] * 4, right) == 0.25
     (all_of_them, some, none) = coverage_points(confidences, right, [0.0, 0.6, 0.95])
+    assert [point.threshold for point in coverage_points(confidences, right)] == [0.0, 0.5, 0.6, 0.7, 0.8, 0.9]
     assert (all_of_them.coverage, all_of_them.accuracy) == (1.0, 0.75)
     assert (some.coverage, some.accuracy) == (0.75, 1.0)
     assert none.coverage == 0.0 and np.isnan(none.accuracy)
