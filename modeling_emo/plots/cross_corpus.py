@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from .style import GREY, INK, VERMILION, new_figure, save, set_title
+from configuration_emo.plot_style import GREY, INK, VERMILION, new_figure, save, set_title
 
 
 def plot_cross_corpus(
@@ -38,6 +38,7 @@ def plot_cross_corpus(
     if not values:
         raise ValueError(f"There are no values to draw in {path}.")
     trained, tested = ([*dict.fromkeys(names)] for names in zip(*values, strict=True))
+    tested.sort(key=lambda name: trained.index(name) if name in trained else len(trained))  # a diagonal
     table = np.array([[values.get((row, column), np.nan) for column in tested] for row in trained], dtype=float)
     widest = max(map(len, trained))
     figure, (axes,) = new_figure(3.0 + 0.09 * widest + 1.25 * len(tested), 1.9 + 0.75 * len(trained))
