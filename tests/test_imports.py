@@ -91,6 +91,7 @@ OPTIONAL = (
     "onnx",
     "onnxruntime",
     "onnxscript",
+    "optuna",
     "peft",
     "silero_vad",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,16 +123,16 @@ def _scores(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[N
 
 def _most_probable(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[NDArray, NDArray]:
     predicted = predictions_to_scores(logits, config).argmax(axis=-1)
-    return predicted, _single_emotion(labels, config.num_labels)
+    return predicted, _single_emotion(labels, cast(int, config.num_labels))
 
 
 def _presence(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[NDArray, NDArray]:
-    return one_vs_rest_decisions(logits, labels, config.num_labels)
+    return one_vs_rest_decisions(logits, labels, cast(int, config.num_labels))
 
 
 def _probable(logits: Floats, labels: ArrayLike, config: EmoBertConfig) -> tuple[NDArray, NDArray]:
     scores = predictions_to_scores(logits, config)
-    return multi_label_decisions(scores, labels, config.num_labels, threshold=DECISION_THRESHOLD)
+    return multi_label_decisions(scores, labels, cast(int, config.num_labels), threshold=DECISION_THRESHOLD)
 
 
 def _sentiment(predicted: NDArray, truth: NDArray, config: EmoBertConfig, score_range: ScoreRange) -> dict[str, float]:

@@ -103,7 +103,7 @@ class EmoBertTrainer(ResumableTrainer):
         options = {"num_processes": 1, "process_index": 0, "put_on_device": True, "dispatch_batches": False}
         return prepare_data_loader(loader, self.accelerator.device, **options)
 
-    def _get_dataloader(self, dataset, description, batch_size, sampler_fn=None, **kwargs):
+    def _get_dataloader(self, dataset, description, batch_size, sampler_fn=None, **kwargs):  # type: ignore[override]
         # A collator that removes columns, as Trainer gives to other data sets, is of no use to what is read by column.
         if self.args.remove_unused_columns or not has_row_views(dataset):
             return super()._get_dataloader(dataset, description, batch_size, sampler_fn, **kwargs)
