@@ -103,8 +103,8 @@ def read_predictions(path: str | Path, config: EmoBertConfig) -> Predictions:
 def _read_label(row: dict[str, str], names: list[str], config: EmoBertConfig, path: Path) -> Any:
     """The inverse of `_written(_named(label))`."""
     text = row["label"]
-    if config.problem.predicts == "probable" and not text:
-        return [0] * len(names)
+    if not text and config.problem.has_classes and not config.problem.is_exclusive:
+        return [0] * len(names)  # none of them
     place = f"{path}, utterance {row['id']!r}"
     if not text:
         raise ValueError(f"{place}: there is no label, so nothing to compare the prediction with.")
