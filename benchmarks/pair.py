@@ -3,6 +3,7 @@
     python benchmarks/pair.py --work inference --output outputs/benchmarks/pair_inference.json
     python benchmarks/pair.py --work training --output outputs/benchmarks/pair_training.json
     python benchmarks/pair.py --work absent --output outputs/benchmarks/pair_absent.json
+    python benchmarks/pair.py --work frozen --output outputs/benchmarks/pair_frozen.json
 
 Options: `--full`, `--order random grouped`, `--batches 2`, `--repeats 3`, `--threads 1`. The original's way is its
 arithmetic on the same weights: batches padded to their longest row, attention weights kept, no fused kernels. Lengths
@@ -14,12 +15,14 @@ without dropout.
 A training step is forward, backward and AdamW, the same for all, with dropout 0.1. Its memory is the peak of a process
 of its own, of one step on the longest batch, less what PyTorch takes before there is a model. `absent` runs eight rows
 of which one has 4 s of speech, against eight rows that all have it, with a speech encoder of waveforms (wav2vec2 base)
-and a text encoder of MiniLM's size.
+and a text encoder of MiniLM's size. `frozen` is a training step of fusion and head over frozen encoders whose states
+were kept, against one of the whole pair.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import multiprocessing
 import statistics
 import time
@@ -55,11 +58,13 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--tiny", dest="size", action="store_const", const="tiny", help="to try this program")
     parser.add_argument("--batches", type=int, default=2, help="of 8 rows, per repeat")
     parser.add_argument("--order", nargs="+", choices=("random", "grouped"), default=["random", "grouped"])
-    parser.add_argument("--work", choices=("inference", "training", "absent"), default="inference")
+    parser.add_argument("--work", choices=("inference", "training", "absent", "frozen"), default="inference")
     parser.set_defaults(threads=1, size="quarter")
     arguments = parse_arguments(parser, given)
     if arguments.work == "absent":
         measure_absent(arguments)
+    elif arguments.work == "frozen":
+        measure_frozen(arguments)
     else:
         measure_ways(arguments)
 
@@ -134,6 +139,40 @@ def measure_absent(arguments: argparse.Namespace) -> None:
     table = [[name, f"{value:.2f}"] for name, value in medians.items()]
     report(arguments, results, header=["eight rows", "CPU s"], rows=table)
     print(f"Ratio {ratio:.2f}; largest difference of a row's logits {results['largest_difference']:.1e}")
+
+
+def measure_frozen(arguments: argparse.Namespace) -> None:
+    """A training step on states that frozen encoders made before, and one that trains the encoders too."""
+    model = EmoBertForSequenceClassification(pair_config(arguments.size)).eval()
+    state = fairseq_state(model)
+    batches = make_batches(draw_lengths(8 * arguments.batches, arguments.seed))
+    kept = [encoded(model, batch) for batch in batches]
+    with torch.inference_mode():
+        expected = [model(**batch).logits for batch in batches]
+        differences = [(model(**own).logits - logits).abs().max() for own, logits in zip(kept, expected, strict=True)]
+    model.train()
+    whole = ways_to_run(model, state, batches, "training")["packed"]
+    head = copy.deepcopy(model)
+    head.emobert.text_encoder.requires_grad_(False)
+    head.emobert.speech_encoder.requires_grad_(False)
+    functions = {"encoders too": whole, "kept states": ways_to_run(head.train(), {}, kept, "training")["packed"]}
+    seconds = seconds_in_turn(functions, arguments.repeats, clock=time.process_time)
+    medians = {name: undisturbed_median(values) for name, values in seconds.items()}
+    ratio = medians["encoders too"] / medians["kept states"]
+    results = {"seconds": seconds, "medians": medians, "ratio": ratio, "largest_difference": max(differences).item()}
+    report(arguments, results, header=["training step", "CPU s"], rows=[[n, f"{v:.3f}"] for n, v in medians.items()])
+    print(f"Ratio {ratio:.1f}; largest difference of logits {results['largest_difference']:.1e}")
+
+
+@torch.no_grad()
+def encoded(model: EmoBertForSequenceClassification, batch: Batch) -> Batch:
+    """What the encoders make of a batch, in the place of its ids."""
+    text = model.emobert.encode_text(batch["input_ids"], batch["attention_mask"])
+    speech = model.emobert.encode_speech(batch["speech_input_ids"], batch["speech_attention_mask"])
+    return {
+        **{"encoded_text": text.hidden_states, "attention_mask": batch["attention_mask"]},
+        **{"encoded_speech": speech.hidden_states, "speech_attention_mask": batch["speech_attention_mask"]},
+    }
 
 
 def loss_of(model: EmoBertForSequenceClassification, state: dict, batch: Batch, way: str) -> torch.Tensor:

@@ -40,6 +40,16 @@ def test_pair_absent(results):
     assert results("pair", "--tiny", "--work", "absent")["largest_difference"] < 1e-6
 
 
+def test_pair_frozen(results):
+    found = results("pair", "--tiny", "--batches", "1", "--work", "frozen")
+    assert found["largest_difference"] < 1e-6
+
+
+@pytest.mark.slow  # two processes
+def test_two_processes(results):
+    assert results("two_processes", "--tiny", "--steps", "1", "--accumulation", "2")["efficiency"] > 0
+
+
 def test_data(results):
     found = results("data", "--rows", "20", "--sounds", "1", "--metric_rows", "50")
     assert all(one["equal"] for name, one in found.items() if name != "metrics")
