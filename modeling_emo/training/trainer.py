@@ -72,7 +72,8 @@ class EmoBertTrainer(ResumableTrainer):
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`)."""
-        if isinstance(self._config, EmoBertConfig):
+        # A search makes its models later, and keeps none.
+        if self.model is not None and isinstance(self._config, EmoBertConfig):
             modalities = getattr(self.train_data_collator, "modalities", None)
             self._config.trained_inputs = trained_inputs(self.train_dataset, modalities, self._config)
         return super().train(*args, **kwargs)

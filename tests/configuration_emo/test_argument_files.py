@@ -34,7 +34,9 @@ def test_a_section_gives_defaults_and_flags_win(tmp_path):
     assert arguments == Arguments("m", 5, 1e-3, ["0", "no way"], ["one"], {"no": 1}, note="3")
     json = parse(tmp_path, '{"train": {\t"model": "m", "options": {"a": null}, "fast": true}}', name="config.json")
     assert json == Arguments("m", options={"a": None}, fast=True)
-    assert read_section(tmp_path / "config.yaml", "other")["train"]["batch_size"] == 4
+    assert read_section(tmp_path / "config.yaml", "") == {"train": read_section(tmp_path / "config.yaml", "train")}
+    assert read_section(tmp_path / "config.yaml", "train")["batch_size"] == 4
+    assert read_section(tmp_path / "config.yaml", "other") == {}  # what belongs to others gives no defaults
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,14 @@ def test_protocols_run_with_their_options(corpus):
             speakers = [*(speaker for test in folds.tests for speaker in test), *folds.validation, "another"]
             speakers = speakers if folds.validation else speakers[:-1]
         rows = [
-            {"id": f"{speaker}{split}", "session": speaker[:5], "speaker": speaker, "text": "Hello.", "label": "sad"}
+            # The corpus `several` has the corpus in its ids: here two, of five speakers each.
+            {
+                "id": f"{speaker[-1]}/{speaker}{split}",
+                "session": speaker[:5],
+                "speaker": speaker,
+                "text": "Hello.",
+                "label": "sad",
+            }
             for speaker in speakers
             for split in ("train", "validation", "test")
         ]
@@ -88,7 +95,7 @@ def test_protocols_run_with_their_options(corpus):
             }
         )
         allow = (*options.get("allow", ()), "text", *(["speaker"] if name == "official-split" else []))
-        expected = len(corpus.folds[name].tests) if name in corpus.folds else (1, 5, 10)
+        expected = len(corpus.folds[name].tests) if name in corpus.folds else (1, 5, 10, 12)
         assert len(make_folds(splits, name, **{**options, "allow": allow})) in np.atleast_1d(expected)
 
 

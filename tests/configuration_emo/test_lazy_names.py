@@ -123,6 +123,6 @@ class TestOurPackages:
         environment = os.environ | {"MYPYPATH": str(Path(modeling_emo.__path__[0]).parent)}
         result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         function, attribute, error, _ = result.stdout.splitlines()
-        assert "-> def (" in function and "EmoBertConfig" in function
+        assert "EmoBertConfig" in function and '-> modeling_emo.metrics.two_steps.TwoStepMetrics"' in function
         assert attribute.endswith('Revealed type is "str | None"')
         assert error.endswith('Module has no attribute "nonexistent"  [attr-defined]')

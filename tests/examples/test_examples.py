@@ -186,7 +186,9 @@ def test_a_flag_wins_over_the_file_and_an_unknown_name_is_refused(config_file, t
     assert (arguments.split, arguments.batch_size) == ("validation", 5)
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("evaluate: {modle: x}\n")
-    with pytest.raises(ValueError, match="unknown argument modle; valid are batch_size, calibrate, data_description"):
+    with pytest.raises(
+        ValueError, match="unknown argument modle; valid are batch_size, cache_encoder_states, calibrate"
+    ):
         parse_arguments("evaluate", EvaluationArguments, arguments=[str(wrong)])
 
 
