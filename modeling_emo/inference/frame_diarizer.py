@@ -25,7 +25,8 @@ class FrameDiarizer:
     may overlap. The whole sound goes through the model at once.
 
     Raises:
-        ValueError: an argument is wrong; when called, the rate is not the feature extractor's, or nobody speaks.
+        ValueError: an argument is wrong; when called, the sound is not such a dict of finite floats, the rate is not
+            the feature extractor's, or nobody speaks.
 
     Example:
 
@@ -45,8 +46,8 @@ class FrameDiarizer:
         frame_seconds: float | None = None,
         min_seconds: float = 0.1,
     ):
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold must lie between 0 and 1, got {threshold}.")
+        if not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+            raise ValueError(f"threshold must lie between 0 and 1, got {threshold!r}.")
         if not isinstance(model, torch.nn.Module) or not callable(feature_extractor):
             raise ValueError("A FrameDiarizer takes a model for audio frame classification and its feature extractor.")
         self.model: Any = model.eval()
@@ -54,6 +55,7 @@ class FrameDiarizer:
         self.threshold, self.frame_seconds, self.min_seconds = threshold, frame_seconds, min_seconds
 
     def __call__(self, sound: dict[str, Any]) -> list[dict[str, Any]]:
+        sound = _checked(sound)
         probabilities = self.probabilities(sound)
         frame = self._frame_seconds(len(sound["raw"]) / sound["sampling_rate"], len(probabilities))
         turns = []
@@ -79,6 +81,7 @@ class FrameDiarizer:
         Returns:
             `np.ndarray` of shape `(frames, speakers)`: float32.
         """
+        sound = _checked(sound)
         extractor = getattr(self.feature_extractor, "feature_extractor", self.feature_extractor)
         if getattr(extractor, "sampling_rate", sound["sampling_rate"]) != sound["sampling_rate"]:
             raise ValueError(
@@ -100,6 +103,21 @@ class FrameDiarizer:
         extractor = getattr(self.feature_extractor, "feature_extractor", self.feature_extractor)
         is_of_samples = (getattr(extractor, "model_input_names", None) or [""])[0] == "input_values"
         return step / extractor.sampling_rate if step and is_of_samples else seconds / max(frames, 1)
+
+
+def _checked(sound: Any) -> dict[str, Any]:
+    """The same with `raw` as float32, where it is one channel of finite floats."""
+    if not isinstance(sound, dict) or not {"raw", "sampling_rate"} <= sound.keys():
+        raise ValueError(
+            f"A diarizer is given {{'raw': samples, 'sampling_rate': rate}}, got {type(sound).__name__} without them."
+        )
+    raw = np.asarray(sound["raw"])
+    if raw.ndim != 1 or not raw.size or raw.dtype.kind != "f" or not np.isfinite(raw).all():
+        raise ValueError(
+            f"A diarizer hears finite floats of the shape (samples,), got {raw.dtype} of the shape {raw.shape}: "
+            "mix the channels, and scale whole numbers to floats up to 1."
+        )
+    return {**sound, "raw": raw.astype(np.float32)}
 
 
 def diarizer(turns: Any) -> Any:

@@ -101,3 +101,26 @@ def test_what_is_refused(diarize, monkeypatch):
     speak(monkeypatch, diarize, [])
     with pytest.raises(ValueError, match="Nobody speaks by the diarizer"):
         diarize({"raw": tone(1.0), "sampling_rate": RATE})
+
+
+@pytest.mark.parametrize(
+    ("sound", "message"),
+    [
+        (tone(0.5), "got ndarray without them"),
+        ({"raw": tone(0.5)}, "got dict without them"),
+        ({"raw": np.stack([tone(0.5)] * 2), "sampling_rate": RATE}, r"float32 of the shape \(2, 8000\)"),
+        ({"raw": np.zeros(0, np.float32), "sampling_rate": RATE}, r"shape \(0,\)"),
+        ({"raw": np.full(8_000, np.nan), "sampling_rate": RATE}, "finite floats"),
+        ({"raw": np.ones(8_000, np.int16), "sampling_rate": RATE}, "got int16"),
+    ],
+)
+def test_a_sound_of_another_kind_is_refused(diarize, sound, message):
+    for call in (diarize, diarize.probabilities):
+        with pytest.raises(ValueError, match=message):
+            call(sound)
+
+
+@pytest.mark.parametrize("threshold", ["0.5", None, 1.0, float("nan")])
+def test_a_threshold_is_a_number_between_0_and_1(diarize, threshold):
+    with pytest.raises(ValueError, match="threshold must lie between 0 and 1, got"):
+        FrameDiarizer(diarize.model, diarize.feature_extractor, threshold=threshold)
