@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .label_choice import LabelChoice
 from .moonshine_recognizer import recogniser
 from .pipeline import EmotionRecognitionPipeline
 from .pipeline_options import check_options
@@ -82,6 +83,8 @@ class EmotionStream:
         elif processor is not None:
             raise ValueError("The pipeline has a processor of its own: leave processor= out.")
         check_options({"top_k": top_k, "asr": asr, "abstain_below": abstain_below}, model.model.config)
+        if labels is not None:
+            LabelChoice(model.model.config, labels)  # refuses unknown ones before a segment is lost by them
         asr = None if asr is None else recogniser(asr)  # a name is loaded once
         self._recognise, own_top_k = model.undivided()
         self._top_k = own_top_k if top_k is None else top_k

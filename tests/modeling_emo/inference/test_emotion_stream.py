@@ -138,3 +138,9 @@ def test_little_is_kept(recognise):
         stream.feed(sound[begin : begin + 1_600])
         most = max(most, stream.kept_seconds)
     assert 2.0 <= most < 3.0
+
+
+@pytest.mark.parametrize("labels", [["bored"], [], "happy"])
+def test_labels_that_the_model_has_not_are_refused_at_once(recognise, labels):
+    with pytest.raises(ValueError, match="labels must be some of angry, happy, sad"):
+        EmotionStream(recognise, labels=labels)
