@@ -9,6 +9,8 @@ is an error; `--allow_missing` scores the others and tells how many are missing.
 by these columns of the labels' table.
 """
 
+import math
+
 from modeling_emo import (
     EmoBertConfig,
     EvaluationSetting,
@@ -50,11 +52,24 @@ def group_columns(tables: ScoredTables, kinds: list[str]) -> dict[str, list]:
         if column is None:
             raise ValueError(f"The labels' table does not tell {kind}; its columns are {', '.join(tables.columns)}.")
         values = tables.columns[column]
-        try:
-            columns[kind] = [float(one) if kind in ("length", "snr") and one is not None else one for one in values]
-        except ValueError as error:
-            raise ValueError(f"The column {column} must hold numbers: {error}.") from error
+        columns[kind] = values
+        if kind in ("length", "snr"):
+            columns[kind] = [_number(one, column, name) for one, name in zip(values, tables.ids, strict=True)]
     return columns
+
+
+def _number(value: str | None, column: str, name: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(
+            f"{name!r}: the column {column} must hold numbers, got {value!r}. Correct it or leave it empty."
+        )
+    return number
 
 
 def run(arguments: ScoreArguments) -> None:
@@ -63,6 +78,7 @@ def run(arguments: ScoreArguments) -> None:
     task = scored_task(arguments.task)
     tables = read_scored_tables(arguments.predictions, arguments.labels, task, allow_missing=arguments.allow_missing)
     counts = describe(tables)
+    groups_by = group_columns(tables, arguments.groups)  # refused before anything is computed
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
     # 2. As a model with these labels would be evaluated.
@@ -79,7 +95,7 @@ def run(arguments: ScoreArguments) -> None:
 
     groups = evaluate_groups(
         evaluation,
-        group_columns(tables, arguments.groups),
+        groups_by,
         config,
         speakers=tables.columns.get("speaker"),
         task=task.metrics,

@@ -192,3 +192,16 @@ def test_groups_by_columns_of_the_labels(tmp_path, capsys):
     assert (tmp_path / "out" / "groups.png").stat().st_size > 20_000
     with pytest.raises(ValueError, match="does not tell snr; its columns are id, speaker, duration, gender"):
         score(tmp_path, guesses, rows, "emotion", "--groups", "snr")
+
+
+@pytest.mark.parametrize("length", ["long", "nan", "inf"])
+def test_groups_that_cannot_be_are_refused_before_anything_is_computed(tmp_path, capsys, length):
+    labels = [{"id": "a", "label": "ang", "length": "1.5"}, {"id": "b", "label": "sad", "length": length}]
+    guesses = [{"id": "a", "prediction": "ang"}, {"id": "b", "prediction": "sad"}]
+    for kind, message in (
+        ("length", f"'b': the column length must hold numbers, got '{length}'"),
+        ("snr", "tell snr"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            score(tmp_path, guesses, labels, "iemocap-4-class", "--groups", kind)
+    assert capsys.readouterr().out == "" and not (tmp_path / "out" / "metrics.json").exists()
