@@ -22,8 +22,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from transformers import pipeline
-
 from modeling_emo import (  # this package registers the model and the pipeline
     predict_to_file,
     rows_of_predictions,
@@ -33,6 +31,7 @@ from modeling_emo import (  # this package registers the model and the pipeline
 )
 from preprocess import RecordingTable, find_recordings, launched_processes, left_out_files  # and this the processor
 
+from .load_pipeline import load_pipeline
 from .prediction_arguments import PredictionArguments
 
 
@@ -139,10 +138,8 @@ def run(arguments: PredictionArguments) -> None:
         device = processes.device
     asr: Any = arguments.asr
     if asr not in (None, "moonshine"):
-        asr = pipeline("automatic-speech-recognition", model=arguments.asr, device=device)
-    recognise = pipeline(  # type: ignore[call-overload]  # a task that Transformers learns from this package
-        "emotion-recognition", model=arguments.model, device=device, dtype=arguments.dtype, asr=asr
-    )
+        asr = load_pipeline("automatic-speech-recognition", str(asr), device=device)
+    recognise = load_pipeline("emotion-recognition", arguments.model, device=device, dtype=arguments.dtype, asr=asr)
     if arguments.context is not None:
         utterances[0]["context"] = arguments.context
     turns = getattr(recognise.processor, "context_turns", None)

@@ -11,12 +11,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "10000")
 
 import gradio as gr
-from transformers import pipeline
-
-import modeling_emo  # noqa: F401  registers the model and the pipeline
-import preprocess  # noqa: F401  registers the processor
 
 from ..arguments import ServeArguments
+from ..load_pipeline import load_pipeline
 from .endpoints import add_endpoints
 from .http_api import api_routes
 from .live_tab import LIVE_SCRIPT
@@ -53,10 +50,10 @@ def load_service(arguments: ServeArguments) -> EmotionService:
     """The trained model, with speech recognition where it is wanted, behind the limits."""
     if arguments.model == "outputs/demo" and not Path(arguments.model).is_dir():
         raise ValueError("There is no model in outputs/demo: run `make demo`, or give --model.")
-    recognise = pipeline("emotion-recognition", model=arguments.model)  # type: ignore[call-overload]  # ours
+    recognise = load_pipeline("emotion-recognition", arguments.model)
     return EmotionService(
         recognise,
-        None if arguments.asr is None else pipeline("automatic-speech-recognition", model=arguments.asr),
+        None if arguments.asr is None else load_pipeline("automatic-speech-recognition", arguments.asr),
         chunk_length_s=arguments.chunk_length_s,
         max_audio_seconds=arguments.max_audio_seconds,
         max_text_length=arguments.max_text_length,
