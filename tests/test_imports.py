@@ -70,7 +70,7 @@ LAYERS = {
             *("runs_arguments", "score_arguments", "search_arguments"),
         },
         {"arguments"},
-        {"command_line"},
+        {"command_line", "load_pipeline"},
         {"__main__", "other_corpus", "serving", "training_setup"},
         {"default_recipe", "search"},
         {"evaluate", "predict", "prepare", "score", "serve", "train"},
