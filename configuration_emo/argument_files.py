@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -52,7 +53,8 @@ def parse_arguments(
         description: what `argparse.ArgumentParser` is given for the help, such as `prog` and `description`.
 
     Raises:
-        ValueError: the file cannot be read, or holds a name that no argument has, or a refused name is given.
+        ValueError: the file cannot be read, or holds a name that no argument has, or such a flag or a refused name is
+            given.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = HfArgumentParser(argument_classes, **description)  # type: ignore[arg-type]  # dataclasses all
@@ -66,7 +68,13 @@ def parse_arguments(
         _set_defaults(parser, values, path)
         if any(action.dest == "config_file" for action in parser._actions):
             parser.set_defaults(config_file=str(path))
-    return parser.parse_args_into_dataclasses(args=arguments)
+    *parsed, others = parser.parse_args_into_dataclasses(args=arguments, return_remaining_strings=True)
+    if others:
+        flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+        close = difflib.get_close_matches(others[0].partition("=")[0], flags, 1, 0.75)
+        meant = f"did you mean {close[0]}? " if close else ""
+        raise ValueError(f"There is no argument {others[0]!r:.100} here: {meant}--help lists those that there are.")
+    return tuple(parsed)
 
 
 def read_section(path: Path, section: str) -> dict[str, Any]:

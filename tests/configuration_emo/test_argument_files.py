@@ -80,3 +80,16 @@ def test_mappings_in_flags():
         with pytest.raises(ValueError, match="Expected a JSON object, got") as error:
             as_mapping(wrong)
         assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--batchsize", "3"], "no argument '--batchsize' here: did you mean --batch_size"),
+        (["--plot"], "no argument '--plot' here: --help lists"),
+        (["b.yaml"], "no argument 'b.yaml' here"),
+    ],
+)
+def test_what_is_no_argument_is_named(tmp_path, flags, message):
+    with pytest.raises(ValueError, match=message):
+        parse(tmp_path, "train: {model: m}", *flags)
