@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
+from filelock import FileLock
 
 from tests.distributed.launch import ROOT, two_processes
 from tests.distributed.predict_worker import main
@@ -44,13 +44,6 @@ def names(path):
 EXPECTED = [f"{index}.wav" for index in range(COUNT) if index != 4]
 
 
-def has_ended(process):
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def stopped_and_killed(folder):
     """Two processes that have each finished two recordings and are killed in their third."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
@@ -70,13 +63,12 @@ def stopped_and_killed(folder):
     finally:
         # torchrun starts each worker in a session of its own: they are found by what they write.
         children = subprocess.run(["pgrep", "-f", str(folder / "gate")], capture_output=True, text=True).stdout
-        killed = [psutil.Process(int(child)) for child in children.split()]
-        for child in killed:
-            os.kill(child.pid, signal.SIGKILL)
+        for child in map(int, children.split()):
+            os.kill(child, signal.SIGKILL)
         process.wait()
-        # They hold their lock until they have ended; those that are no children of this process can only be looked at.
-        while not all(map(has_ended, killed)):
-            time.sleep(0.05)
+        # The lock is free when the last thread of those that are no children of this process has ended.
+        with FileLock(folder / "out.lock", timeout=60):
+            pass
 
 
 def test_killed_and_gone_on_with_by_two_processes(folder, tmp_path_factory):
