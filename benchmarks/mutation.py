@@ -287,6 +287,8 @@ def try_module(target: str, arguments: argparse.Namespace) -> None:
         is_wanted = key in known or (id(mutant) in share and not arguments.again)
         if not is_wanted or known.get(key) in (*KILLED, "equivalent"):
             continue
+        if target not in TARGETS:
+            raise ValueError(f"No tests are named for {target}: add them to TARGETS.")
         baseline = baseline_of(TARGETS[target])
         tests = baseline.tests_of(target, mutant.lines, arguments.patience)
         outcome = outcome_of(target, tree, mutant, tests, sum(baseline.seconds[test] for test in tests))

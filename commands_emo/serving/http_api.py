@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +59,11 @@ class Failure(BaseModel):
     error: str
 
 
-class Model(BaseModel):
-    """The model that answers, as its card tells of it."""
-
-    name: str
-    languages: str
-    licence: str
-    datasets: str
-    labels: list[str]
-    meaning: str
-
-
 class Health(BaseModel):
     """The server has loaded its model and predicted with it once."""
 
     status: str = "ok"
-    model: Model
+    model: ModelFacts
 
 
 class _Refused(Exception):
@@ -134,7 +122,7 @@ def api_routes(
 
     @api.get("/health", response_model=Health, summary="Whether the server answers, and with which model")
     async def health() -> dict[str, Any]:
-        return {"status": "ok", "model": asdict(facts)}
+        return {"status": "ok", "model": facts}
 
     @api.get("/metrics", response_class=PlainTextResponse, summary="Counts, in the text format of Prometheus")
     async def metrics() -> Response:

@@ -4,7 +4,6 @@ import importlib
 import os
 import shutil
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 import httpx
 import numpy as np
@@ -302,7 +301,6 @@ def test_fits_a_narrow_window_and_can_be_read(page, server, folder, theme):
     assert page.evaluate(LOW_CONTRAST) == []
 
 
-@pytest.mark.skipif(find_spec("websockets") is None, reason="needs websockets: pip install 'emobert[test]'")
 class TestLive:
     def test_lines_come_while_somebody_speaks(self, browser, server, folder, model):
         bursts = [np.concatenate([tone(0.8), np.zeros(RATE, dtype=np.float32)]) for _ in range(2)]
