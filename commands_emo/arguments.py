@@ -14,7 +14,8 @@ from configuration_emo import as_mapping
 from .dataset_arguments import DatasetArguments
 
 
-INIT_HEADS = ("random", "linear_probe")
+# How `fit_linear_head` is to fit the last layer; None leaves it as it is.
+INIT_HEADS = {"random": None, "linear_probe": "ridge", "logistic_regression": "logistic"}
 RECIPES = ("auto", "given")
 
 
@@ -146,6 +147,12 @@ class ModelArguments(EncoderArguments):
     speech_layer: list[int] | None = field(
         default=None, metadata={"help": "Use this layer of the speech encoder, or several side by side."}
     )
+    text_layer: list[int] | None = field(
+        default=None, metadata={"help": "Use this layer of the text encoder, or several side by side."}
+    )
+    context_apart: bool = field(
+        default=False, metadata={"help": "Pool what was said before (context_turns) apart from the text, beside it."}
+    )
     standardize_speech: bool = field(
         default=False, metadata={"help": "Standardise the encoded speech with the training data's statistics."}
     )
@@ -167,7 +174,7 @@ class ModelArguments(EncoderArguments):
 
     init_head: str = field(
         default="random",
-        metadata={"help": "random, or linear_probe: start from a ridge regression of the pooled training data."},
+        metadata={"help": "random, or of the pooled training data linear_probe (ridge) or logistic_regression."},
     )
 
     recipe: str = field(
@@ -186,9 +193,10 @@ class ModelArguments(EncoderArguments):
             raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {self.recipe!r}.")
         if self.init_head not in INIT_HEADS:
             raise ValueError(f"init_head must be one of {', '.join(INIT_HEADS)}, got {self.init_head!r}.")
-        layers: Any = self.speech_layer
-        if isinstance(layers, list) and len(layers) == 1:
-            self.speech_layer = layers[0]
+        for name in ("text_layer", "speech_layer"):
+            layers: Any = getattr(self, name)
+            if isinstance(layers, list) and len(layers) == 1:
+                setattr(self, name, layers[0])
         # As flags and YAML have it: [1.0, 2.0], ["1.0", "2.0"], ["balanced"] or "balanced".
         weights: Any = self.class_weights
         if weights in ("balanced", ["balanced"]):
@@ -199,7 +207,7 @@ class ModelArguments(EncoderArguments):
 
     def config_kwargs(self) -> dict[str, Any]:
         """The fields that belong to EmoBertConfig; `class_weights` may still be "balanced"."""
-        others = {"init_head", "recipe", "freeze_feature_encoder", "attn_implementation"} | {
+        others = {"init_head", "recipe", "freeze_feature_encoder", "attn_implementation", "context_apart"} | {
             *(encoder.name for encoder in fields(EncoderArguments))
         }
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in others}

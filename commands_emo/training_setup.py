@@ -18,6 +18,7 @@ from modeling_emo import (
     fit_linear_head,
     fit_speech_standardization,
     leave_attention_dropout_out,
+    longest_first,
     plot_learning_curves,
     write_training_record,
 )
@@ -32,7 +33,7 @@ from preprocess import (
     select_fold,
 )
 
-from .arguments import DataArguments, FoldArguments, LoraArguments, ModelArguments
+from .arguments import INIT_HEADS, DataArguments, FoldArguments, LoraArguments, ModelArguments
 from .changed_arguments import changed_arguments
 
 
@@ -92,6 +93,8 @@ def set_up_training(
 
     # 2. A new model over two pretrained encoders.
     config = {**prepared.label_encoder.config_kwargs(), **model_arguments.config_kwargs()}
+    if model_arguments.context_apart:
+        config["context_separator_id"] = context_separator(processor)
     if config["class_weights"] == "balanced":
         config["class_weights"] = balanced_class_weights(
             train_dataset["labels"][:], len(config["id2label"]), config["problem_type"]
@@ -157,12 +160,15 @@ def set_up_training(
 
     # 4. The last layer as a linear probe of what the encoders make of the training data, by its speakers.
     linear_head = None
-    if model_arguments.init_head == "linear_probe":
-        speakers = train_dataset["speaker"][:] if "speaker" in train_dataset.column_names else None
+    kind = INIT_HEADS[model_arguments.init_head]
+    if kind is not None:
+        ordered = train_dataset.select(longest_first(train_dataset))
+        speakers = ordered["speaker"][:] if "speaker" in ordered.column_names else None
         linear_head = fit_linear_head(
             model.to(training_arguments.device),  # type: ignore[arg-type]  # a wrapper hides its signature
-            DataLoader(train_dataset, training_arguments.per_device_eval_batch_size, collate_fn=collator),
+            DataLoader(ordered, training_arguments.per_device_eval_batch_size, collate_fn=collator),
             None if speakers is None or None in speakers else speakers,
+            kind=kind,
         )
         logger.info(f"{linear_head}")
 
@@ -177,6 +183,22 @@ def set_up_training(
         )
         model = cast(EmoBertForSequenceClassification, adapted)  # hands everything on to the model that it wraps
     return TrainingSetup(model, processor, train_dataset, eval_dataset, collator, train_collator, data, linear_head)
+
+
+def context_separator(processor: EmoBertProcessor) -> int:
+    """The token id that ends the context of a text; ValueError where there is no context or no such token."""
+    if not processor.context_turns:
+        raise ValueError(
+            "context_apart: the texts were prepared without a context. Prepare them with corpus_options "
+            "{context_turns: 3}, or leave it out."
+        )
+    separator = processor.tokenizer.sep_token_id
+    if separator is None:
+        raise ValueError(
+            f"context_apart: {type(processor.tokenizer).__name__} ends segments with no token of their own (it has no "
+            "sep_token). Leave it out, or take another text encoder."
+        )
+    return separator
 
 
 def check_validation(has_validation: bool, training_arguments: EmoBertTrainingArguments) -> None:

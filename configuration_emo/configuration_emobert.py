@@ -13,6 +13,7 @@ from transformers.utils import logging
 
 from .configuration_emotion2vec import Emotion2VecConfig
 from .configuration_vq_wav2vec import VqWav2VecConfig
+from .encoder_layers import check_sequences, chosen_layers, num_layers
 from .hub_code import NamesPipelines, SelfContained, is_remote_copy
 from .problem_types import PROBLEM_TYPES, ProblemType, get_problem_type
 from .summary_position import default_pooling, pooled_size, summary_position
@@ -87,6 +88,12 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             The speech sequence is this hidden state of the speech encoder (0 is the input of its first layer), or
             several side by side. Middle layers carry emotion best (arXiv 2308.08713). The layers above are not built
             but for one, which is frozen.
+        text_layer (`int` or `list[int]`, *optional*):
+            The same of the text encoder. Of a frozen one several layers side by side carry more than the last.
+        context_separator_id (`int`, *optional*):
+            The tokenizer's separator, for texts behind what was said before (`context_turns`): the mean state of the
+            context lies beside each state of the text, and only the text is pooled. None pools both together. Needs
+            the fusion `"shallow"`, and another pooling of text than `"cls"`.
         standardize_speech (`bool`, defaults to `False`):
             Each channel of the speech encoder's hidden states is standardised with its mean and deviation over the
             training data (see [`fit_speech_standardization`]) before layers are mixed and speech is fused. For frozen
@@ -185,6 +192,8 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     speech_pooling: str = "auto"
     use_weighted_layer_sum: bool = False
     speech_layer: int | list[int] | None = None
+    text_layer: int | list[int] | None = None
+    context_separator_id: int | None = None
     standardize_speech: bool = False
     speech_own_length: bool = False
     classifier_dropout: float | int = 0.1
@@ -212,7 +221,7 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
         # Here and not in `validate_*` methods, whose errors `strict` wraps into a class that is no ValueError.
         self._check_choices()
         self._check_fusion()
-        self._check_speech_layers()
+        check_sequences(self)
         self._check_labels()
 
     @classmethod
@@ -257,7 +266,7 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     @property
     def text_pooled_size(self) -> int:
         """Width of the pooled text vector."""
-        return pooled_size(self.text_config.hidden_size, self.text_pooling)
+        return pooled_size(self.text_hidden_size, self.text_pooling)
 
     @property
     def speech_pooled_size(self) -> int:
@@ -272,17 +281,24 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
         return self.speech_config.hidden_size * len(self.speech_layers)
 
     @property
+    def text_hidden_size(self) -> int:
+        """Width of the text sequence: of the encoder's layers that are used, twice that with a context apart."""
+        return self.text_config.hidden_size * len(self.text_layers) * (1 if self.context_separator_id is None else 2)
+
+    @property
     def speech_layers(self) -> list[int]:
         """The hidden states that `speech_layer` names, as a list."""
-        return self.speech_layer if isinstance(self.speech_layer, list) else [self.speech_layer or 0]
+        return chosen_layers(self.speech_layer)
+
+    @property
+    def text_layers(self) -> list[int]:
+        """The hidden states that `text_layer` names, as a list."""
+        return chosen_layers(self.text_layer)
 
     @property
     def num_speech_layers(self) -> int:
-        """Transformer layers of the speech encoder (not of a decoder that its configuration may describe too)."""
-        for name in ("encoder_num_hidden_layers", "encoder_layers", "num_hidden_layers"):
-            if getattr(self.speech_config, name, None) is not None:
-                return getattr(self.speech_config, name)
-        raise ValueError(f"The speech encoder {self.speech_config.model_type!r} does not say how many layers it has.")
+        """Transformer layers of the speech encoder."""
+        return num_layers(self.speech_config, "speech")
 
     @property
     def problem(self) -> ProblemType:
@@ -370,25 +386,6 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
                     f"`num_co_attention_heads`={self.num_co_attention_heads} does not divide the pooled {side} size "
                     f"{width}; choose a divisor of {self.text_pooled_size} and {self.speech_pooled_size}."
                 )
-
-    def _check_speech_layers(self):
-        """The chosen hidden states of the speech encoder exist."""
-        chooses_layers = self.use_weighted_layer_sum or self.speech_layer is not None
-        if chooses_layers and getattr(self.speech_config, "add_adapter", False):
-            raise ValueError(
-                "`speech_layer` and `use_weighted_layer_sum` read the layers below the speech encoder's adapter, "
-                "which would not be used: set add_adapter=False in its configuration."
-            )
-        if self.speech_layer is None:
-            return
-        if self.use_weighted_layer_sum:
-            raise ValueError("`speech_layer` and `use_weighted_layer_sum` exclude each other: set only one of them.")
-        layers = self.speech_layers
-        if not layers or len(set(layers)) < len(layers) or not all(0 <= i <= self.num_speech_layers for i in layers):
-            raise ValueError(
-                f"`speech_layer` must lie between 0 and {self.num_speech_layers}, the layers of the speech encoder, "
-                f"one or several different ones, got {self.speech_layer}."
-            )
 
     def _check_labels(self):
         """Class weights, smoothing and label range fit the labels."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from .evaluation.linear_probe import LinearProbe, fit_linear_probe, layer_statistics
     from .evaluation.model_card import ModelDescription, installed_versions, write_model_card
-    from .evaluation.predict_by_length import predict_by_length
+    from .evaluation.predict_by_length import longest_first, predict_by_length
     from .evaluation.predictions_csv import Predictions
     from .evaluation.setting import EvaluationSetting
     from .explanation.explain import Explanation, explain_prediction
@@ -207,6 +207,7 @@ __all__ = [
     "layer_statistics",
     "load_encoder",
     "lock_output_dir",
+    "longest_first",
     "metric_function_for",
     "metric_path",
     "multi_label_metrics",

@@ -10,7 +10,7 @@ from transformers.utils import can_return_tuple
 from configuration_emo.configuration_emobert import EmoBertConfig
 
 from .encoders.families import family_of
-from .encoders.layers import drop_layers_above, switch_off_layer_drop
+from .encoders.layers import switch_off_layer_drop, use_layers
 from .encoders.loading import build_encoder
 from .encoders.own_length import set_own_length
 from .encoders.packed_layers import prepare_packing
@@ -60,15 +60,15 @@ class EmoBertModel(EmoBertPreTrainedModel):
         super().__init__(config)
         check_config(config.text_config, "text")
         check_config(config.speech_config, "speech")
-        text_size, speech_size = config.text_config.hidden_size, config.speech_hidden_size
+        text_size, speech_size = config.text_hidden_size, config.speech_hidden_size
         self.text_encoder = build_encoder(config.text_config) if text_encoder is None else text_encoder
         self.speech_encoder = build_encoder(config.speech_config) if speech_encoder is None else speech_encoder
         check_encoder(self.text_encoder, "text")
         family_of(config.speech_config).prepare(self.speech_encoder)
         set_own_length(self.speech_encoder, config.speech_own_length)
-        if config.speech_layer is not None:
-            drop_layers_above(self.speech_encoder, max(config.speech_layers))
-        if config.speech_layer is not None or config.use_weighted_layer_sum:
+        use_layers(self.text_encoder, config.text_layer)
+        use_layers(self.speech_encoder, config.speech_layer)
+        if config.use_weighted_layer_sum:
             switch_off_layer_drop(self.speech_encoder)
         prepare_packing(self.speech_encoder)
         self.speech_tokenizer = None
@@ -209,7 +209,8 @@ class EmoBertModel(EmoBertPreTrainedModel):
             [`EncodedSequence`]: `hidden_states` `(batch, text_length, text_hidden_size)`, which `forward` takes as
             `encoded_text`, and their mask.
         """
-        requested["packing"] = self.config.packing
+        config = self.config
+        requested.update(packing=config.packing, layers=config.text_layer, separator_id=config.context_separator_id)
         return EncodedSequence(*encode_text(self.text_encoder, input_ids, attention_mask, **requested))
 
     def encode_speech(
@@ -232,14 +233,12 @@ class EmoBertModel(EmoBertPreTrainedModel):
             inputs, attention_mask = self.speech_tokenizer(inputs, attention_mask)
         requested["packing"] = self.config.packing
         of_layers = self.layer_sum is not None or self.config.speech_layer is not None
-        if of_layers:
-            requested["output_hidden_states"] = True
+        requested["output_hidden_states"] = of_layers or requested.get("output_hidden_states")
         sequence, mask, output = encode_speech(self.speech_encoder, inputs, attention_mask, of_layers, **requested)
-        states: Any = output.hidden_states
         if self.layer_sum is not None:
-            sequence = torch.stack(states, dim=2)
+            sequence = torch.stack(output.hidden_states, dim=2)
         elif self.config.speech_layer is not None:
-            sequence = torch.cat([states[layer] for layer in self.config.speech_layers], dim=-1)
+            sequence = torch.cat([output.hidden_states[layer] for layer in self.config.speech_layers], dim=-1)
         return EncodedSequence(sequence, mask, output)
 
     def fuse(

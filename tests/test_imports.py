@@ -27,6 +27,7 @@ LAYERS = {
     "configuration_emo": (
         {
             "convolution_frames",
+            "encoder_layers",
             "corpora",
             "hub_code",
             "lazy_names",

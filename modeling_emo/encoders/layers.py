@@ -7,27 +7,37 @@ from typing import cast
 from torch import nn
 from transformers import PreTrainedModel
 
+from configuration_emo.encoder_layers import chosen_layers
+
 from .families import FAMILIES, family_of
 
 
-def drop_layers_above(encoder: PreTrainedModel, speech_layer: int) -> None:
+def drop_layers_above(encoder: PreTrainedModel, layer: int) -> None:
     """Removes, in place, the transformer layers that nobody reads when a middle hidden state is used.
 
     One layer above it is kept (frozen): the last hidden state that an encoder reports has passed its final norm, the
     one before has not, and so the chosen state stays what it is in the whole encoder.
 
     Args:
-        encoder (`PreTrainedModel`): any speech encoder.
-        speech_layer (`int`): index of the hidden state in use.
+        encoder (`PreTrainedModel`): any encoder.
+        layer (`int`): index of the highest hidden state in use.
     """
     name = _layers_name(encoder)
     if name is None:
         return
     layers = cast(nn.ModuleList, encoder.get_submodule(name))
-    if len(layers) > speech_layer:
+    if len(layers) > layer:
         parent, _, attribute = name.rpartition(".")
-        setattr(encoder.get_submodule(parent), attribute, layers[: speech_layer + 1])
-        layers[speech_layer].requires_grad_(False)
+        setattr(encoder.get_submodule(parent), attribute, layers[: layer + 1])
+        layers[layer].requires_grad_(False)
+
+
+def use_layers(encoder: PreTrainedModel, layers: int | list[int] | None) -> None:
+    """Prepares an encoder, in place, of which only these hidden states are read: none is skipped, and what lies above
+    them is dropped ([`drop_layers_above`]). None, for the last one, changes nothing."""
+    if layers is not None:
+        drop_layers_above(encoder, max(chosen_layers(layers)))
+        switch_off_layer_drop(encoder)
 
 
 def switch_off_layer_drop(encoder: PreTrainedModel) -> None:

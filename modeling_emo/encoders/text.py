@@ -7,6 +7,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
+from configuration_emo.encoder_layers import chosen_layers
+
+from .context import context_beside_text
 from .families import family_of
 from .ids import encode_ids
 
@@ -16,6 +19,8 @@ def encode_text(
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor | None,
     *,
+    layers: int | list[int] | None = None,
+    separator_id: int | None = None,
     packing: bool = True,
     **kwargs,
 ) -> tuple[torch.Tensor, torch.Tensor, BaseModelOutput]:
@@ -25,18 +30,28 @@ def encode_text(
         encoder (`PreTrainedModel`): any that [`check_encoder`] accepts.
         input_ids (`torch.LongTensor` of shape `(batch, length)`): token ids.
         attention_mask (`torch.Tensor` of shape `(batch, length)`, *optional*): 1 where the text is valid.
+        layers (`int` or `list[int]`, *optional*): these hidden states side by side in the place of the last one.
+        separator_id (`int`, *optional*): keeps the context apart, see [`context_beside_text`].
         packing (`bool`, defaults to `True`): see [`encode_ids`].
         kwargs: `output_hidden_states`, `output_attentions`.
 
     Returns:
-        The last hidden state `(batch, length, hidden)`, its mask `(batch, length)`, and the encoder's whole output.
+        The text's states `(batch, length, hidden)`, their mask `(batch, length)`, and the encoder's whole output.
     """
     if attention_mask is None:
         attention_mask = torch.ones_like(input_ids)
+    if layers is not None:
+        kwargs["output_hidden_states"] = True
     if family_of(encoder.config).row_by_row:
-        return _row_by_row(encoder, input_ids, attention_mask, kwargs)
-    output = encode_ids(encoder, input_ids, attention_mask, packing=packing, **kwargs)
-    return output.last_hidden_state, attention_mask.bool(), output
+        states, mask, output = _row_by_row(encoder, input_ids, attention_mask, kwargs)
+    else:
+        output = encode_ids(encoder, input_ids, attention_mask, packing=packing, **kwargs)
+        states, mask = output.last_hidden_state, attention_mask.bool()
+    if layers is not None:
+        states = torch.cat([output.hidden_states[layer] for layer in chosen_layers(layers)], dim=-1)
+    if separator_id is not None:
+        states, mask = context_beside_text(states, input_ids, mask, separator_id)
+    return states, mask, output
 
 
 def _row_by_row(

@@ -11,6 +11,29 @@ from transformers import Trainer
 from transformers.trainer_utils import PredictionOutput
 
 
+def longest_first(dataset: Dataset, length_columns: Sequence[str] = ("speech_length", "text_length")) -> np.ndarray:
+    """The rows in an order in which neighbours make a batch with little padding.
+
+    Args:
+        dataset (`Dataset`): prepared rows.
+        length_columns (sequence of `str`): columns to sort by, the first of them first. Those that the dataset lacks
+            do not count; without any the rows stay as they are.
+
+    Returns:
+        `np.ndarray` of shape `(rows,)`: their indices.
+
+    Example:
+
+    ```python
+    >>> longest_first(Dataset.from_dict({"text_length": [2, 9, 4]})).tolist()
+    [1, 2, 0]
+
+    ```
+    """
+    columns = [np.asarray(dataset[name]) for name in length_columns if name in dataset.column_names]
+    return np.lexsort(columns[::-1])[::-1] if columns else np.arange(len(dataset))
+
+
 def predict_by_length(
     trainer: Trainer, dataset: Dataset, *, length_columns: Sequence[str] = ("speech_length", "text_length")
 ) -> PredictionOutput:
@@ -20,8 +43,7 @@ def predict_by_length(
         trainer (`Trainer`): any that reads an evaluation's rows one after the other, as Trainer does unless
             `train_sampling_strategy` is `"group_by_length"`.
         dataset (`Dataset`): prepared rows.
-        length_columns (sequence of `str`): columns to sort by, the first of them first. Those that the dataset lacks
-            do not count; without any the rows are run as they are.
+        length_columns (sequence of `str`): as in [`longest_first`].
 
     Returns:
         `PredictionOutput`: `predictions` and `label_ids` in the order of the dataset. A `compute_metrics` of the
@@ -42,10 +64,7 @@ def predict_by_length(
             "train_sampling_strategy='group_by_length' deals out the rows of an evaluation at random: leave it out of "
             "the arguments of the trainer that predicts."
         )
-    columns = [np.asarray(dataset[name]) for name in length_columns if name in dataset.column_names]
-    if not columns:
-        return trainer.predict(dataset)
-    order = np.lexsort(columns[::-1])[::-1]
+    order = longest_first(dataset, length_columns)
     places = np.empty_like(order)
     places[order] = np.arange(len(order))
     predictions, label_ids, metrics = trainer.predict(dataset.select(order))

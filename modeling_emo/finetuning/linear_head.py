@@ -14,9 +14,11 @@ from configuration_emo.configuration_emobert import MODALITIES
 
 from ..loss import IGNORED_LABEL
 from ..modeling_emobert import EmoBertForSequenceClassification
+from .logistic import choose_logistic, fit_logistic
 from .ridge import Ridge, choose_ridge, fit_ridge
 
 
+KINDS = ("ridge", "logistic")
 PROBLEMS = ("single_label_classification", "regression")
 # How sharp the scores of classes, which lie between 0 and 1, are made: the best of these on the held-out rows.
 SHARPNESS = np.geomspace(1, 100, 41)
@@ -30,7 +32,8 @@ class LinearHead:
         penalty (`float`): of the ridge regression, relative to the mean squared length of a row.
         shares (`dict[str, float]`): how much of a row's length is `text` and how much `speech`.
         sharpness (`float`): factor on the scores, 1 for regression.
-        error (`float`): mean squared error on held-out groups; `errors` are those of each modality alone.
+        error (`float`): mean squared error on held-out groups, for a logistic regression the cross-entropy;
+            `errors` are those of each modality alone.
         errors (`dict[str, float]`): see `error`.
     """
 
@@ -46,6 +49,8 @@ def fit_linear_head(
     model: EmoBertForSequenceClassification,
     batches: Iterable[Mapping[str, torch.Tensor]],
     groups: Sequence[object] | None = None,
+    *,
+    kind: str = "ridge",
 ) -> LinearHead:
     """Sets the last layer of a model, in place, to a ridge regression of the training data's pooled vectors.
 
@@ -58,6 +63,8 @@ def fit_linear_head(
         model ([`EmoBertForSequenceClassification`]): with `fusion="shallow"`, for one label of several or regression.
         batches (iterable of `dict[str, torch.Tensor]`): collated training rows with their labels.
         groups (sequence, *optional*): the speaker of each row, in the order of the batches.
+        kind (`str`, defaults to `"ridge"`): or `"logistic"`, a multinomial logistic regression, found by iteration.
+            Where there are text and speech it uses both alike, whatever they say.
 
     Returns:
         [`LinearHead`]: what was chosen.
@@ -89,6 +96,9 @@ def fit_linear_head(
     if config.problem_type not in PROBLEMS:
         raise ValueError(f"A linear head is for {' or '.join(PROBLEMS)}, not for {config.problem_type!r}.")
     features, present, labels = _pooled_rows(model, batches)
+    if kind not in KINDS or (kind == "logistic" and config.problem_type != "single_label_classification"):
+        choices = f"{' or '.join(KINDS)}, which is for classes"
+        raise ValueError(f"A linear head for {config.problem_type!r} cannot be of the kind {kind!r}: take {choices}.")
     if groups is not None and len(groups) != len(labels):
         raise ValueError(f"There are {len(groups)} groups for {len(labels)} rows of training data.")
     targets, row_weights = _targets(labels, model)
@@ -98,6 +108,10 @@ def fit_linear_head(
     targets, row_weights = targets[counted], row_weights[counted] / row_weights[counted].mean()
     if groups is not None:
         groups = [group for group, counts in zip(groups, counted, strict=True) if counts]
+    if kind == "logistic":
+        logistic = choose_logistic(features, present, targets, row_weights, groups)
+        _write(model, fit_logistic(features, present, targets, row_weights, logistic.penalty), 1.0)
+        return LinearHead(logistic.penalty, dict.fromkeys(features, 1 / len(features)), 1.0, logistic.loss, {})
     choice = choose_ridge(features, present, targets, row_weights, groups)
     ridge = fit_ridge(features, present, targets, row_weights, choice.shares, [choice.penalty])[0]
     sharpness = 1.0

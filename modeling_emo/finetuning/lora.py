@@ -122,11 +122,11 @@ def _checked_targets(encoder: PreTrainedModel, side: str, names: Sequence[str] |
 
 
 def _layers_without_use(model: EmoBertForSequenceClassification, side: str) -> list[str]:
-    """Layers above `speech_layer`, whose adapters would never see a gradient."""
-    if side != "speech" or model.config.speech_layer is None:
+    """Layers above `text_layer` or `speech_layer`, whose adapters would never see a gradient."""
+    if getattr(model.config, f"{side}_layer") is None:
         return []
-    name, layers = transformer_layers(model.emobert.speech_encoder)
-    return [f"{name}.{index}" for index in range(max(model.config.speech_layers), len(layers))]
+    name, layers = transformer_layers(getattr(model.emobert, f"{side}_encoder"))
+    return [f"{name}.{index}" for index in range(max(getattr(model.config, f"{side}_layers")), len(layers))]
 
 
 def _new_modules(model: EmoBertForSequenceClassification) -> list[str]:

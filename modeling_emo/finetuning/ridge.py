@@ -125,7 +125,7 @@ def choose_ridge(
     Raises:
         ValueError: there are fewer than two rows.
     """
-    parts = _held_out_parts(len(targets), groups)
+    parts = held_out_parts(len(targets), groups)
     names = list(features)
     found = {
         shares: [np.zeros((len(targets), targets.shape[1])) for _ in penalties]
@@ -244,14 +244,28 @@ def _candidate_shares(num_kinds: int) -> list[Shares]:
     return [(1.0, 0.0), (0.0, 1.0), *((share, 1.0 - share) for share in MIXED_SHARES)]
 
 
-def _held_out_parts(num_rows: int, groups: Sequence[object] | None) -> list[NDArray[np.int64]]:
-    """Rows of each part that is held out."""
+def scaled_features(
+    features: Mapping[str, NDArray], present: Mapping[str, NDArray], row_weights: NDArray
+) -> tuple[list[NDArray[np.float64]], dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """Standardised features, rows of a mean squared length of 1 by kind; the means and factors of each kind."""
+    means, scales = _standardization(features, present, row_weights)
+    return _blocks(features, present, means, scales), means, scales
+
+
+def held_out_parts(
+    num_rows: int, groups: Sequence[object] | None, num_parts: int = NUM_FOLDS
+) -> list[NDArray[np.int64]]:
+    """Rows of each part that is held out: whole groups, or rows in turn where there are not two groups.
+
+    Raises:
+        ValueError: there are fewer than two rows.
+    """
     if num_rows < 2:
         raise ValueError(f"A penalty is chosen on held-out rows: at least 2 are needed, there are {num_rows}.")
     group_of = [] if groups is None else [str(group) for group in groups]
     names = sorted(set(group_of))
     if len(names) < 2:
-        return [np.arange(num_rows)[start::NUM_FOLDS] for start in range(min(NUM_FOLDS, num_rows))]
-    number = {name: index % NUM_FOLDS for index, name in enumerate(names)}
+        return [np.arange(num_rows)[start::num_parts] for start in range(min(num_parts, num_rows))]
+    number = {name: index % num_parts for index, name in enumerate(names)}
     part = np.array([number[group] for group in group_of])
-    return [np.flatnonzero(part == one) for one in range(min(NUM_FOLDS, len(names)))]
+    return [np.flatnonzero(part == one) for one in range(min(num_parts, len(names)))]

@@ -109,7 +109,8 @@ class _RowEncoder:
         """Hash of the rows, of the encoder's weights and of which of its layers are used."""
         digest = hashlib.sha256()
         config = self.base.config.to_dict()
-        names = ("speech_layer", "use_weighted_layer_sum", "speech_own_length") if self.modality == "speech" else ()
+        speech = ("speech_layer", "use_weighted_layer_sum", "speech_own_length")
+        names = speech if self.modality == "speech" else ("text_layer", "context_separator_id")
         options = [config[name] for name in names]
         digest.update(json.dumps([_VERSION, dataset._fingerprint, self.modality, options]).encode())
         for prefix in self._modules():
@@ -136,7 +137,7 @@ class _RowEncoder:
     def _nothing(self) -> np.ndarray:
         config = self.base.config
         if self.modality == "text":
-            return np.zeros((0, config.text_config.hidden_size), dtype=np.float32)
+            return np.zeros((0, config.text_hidden_size), dtype=np.float32)
         states = (config.num_speech_layers + 1,) if config.use_weighted_layer_sum else ()
         return np.zeros((0, *states, config.speech_hidden_size), dtype=np.float32)
 

@@ -131,6 +131,24 @@ def test_several_speech_layers_lie_side_by_side(tmp_path):
     torch.testing.assert_close(type(model).from_pretrained(tmp_path)(input_values=values).logits, output.logits)
 
 
+@torch.no_grad()
+def test_several_text_layers_lie_side_by_side(tmp_path):
+    model, whole = (
+        emobert("wavlm", text_layer=layers, fusion="shallow", text_pooling="mean") for layers in ([1, 0], 2)
+    )
+    assert model.config.text_hidden_size == 64 and model.config.text_pooled_size == 64
+    whole.emobert.text_encoder.load_state_dict(model.emobert.text_encoder.state_dict())
+    ids = torch.tensor([[5, 6, 7], [8, 9, 1]])
+    mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
+    states = whole.emobert.text_encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
+    output = model(input_ids=ids, attention_mask=mask)
+    expected = torch.cat([states[1], states[0]], dim=-1)
+    torch.testing.assert_close(output.text_last_hidden_state[mask.bool()], expected[mask.bool()])
+    model.save_pretrained(tmp_path)
+    loaded = type(model).from_pretrained(tmp_path)
+    torch.testing.assert_close(loaded(input_ids=ids, attention_mask=mask).logits, output.logits)
+
+
 @pytest.mark.parametrize("family", CORE_FAMILIES)
 @torch.no_grad()
 def test_layers_above_the_chosen_one_are_dropped_and_change_nothing(family, tmp_path):

@@ -37,7 +37,7 @@ def frozen(**kwargs):
     return model
 
 
-@pytest.mark.parametrize("layers", [{}, {"speech_layer": 1}, {"use_weighted_layer_sum": True}])
+@pytest.mark.parametrize("layers", [{}, {"speech_layer": 1, "text_layer": [0, 2]}, {"use_weighted_layer_sum": True}])
 def test_logits_and_gradients_are_those_of_the_raw_rows(prepared, tmp_path, layers):
     model = frozen(classifier_dropout=0.0, co_attention_dropout=0.0, **layers).train()
     collator = EmoBertDataCollator(tiny_processor())
