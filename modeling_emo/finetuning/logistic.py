@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy, linear
 
 from .ridge import Ridge, held_out_parts, scaled_features
 
 
 # Of squared weights, beside the mean cross-entropy of the rows; features of a row have a mean squared length of 1.
-LOGISTIC_PENALTIES = tuple(float(penalty) for penalty in np.geomspace(3e-3, 1e-4, 7))
-NUM_PARTS = 5
-MAX_ITERATIONS = 100
+LOGISTIC_PENALTIES = tuple(float(penalty) for penalty in np.geomspace(1e-4, 1e-5, 3))
+NUM_PARTS = 3
+MAX_ITERATIONS = 30
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def choose_logistic(
         known = weights.clone()
         known[part] = 0
         for index, (weight, bias) in enumerate(_path(rows, goal, known, LOGISTIC_PENALTIES)):
-            losses[index] += float(weights[part] @ _losses(rows[part] @ weight + bias, goal[part]))
+            losses[index] += float(weights[part] @ _losses(linear(rows[part], weight, bias), goal[part]))
     losses /= float(weights.sum())
     best = int(np.argmin(losses))
     return LogisticChoice(LOGISTIC_PENALTIES[best], float(losses[best]))
@@ -81,7 +82,7 @@ def fit_logistic(
     stronger = [one for one in LOGISTIC_PENALTIES if one > penalty]
     weight, bias = list(_path(rows, goal, weights, [*stronger, penalty]))[-1]
     widths = np.cumsum([values.shape[1] for values in features.values()])[:-1]
-    parts = np.split(weight.double().numpy() / np.sqrt(len(features)), widths)
+    parts = np.split(weight.T.double().numpy() / np.sqrt(len(features)), widths)
     return Ridge(
         {name: part * scales[name][:, None] for name, part in zip(features, parts, strict=True)},
         bias.double().numpy(),
@@ -100,9 +101,9 @@ def _as_tensors(
 def _path(
     rows: torch.Tensor, goal: torch.Tensor, weights: torch.Tensor, penalties: Sequence[float]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Weights `(features, classes)` and bias `(classes,)` for each penalty."""
+    """Weights `(classes, features)` and bias `(classes,)` for each penalty."""
     share = weights / weights.sum()
-    weight, bias = torch.zeros(rows.shape[1], goal.shape[1]), torch.zeros(goal.shape[1])
+    weight, bias = torch.zeros(goal.shape[1], rows.shape[1]), torch.zeros(goal.shape[1])
     for penalty in penalties:
         weight, bias = _minimum(rows, goal, share, penalty, weight, bias)
         yield weight, bias
@@ -122,7 +123,7 @@ def _minimum(
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        total = share @ _losses(rows @ weight + bias, goal) + penalty * weight.square().sum()
+        total = share @ _losses(linear(rows, weight, bias), goal) + penalty * weight.square().sum()
         total.backward()
         return total
 
@@ -133,4 +134,4 @@ def _minimum(
 
 def _losses(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of each row."""
-    return torch.nn.functional.cross_entropy(logits, goal, reduction="none")
+    return cross_entropy(logits, goal, reduction="none")

@@ -23,6 +23,8 @@ _VERSION = 1
 _RAW_COLUMNS = {"text": ("input_ids", "attention_mask"), "speech": SPEECH_COLUMNS}
 # Rows held in memory while they are written; ten seconds of a 1024-wide encoder are 2 MB.
 _WRITER_BATCH_SIZE = 64
+# So many batches are read at once, to be made of rows of similar lengths.
+BATCHES_AHEAD = 8
 
 
 def cache_encoder_states(
@@ -68,14 +70,14 @@ def cache_encoder_states(
     for modality in modalities:
         if modality not in ENCODED_COLUMNS:
             raise ValueError(f"modalities must be some of {', '.join(ENCODED_COLUMNS)}, got {modality!r}.")
-        encoder = _RowEncoder(model.base_model, dataclasses.replace(collator, modalities=(modality,)), modality)
+        encoder = _RowEncoder(model.base_model, dataclasses.replace(collator, modalities=(modality,)), modality, batch_size)
         fingerprint = encoder.fingerprint(dataset)
         raw = [column for column in _RAW_COLUMNS[modality] if column in dataset.column_names]
         with sealed_cache(cache_dir / fingerprint):
             dataset = dataset.map(
                 encoder,
                 batched=True,
-                batch_size=batch_size,
+                batch_size=BATCHES_AHEAD * batch_size,
                 features=encoder.features(dataset, raw),
                 remove_columns=raw,
                 cache_file_name=str(cache_dir / fingerprint / "states.arrow"),
@@ -89,7 +91,8 @@ def cache_encoder_states(
 class _RowEncoder:
     """Encodes one modality of a batch of prepared rows."""
 
-    def __init__(self, base: Any, collator: EmoBertDataCollator, modality: str) -> None:
+    def __init__(self, base: Any, collator: EmoBertDataCollator, modality: str, batch_size: int) -> None:
+        self.batch_size = batch_size
         self.base = base
         self.collator = collator
         self.modality = modality
@@ -99,9 +102,12 @@ class _RowEncoder:
         rows = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
         present = [index for index, row in enumerate(rows) if self._has_modality(row)]
         states = [self._nothing()] * len(rows)
-        if present:
-            inputs = self.collator([{**rows[index], "labels": None, "votes": None} for index in present])
-            for index, encoded in zip(present, self._encode(inputs), strict=True):
+        # Neighbours in length make a batch with little padding.
+        present.sort(key=lambda index: self._length(rows[index]))
+        for start in range(0, len(present), self.batch_size):
+            some = present[start : start + self.batch_size]
+            inputs = self.collator([{**rows[index], "labels": None, "votes": None} for index in some])
+            for index, encoded in zip(some, self._encode(inputs), strict=True):
                 states[index] = encoded
         return {self.column: states}
 
@@ -129,6 +135,10 @@ class _RowEncoder:
     def _modules(self) -> list[str]:
         names = ["text_encoder"] if self.modality == "text" else ["speech_encoder", "speech_tokenizer"]
         return [name for name in names if getattr(self.base, name) is not None]
+
+    def _length(self, row: Mapping[str, Any]) -> int:
+        columns = TEXT_COLUMNS if self.modality == "text" else SPEECH_COLUMNS
+        return next(len(row[column]) for column in columns if row.get(column) is not None)
 
     def _has_modality(self, row: Mapping[str, Any]) -> bool:
         columns = TEXT_COLUMNS if self.modality == "text" else SPEECH_COLUMNS

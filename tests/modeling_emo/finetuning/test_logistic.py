@@ -44,8 +44,8 @@ def test_the_penalty_is_that_of_the_least_loss_on_held_out_groups():
     losses = []
     for penalty in LOGISTIC_PENALTIES:
         loss = 0.0
-        for part in range(5):
-            held = groups % 5 == part
+        for part in range(3):
+            held = groups % 3 == part
             fit = LogisticRegression(C=1 / (2 * penalty * (~held).sum()), tol=1e-8, max_iter=5000)
             fit.fit(rows[~held], classes[~held])
             loss -= fit.predict_log_proba(rows[held])[np.arange(held.sum()), classes[held]].sum()
