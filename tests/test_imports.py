@@ -45,6 +45,7 @@ LAYERS = {
     ),
     "modeling_emo": (
         {"fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
+        {"speaker_adaptation"},
         {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
         {"encoders"},
