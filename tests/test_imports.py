@@ -44,7 +44,8 @@ LAYERS = {
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
+        {"hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
+        {"cpu_convolution", "fusion"},
         {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
         {"encoders"},
