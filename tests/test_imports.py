@@ -44,7 +44,7 @@ LAYERS = {
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
+        {"hub", "loss", "metrics", "modalities", "modeling_outputs", "plain_modules", "vector_quantizer"},
         {"cpu_convolution", "fusion"},
         {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
