@@ -44,8 +44,11 @@ LAYERS = {
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"hub", "loss", "metrics", "modalities", "modeling_outputs", "plain_modules", "vector_quantizer"},
-        {"cpu_convolution", "fusion"},
+        {
+            *("cpu_convolution", "hub", "loss", "metrics", "modalities", "modeling_outputs", "plain_modules"),
+            "vector_quantizer",
+        },
+        {"fusion"},
         {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
         {"encoders"},
