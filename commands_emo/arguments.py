@@ -337,17 +337,32 @@ class EvaluationArguments(FoldArguments):
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
+    calibrate_speakers: bool = field(
+        default=False,
+        metadata={"help": "Fit how speakers differ on --split validation, for adapt_to_speakers; saved likewise."},
+    )
+    adapt_to_speakers: str | None = field(
+        default=None,
+        metadata={
+            "help": "Also evaluate the first input adapted to each speaker by all its rows, without labels: unknown, "
+            "or equal where each shows all labels equally often."
+        },
+    )
 
     def __post_init__(self):
         super().__post_init__()
         self.corpus_options = as_mapping(self.corpus_options)
         if self.corpus is None and (self.corpus_options or self.label_map is not None):
             raise ValueError("corpus_options and label_map are for a corpus that is read here: give --corpus as well.")
-        if self.ensemble and (self.calibrate or self.model_card):
-            raise ValueError("An ensemble is no model of its own: leave calibrate and model_card out.")
+        calibrates = self.calibrate or self.calibrate_speakers
+        if self.ensemble and (calibrates or self.model_card or self.adapt_to_speakers):
+            raise ValueError(
+                "An ensemble is no model of its own: leave calibrate, calibrate_speakers, adapt_to_speakers and "
+                "model_card out."
+            )
         if self.cache_encoder_states and (self.ensemble or self.corpus is not None):
             raise ValueError("cache_encoder_states is for one model on the data that it was trained with.")
-        if self.corpus is not None and (self.protocol is not None or self.calibrate):
+        if self.corpus is not None and (self.protocol is not None or calibrates):
             raise ValueError("--corpus tests a model on all of a corpus: leave protocol and calibrate out.")
         self.split = self.split or ("test" if self.corpus is None else "all")
 

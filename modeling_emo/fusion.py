@@ -94,16 +94,16 @@ class Pooling(nn.Module):
 
 def _quantiles(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """`QUANTILES` of each channel over the valid positions, interpolated: `(batch, 5 * hidden)`."""
-    # Padding comes last.
+    # Padding comes last. What is sorted lies side by side: that is several times faster.
     behind = torch.finfo(hidden_states.dtype).max
-    ordered = hidden_states.masked_fill(~mask.unsqueeze(-1), behind).sort(dim=1).values
+    ordered = hidden_states.masked_fill(~mask.unsqueeze(-1), behind).transpose(1, 2).contiguous().sort(dim=2).values
     last = (mask.sum(-1, keepdim=True) - 1).clamp(min=0)  # (batch, 1)
     places = last * torch.tensor(QUANTILES, device=mask.device)  # (batch, quantiles)
     low = places.floor().long()
-    share = (places - low).to(hidden_states.dtype).unsqueeze(-1)
-    index = torch.stack([low, torch.minimum(low + 1, last)]).unsqueeze(-1)
-    below, above = (ordered.gather(1, one.expand(-1, -1, ordered.shape[-1])) for one in index)
-    return torch.lerp(below, above, share).flatten(1)
+    share = (places - low).to(hidden_states.dtype).unsqueeze(1)
+    index = torch.stack([low, torch.minimum(low + 1, last)]).unsqueeze(2)
+    below, above = (ordered.gather(2, one.expand(-1, ordered.shape[1], -1)) for one in index)
+    return torch.lerp(below, above, share).transpose(1, 2).flatten(1)
 
 
 class Standardization(nn.Module):

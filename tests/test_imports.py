@@ -48,7 +48,7 @@ LAYERS = {
             *("cpu_convolution", "hub", "loss", "metrics", "modalities", "modeling_outputs", "plain_modules"),
             "vector_quantizer",
         },
-        {"fusion"},
+        {"fusion", "speaker_adaptation"},
         {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
         {"encoders"},

@@ -36,6 +36,8 @@ from .tables import METRIC_TITLES
 NUMBERED_GROUPS = {"length": "s", "snr": "dB"}
 # What a model may be given of an utterance, by the name of the condition.
 CONDITIONS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
+# Beside them: the first condition adapted to each speaker, see `adapt_to_speakers`.
+ADAPTED = "adapted"
 
 
 @dataclass
@@ -247,7 +249,10 @@ def evaluation_result(evaluations: Mapping[str, Evaluation], setting: Evaluation
         n=len(main.ids),
         metrics=main.metrics,
         intervals=main.intervals,
-        by_modality={f"{name} only": evaluation.metrics for name, evaluation in others},
+        by_modality={
+            "adapted to speakers" if name == ADAPTED else f"{name} only": evaluation.metrics
+            for name, evaluation in others
+        },
     )
 
 
@@ -293,4 +298,5 @@ def _plot_conditions(
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
         chance=chance_of(config, metric),
     )
-    return {"The same model with both inputs and with one": plot}
+    is_adapted = ADAPTED in evaluations
+    return {f"The same model with both inputs and with one{', and adapted to speakers' * is_adapted}": plot}

@@ -14,6 +14,7 @@ from configuration_emo.configuration_emobert import MODALITIES
 
 from ..loss import IGNORED_LABEL
 from ..modeling_emobert import EmoBertForSequenceClassification
+from ..speaker_adaptation import fit_speaker_statistics
 from .ridge import Ridge, choose_ridge, fit_ridge
 
 
@@ -32,6 +33,7 @@ class LinearHead:
         sharpness (`float`): factor on the scores, 1 for regression.
         error (`float`): mean squared error on held-out groups; `errors` are those of each modality alone.
         errors (`dict[str, float]`): see `error`.
+        speaker_statistics (`str`): `"fitted"`, or why the model has none.
     """
 
     penalty: float
@@ -39,6 +41,7 @@ class LinearHead:
     sharpness: float
     error: float
     errors: dict[str, float]
+    speaker_statistics: str
 
 
 @torch.no_grad()
@@ -53,6 +56,8 @@ def fit_linear_head(
     beside the other only where that helps there by more than chance (one standard error), so fusion with a text that
     says nothing is the speech alone. Scores of classes are sharpened so that their softmax fits the held-out rows. The
     stand-ins of missing modalities are set so that they say nothing. Training can go on from there, or stop there.
+
+    What held-out speakers tell of how speakers differ is kept in the configuration, for [`adapt_to_speakers`].
 
     Args:
         model ([`EmoBertForSequenceClassification`]): with `fusion="shallow"`, for one label of several or regression.
@@ -104,7 +109,22 @@ def fit_linear_head(
     if config.problem.has_classes:
         sharpness = _best_sharpness(choice.predictions, targets.argmax(1), row_weights)
     _write(model, ridge, sharpness)
-    return LinearHead(choice.penalty, choice.shares, sharpness, choice.error, choice.errors)
+    told = _fit_speakers(sharpness * choice.predictions, targets, groups, model)
+    return LinearHead(choice.penalty, choice.shares, sharpness, choice.error, choice.errors, told)
+
+
+def _fit_speakers(
+    logits: NDArray, targets: NDArray, groups: Sequence[object] | None, model: EmoBertForSequenceClassification
+) -> str:
+    """Writes speaker statistics of held-out logits into the configuration where there are enough speakers."""
+    if groups is None or not model.config.problem.has_classes:
+        return "none: speakers are not known" if groups is None else "none: scores are predicted, not classes"
+    try:
+        statistics = fit_speaker_statistics(logits, targets.argmax(1), groups, model.config)
+    except ValueError as error:  # few speakers are no reason not to train
+        return f"none: {error}"
+    model.config.speaker_statistics = statistics.to_dict()
+    return "fitted"
 
 
 def _pooled_rows(

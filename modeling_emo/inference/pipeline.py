@@ -35,7 +35,7 @@ from .utterance_inputs import Given
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
-_REPORTING = ("top_k", "return_text", "abstain_below")
+_REPORTING = ("top_k", "return_text", "abstain_below", "adapt_to_speakers")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
@@ -91,6 +91,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
         abstain_below (`float`, *optional*): where the best label's score, calibrated if a temperature was fitted, is
             below it, `label` is None. For classes of which one is predicted.
+        adapt_to_speakers (`str`, *optional*): scores of segments are those given all segments of their speaker in the
+            recording (one speaker where none is named), with `"unknown"` or `"equal"` shares of the labels, see
+            [`adapt_to_speakers`]. For models with speaker statistics.
         on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
             call ends with a ValueError, or this input's result is `{"error": message}`.
         allow_addresses (`bool`, defaults to `True`): `False` refuses addresses, for servers whose clients might name
@@ -349,12 +352,10 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         top_k: int | None = None,
         choice: LabelChoice | None = None,
         return_text: bool = False,
-        abstain_below: float | None = None,
+        **reporting: Any,
     ) -> list[dict[str, Any]] | dict[str, Any]:
         choice = LabelChoice(self._config) if choice is None else choice
-        return assemble(
-            segments, self._config, choice, top_k=top_k, return_text=return_text, abstain_below=abstain_below
-        )
+        return assemble(segments, self._config, choice, top_k=top_k, return_text=return_text, **reporting)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
         """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""

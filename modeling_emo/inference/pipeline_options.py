@@ -11,6 +11,8 @@ from transformers.utils import logging
 
 from configuration_emo.shown_values import shown
 
+from ..speaker_adaptation import SpeakerStatistics, check_shares
+
 
 logger = logging.get_logger(__name__)
 
@@ -30,6 +32,7 @@ class PipelineOptions(TypedDict, total=False):
     asr: Callable[[dict[str, Any]], Any] | str | None
     transcription: str | None
     abstain_below: float | None
+    adapt_to_speakers: str | None
     return_text: bool | None
     return_embeddings: bool | None
     on_error: str | None
@@ -74,6 +77,10 @@ def check_options(options: Mapping[str, Any], config: Any) -> None:
         raise ValueError("This model is emotion2vec, which reads no text: leave asr out.")
     if transcription not in (None, "segment", "recording"):
         raise ValueError(f"transcription must be 'segment' or 'recording', got {shown(transcription)}.")
+    shares = options.get("adapt_to_speakers")
+    if shares is not None:
+        check_shares(shares)
+        SpeakerStatistics.from_config(config)
     if threshold is None:
         return
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
