@@ -44,8 +44,11 @@ LAYERS = {
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
-        {"speaker_adaptation"},
+        {
+            *("cpu_convolution", "hub", "loss", "metrics", "modalities", "modeling_outputs", "plain_modules"),
+            "vector_quantizer",
+        },
+        {"fusion", "speaker_adaptation"},
         {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
         {"encoders"},
