@@ -88,7 +88,7 @@ class EmotionStream:
         asr = None if asr is None else recogniser(asr)  # a name is loaded once
         self._recognise, own_top_k = model.undivided()
         self._top_k = own_top_k if top_k is None else top_k
-        self._abstains = abstain_below is not None or "abstain_below" in self._recognise._postprocess_params
+        self._abstains = abstain_below is not None or "abstain_below" in self._recognise.options
         self._options: dict[str, Any] = {"labels": labels, "asr": asr, "abstain_below": abstain_below}
         self._options |= {"return_text": True, "return_embeddings": return_embeddings}
         self._segments = model.processor.stream_segments(

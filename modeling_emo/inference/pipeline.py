@@ -258,6 +258,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         scale = {"problem_type": self._config.problem.name, "score_range": score_range}
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that the pipeline was made with; `asr` and `turns` as what recognises and diarizes."""
+        made = {**self._preprocess_params, **self._forward_params, **self._postprocess_params}
+        return {"labels" if name == "choice" else name: value for name, value in made.items()}
+
     def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
         """This pipeline for segments that are cut already, with its `asr`, threshold and labels; and its `top_k`."""
         alone: Any = copy.copy(self)

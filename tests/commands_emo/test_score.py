@@ -213,6 +213,4 @@ def test_resamples_are_refused_before_anything_is_read(tmp_path, count):
     with pytest.raises(ValueError, match=f"num_resamples must be a whole number of at least 1, got {count}"):
         run_command("score", [*places, "--num_resamples", count])
     with pytest.raises(ValueError, match=f"num_resamples must be a whole number of at least 1, got {count}"):
-        run_command(
-            "evaluate", ["--model", "none", "--data_dir", "none", "--output_dir", "none", "--num_resamples", count]
-        )
+        run_command("evaluate", ["--model", "none", "--output_dir", "none", "--num_resamples", count])
