@@ -24,7 +24,7 @@ from .frame_diarizer import diarizer
 from .label_choice import LabelChoice
 from .many_inputs import find_many, with_texts
 from .moonshine_recognizer import recogniser
-from .pipeline_options import PipelineOptions, check_options, checked_device
+from .pipeline_options import PipelineOptions, check_batches, check_options, checked_device
 from .processor_protocol import UtteranceProcessor
 from .segment_inputs import segment_inputs
 from .segment_results import assemble
@@ -151,6 +151,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                 f"{type(model).__name__} is no model that this pipeline knows. Give an "
                 "EmoBertForSequenceClassification or an Emotion2VecForAudioClassification."
             )
+        check_batches(kwargs.get("batch_size"), kwargs.get("num_workers"))
         super().__init__(model, **{**kwargs, "device": checked_device(kwargs.get("device"))})
         if not hasattr(self.processor, "read_segments"):
             kind = "EmoBertProcessor" if self._reads_text else "Emotion2VecProcessor"
@@ -208,6 +209,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         """
         if inputs is not None and audio is not None:
             raise ValueError("The recording is given twice, as the first argument and as `audio`. Leave one out.")
+        check_batches(batch_size, num_workers)
         many = find_many(inputs := audio if inputs is None else inputs)
         if inputs is None and text is None and words is None:
             raise ValueError("There is neither audio nor text: write recognise('a.wav'), or recognise(text=...).")

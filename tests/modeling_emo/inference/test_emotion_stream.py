@@ -114,7 +114,7 @@ class TestOptions:
             EmotionStream(recognise.model)
         with pytest.raises(ValueError, match="has a processor of its own"):
             EmotionStream(recognise, recognise.processor)
-        with pytest.raises(ValueError, match="top_k must be at least 1, got 0"):
+        with pytest.raises(ValueError, match="top_k must be a whole number of at least 1, got 0"):
             EmotionStream(recognise, top_k=0)
         with pytest.raises(ValueError, match="'energy', which needs all of it"):
             EmotionStream(recognise, voice_detector="energy")
