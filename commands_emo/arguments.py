@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from configuration_emo import as_mapping
+from configuration_emo import as_mapping, check_whole
 
 from .dataset_arguments import DatasetArguments
 
@@ -351,15 +351,13 @@ class EvaluationArguments(FoldArguments):
 
     def __post_init__(self):
         super().__post_init__()
+        check_whole("num_resamples", self.num_resamples)
         self.corpus_options = as_mapping(self.corpus_options)
         if self.corpus is None and (self.corpus_options or self.label_map is not None):
             raise ValueError("corpus_options and label_map are for a corpus that is read here: give --corpus as well.")
         calibrates = self.calibrate or self.calibrate_speakers
         if self.ensemble and (calibrates or self.model_card or self.adapt_to_speakers):
-            raise ValueError(
-                "An ensemble is no model of its own: leave calibrate, calibrate_speakers, adapt_to_speakers and "
-                "model_card out."
-            )
+            raise ValueError("An ensemble is no model of its own: no calibration, adapt_to_speakers or model_card.")
         if self.cache_encoder_states and (self.ensemble or self.corpus is not None):
             raise ValueError("cache_encoder_states is for one model on the data that it was trained with.")
         if self.corpus is not None and (self.protocol is not None or calibrates):

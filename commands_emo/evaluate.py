@@ -68,6 +68,7 @@ from preprocess import (
 )
 
 from .arguments import EvaluationArguments
+from .group_columns import GROUPS, group_columns
 from .other_corpus import among, prepare_for_model, shared_labels
 from .training_setup import select_splits
 
@@ -78,24 +79,16 @@ def hub_ids(values: Mapping[str, Any], *names: str) -> list[str]:
     return [value for value in given if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", value) and not Path(value).exists()]
 
 
-# Kinds of groups, with the column of a prepared dataset that tells them.
-GROUPS = {"speaker": "speaker", "sex": "gender", "length": "seconds", "snr": "snr"}
-
-
-def group_columns(rows: Dataset, kinds: list[str]) -> dict[str, list]:
+def _groups_of(rows: Dataset, kinds: list[str]) -> dict[str, list]:
     """What is known of each row, by kind of group."""
-    columns = {}
-    for kind in kinds:
-        if kind not in GROUPS:
-            raise ValueError(f"Unknown groups {kind}; valid are {', '.join(GROUPS)}.")
-        if GROUPS[kind] not in rows.column_names:
-            raise ValueError(f"The data has no column {GROUPS[kind]}, as of an earlier version: prepare it again.")
-        values = rows.with_format(None)[GROUPS[kind]]
-        if all(value is None for value in values):
-            print(f"{kind}: the corpus does not tell it, no groups are compared")
-            continue
-        columns[kind] = list(values)
-    return columns
+    unknown = [kind for kind in kinds if kind not in GROUPS]
+    if unknown:
+        raise ValueError(f"Unknown groups {', '.join(unknown)}; valid are {', '.join(GROUPS)}.")
+    known = [name for name in rows.column_names if any(name in names for names in GROUPS.values())]
+    read = rows.with_format(None)
+    return group_columns(
+        kinds, known, lambda name: read[name][:], rows["id"], "The corpus", " Data of an earlier version: prepare it."
+    )
 
 
 def run(arguments: EvaluationArguments) -> None:
@@ -163,7 +156,7 @@ def run(arguments: EvaluationArguments) -> None:
         )
         if name == arguments.modalities[0]:
             speakers = list(rows["speaker"])
-            columns = group_columns(rows, arguments.groups)
+            columns = _groups_of(rows, arguments.groups)
             groups = evaluate_groups(
                 evaluations[name],
                 columns,

@@ -39,7 +39,13 @@ LAYERS = {
             "text_tables",
             "token_positions",
         },
-        {"configuration_emotion2vec", "configuration_vq_wav2vec", "speech_dictionary", "structured_text"},
+        {
+            "configuration_emotion2vec",
+            "configuration_vq_wav2vec",
+            "option_kinds",
+            "speech_dictionary",
+            "structured_text",
+        },
         {"argument_files"},
         {"configuration_emobert"},
     ),
@@ -70,8 +76,8 @@ LAYERS = {
     ),
     "commands_emo": (
         {
-            *("changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"),
-            *("runs_arguments", "score_arguments", "search_arguments"),
+            *("changed_arguments", "dataset_arguments", "group_columns", "other_scripts", "prediction_arguments"),
+            *("run_warnings", "runs_arguments", "score_arguments", "search_arguments"),
         },
         {"arguments"},
         {"command_line", "load_pipeline"},

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.option_kinds import check_whole
 from configuration_emo.text_tables import markdown_table
 
 from ..metrics.compute_metrics import metric_function_for
@@ -83,6 +84,7 @@ def evaluate_logits(
         has_probabilities (`bool`, defaults to `True`): False where logits say which labels are predicted, and not how
             surely: there is no calibration then.
     """
+    check_whole("num_resamples", num_resamples)
     metric_function = metric_function_for(config, task)
     logits, labels = np.asarray(logits), np.asarray(labels)
     return Evaluation(
@@ -193,6 +195,7 @@ def evaluate_groups(
     Returns:
         `dict[str, GroupMetrics]`: without kinds of which fewer than two groups are known.
     """
+    check_whole("num_resamples", num_resamples)
     metric_function = metric_function_for(config, task)
     found = {}
     for name, values in columns.items():

@@ -205,3 +205,12 @@ def test_groups_that_cannot_be_are_refused_before_anything_is_computed(tmp_path,
         with pytest.raises(ValueError, match=message):
             score(tmp_path, guesses, labels, "iemocap-4-class", "--groups", kind)
     assert capsys.readouterr().out == "" and not (tmp_path / "out" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("count", ["0", "-3"])
+def test_resamples_are_refused_before_anything_is_read(tmp_path, count):
+    places = ["--predictions", "none.csv", "--labels", "none.csv", "--task", "emotion", "--output_dir", str(tmp_path)]
+    with pytest.raises(ValueError, match=f"num_resamples must be a whole number of at least 1, got {count}"):
+        run_command("score", [*places, "--num_resamples", count])
+    with pytest.raises(ValueError, match=f"num_resamples must be a whole number of at least 1, got {count}"):
+        run_command("evaluate", ["--model", "none", "--output_dir", "none", "--num_resamples", count])
