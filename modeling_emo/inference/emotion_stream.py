@@ -91,6 +91,11 @@ class EmotionStream:
             model = EmotionRecognitionPipeline(model=model, processor=processor, device=getattr(model, "device", None))
         elif processor is not None:
             raise ValueError("The pipeline has a processor of its own: leave processor= out.")
+        if "adapt_to_speakers" in model.options:
+            raise ValueError(
+                "A stream predicts each segment when it ends, and adapt_to_speakers needs the whole recording: make "
+                "the pipeline without it."
+            )
         check_yes_or_no("return_embeddings", return_embeddings)
         given = {"top_k": top_k, "labels": labels, "asr": asr, "abstain_below": abstain_below}
         divides = {"chunk_length_s": chunk_length_s, "stride_length_s": stride_length_s}

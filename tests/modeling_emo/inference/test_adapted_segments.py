@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modeling_emo import EmotionRecognitionPipeline, adapt_to_speakers, fit_speaker_statistics
+from modeling_emo import EmotionRecognitionPipeline, EmotionStream, adapt_to_speakers, fit_speaker_statistics
 from modeling_emo.metrics.scores import predictions_to_scores
 from tests.tiny import tiny_processor, tone
 from tests.tiny_models import emobert
@@ -65,10 +65,15 @@ def test_where_nobody_is_named_one_person_speaks(recognise, call):
 
 
 def test_what_is_refused(recognise, call):
-    with pytest.raises(ValueError, match="'unknown' or 'equal', got True"):
-        recognise((call, RATE), adapt_to_speakers=True)
+    with pytest.raises(ValueError, match="'unknown' or 'equal', got 'even'"):
+        recognise((call, RATE), adapt_to_speakers="even")
     plain = EmotionRecognitionPipeline(
         model=emobert("moonshine", id2label=LABELS), processor=tiny_processor(), device=-1
     )
     with pytest.raises(ValueError, match="no speaker statistics"):
         plain((call, RATE), adapt_to_speakers="equal")
+    adapting = EmotionRecognitionPipeline(
+        model=recognise.model, processor=tiny_processor(), device=-1, adapt_to_speakers="equal"
+    )
+    with pytest.raises(ValueError, match="adapt_to_speakers needs the whole recording"):
+        EmotionStream(adapting, sampling_rate=RATE)
