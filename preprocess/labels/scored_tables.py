@@ -99,7 +99,7 @@ def read_scored_tables(
     ids = [one for one in kept if one in predicted]
     if not ids:
         raise ValueError(
-            f"{predictions} and {labels} have no utterance of the task {task.name} in common: use the same ids in both."
+            f"{predictions} and {labels} have no utterance of the task {task.name} in common: use the same ids."
         )
     encoder = _encoder(task, list(kept.values()), predicted[ids[0]])
     names = encoder.names or ["score"]
@@ -173,7 +173,8 @@ def _read_rows(path: str | Path) -> dict[str, dict[str, str]]:
         if not one or one in rows:
             said = "is empty: fill it in" if not one else "is there twice: leave one of the rows out"
             if one and column in _PATHS and row[column].strip() != rows[one][column].strip():
-                said = f"and {rows[one][column]!r} have one name without folder and suffix, which counts: give a column id"
+                other = rows[one][column]
+                said = f"and {other!r} have one name without folder and suffix, which counts: give a column id"
             raise ValueError(f"{place}: the {column} {row[column]!r} {said}.")
         rows[one] = row
     if not rows:
