@@ -29,8 +29,8 @@ Floats = NDArray[np.float64]
 SHARES = ("unknown", "equal")
 # With fewer speakers nothing is known of how speakers differ.
 MIN_SPEAKERS = 3
-# A speaker shows each class as if it had been seen this often before.
-PRIOR_COUNT = 1.0
+# Unknown shares of the classes begin at equal ones, as if so many recordings had shown them before.
+PRIOR_RECORDINGS = 16.0
 # Speakers are taken to differ in every direction by at least this share of the mean variance within speakers.
 SMALLEST_SHARE = 1e-5
 MAX_ITERATIONS, TOLERANCE = 200, 1e-7
@@ -227,5 +227,6 @@ def _posteriors(points: Floats, statistics: SpeakerStatistics, shares: str) -> F
         left = (points - posteriors @ means).sum(0)
         offset = np.linalg.solve(num_rows * precision + prior, precision @ left)
         if shares == "unknown":
-            of_class = (posteriors.sum(0) + PRIOR_COUNT) / (num_rows + PRIOR_COUNT * len(means))
+            counts = posteriors.sum(0) + PRIOR_RECORDINGS / len(means)
+            of_class = counts / counts.sum()
     return posteriors
