@@ -86,7 +86,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     **{f"preprocess/labels/{name}.py": LABELS for name in ("label_encoder", "label_maps", "label_names")},
     "preprocess/labels/near_equal_labels.py": (f"{DATA}/labels/test_near_equal_labels.py",),
     **{
-        f"preprocess/labels/{name}.py": ("tests/commands_emo/test_score.py",)
+        f"preprocess/labels/{name}.py": (f"{DATA}/labels/test_scored_tables.py", "tests/commands_emo/test_score.py")
         for name in ("scored_tables", "scored_tasks")
     },
     "preprocess/protocols/cross_corpus.py": (f"{DATA}/protocols/test_cross_corpus.py",),
