@@ -81,9 +81,6 @@ def hub_ids(values: Mapping[str, Any], *names: str) -> list[str]:
 
 def _groups_of(rows: Dataset, kinds: list[str]) -> dict[str, list]:
     """What is known of each row, by kind of group."""
-    unknown = [kind for kind in kinds if kind not in GROUPS]
-    if unknown:
-        raise ValueError(f"Unknown groups {', '.join(unknown)}; valid are {', '.join(GROUPS)}.")
     known = [name for name in rows.column_names if any(name in names for names in GROUPS.values())]
     read = rows.with_format(None)
     return group_columns(
@@ -96,6 +93,9 @@ def run(arguments: EvaluationArguments) -> None:
     unknown = sorted(set(arguments.modalities) - set(CONDITIONS))
     if unknown:
         raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
+    unknown = [kind for kind in arguments.groups if kind not in GROUPS]
+    if unknown:
+        raise ValueError(f"Unknown groups {', '.join(unknown)}; valid are {', '.join(GROUPS)}.")
 
     for name in ("calibrate", "calibrate_speakers"):
         if getattr(arguments, name) and arguments.split != "validation":

@@ -31,7 +31,7 @@ def write_pushed_card(
     """
     target = Path(working_dir) / "README.md"
     folders = [folder, getattr(model, "name_or_path", None)]
-    sources = [card for one in folders if one and (card := Path(one) / "README.md").is_file()]
+    sources = [readme for one in folders if one and (readme := Path(one) / "README.md").is_file()]
     if sources:
         source = sources[0]
         card = source.read_text(encoding="utf-8")

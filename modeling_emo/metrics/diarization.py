@@ -129,10 +129,10 @@ def _segments(predicted: Any) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _by_speaker(segments: Sequence[Mapping[str, Any]], kind: str) -> dict[str | None, Spans]:
+def _by_speaker(segments: Sequence[Mapping[str, Any]], kind: str) -> dict[str | int | None, Spans]:
     if isinstance(segments, (str, bytes, Mapping)) or not isinstance(segments, Iterable):
         raise ValueError(f"The {kind} must be a list of segments with start, end and emotion, got {shown(segments)}.")
-    spans: dict[str | None, Spans] = {}
+    spans: dict[str | int | None, Spans] = {}
     for index, segment in enumerate(segments):
         try:
             start, end, emotion = float(segment["start"]), float(segment["end"]), segment["emotion"]

@@ -85,3 +85,13 @@ def test_statistics_of_validation_are_saved_and_used(folder, capsys):
 def test_an_ensemble_has_no_speakers_of_its_own(folder):
     with pytest.raises(ValueError, match="no calibration, adapt_to_speakers or model_card"):
         evaluate(folder, "--ensemble", folder / "model", "--adapt_to_speakers", "equal")
+
+
+def test_groups_by_the_columns_of_the_data(folder, capsys):
+    evaluate(folder, "--groups", "speaker", "sex")
+    groups = json.loads((folder / "out" / "metrics.json").read_text())["groups"]
+    assert groups["speaker"]["sizes"] == {f"s{number}": 6 for number in range(5)} and list(groups) == ["speaker"]
+    assert "sex: the corpus does not tell it, no groups are compared" in capsys.readouterr().out
+    (folder / "model" / "config.json").unlink()  # refused before the model is read
+    with pytest.raises(ValueError, match="Unknown groups age; valid are speaker, sex, length, snr"):
+        evaluate(folder, "--groups", "age")
