@@ -80,14 +80,16 @@ TARGETS: dict[str, tuple[str, ...]] = {
             *("temperature", "two_steps", "undefined", "values"),
         )
     },
+    "modeling_emo/metrics/metric_path.py": (f"{MODEL}/metrics/test_metric_path.py",),
     "modeling_emo/metrics/group_metrics.py": (f"{MODEL}/metrics/test_group_metrics.py",),
     "modeling_emo/metrics/selective.py": (f"{MODEL}/metrics/test_group_metrics.py",),
     **{f"preprocess/labels/{name}.py": LABELS for name in ("label_encoder", "label_maps", "label_names")},
     "preprocess/labels/near_equal_labels.py": (f"{DATA}/labels/test_near_equal_labels.py",),
     **{
-        f"preprocess/labels/{name}.py": ("tests/commands_emo/test_score.py",)
+        f"preprocess/labels/{name}.py": (f"{DATA}/labels/test_scored_tables.py", "tests/commands_emo/test_score.py")
         for name in ("scored_tables", "scored_tasks")
     },
+    "preprocess/protocols/cross_corpus.py": (f"{DATA}/protocols/test_cross_corpus.py",),
     **{f"preprocess/protocols/{name}.py": PROTOCOLS for name in ("fold", "folds", "group_folds", "validation_split")},
 }
 

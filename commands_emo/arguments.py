@@ -9,12 +9,11 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from configuration_emo import as_mapping
+from configuration_emo import as_mapping, check_whole
 
 from .dataset_arguments import DatasetArguments
 
 
-# How `fit_linear_head` is to fit the last layer; None leaves it as it is.
 INIT_HEADS = {"random": None, "linear_probe": "ridge", "logistic_regression": "logistic"}
 RECIPES = ("auto", "given")
 
@@ -147,12 +146,8 @@ class ModelArguments(EncoderArguments):
     speech_layer: list[int] | None = field(
         default=None, metadata={"help": "Use this layer of the speech encoder, or several side by side."}
     )
-    text_layer: list[int] | None = field(
-        default=None, metadata={"help": "Use this layer of the text encoder, or several side by side."}
-    )
-    context_apart: bool = field(
-        default=False, metadata={"help": "Pool what was said before (context_turns) apart from the text, beside it."}
-    )
+    text_layer: list[int] | None = field(default=None, metadata={"help": "The same of the text encoder."})
+    context_apart: bool = field(default=False, metadata={"help": "Pool the turns before a text apart from it."})
     standardize_speech: bool = field(
         default=False, metadata={"help": "Standardise the encoded speech with the training data's statistics."}
     )
@@ -171,7 +166,6 @@ class ModelArguments(EncoderArguments):
         default=None, metadata={"help": "One weight per label, or balanced: from how often the training data has it."}
     )
     label_smoothing: float = field(default=0.0, metadata={"help": "Share of the target that is spread evenly."})
-
     init_head: str = field(
         default="random",
         metadata={"help": "random, or of the pooled training data linear_probe (ridge) or logistic_regression."},
@@ -345,17 +339,30 @@ class EvaluationArguments(FoldArguments):
     calibrate: bool = field(
         default=False, metadata={"help": "Fit a temperature on --split validation and save it with the model."}
     )
+    calibrate_speakers: bool = field(
+        default=False,
+        metadata={"help": "Fit how speakers differ on --split validation, for adapt_to_speakers; saved likewise."},
+    )
+    adapt_to_speakers: str | None = field(
+        default=None,
+        metadata={
+            "help": "Also evaluate the first input adapted to each speaker by all its rows, without labels: unknown, "
+            "or equal where each shows all labels equally often."
+        },
+    )
 
     def __post_init__(self):
         super().__post_init__()
+        check_whole("num_resamples", self.num_resamples)
         self.corpus_options = as_mapping(self.corpus_options)
         if self.corpus is None and (self.corpus_options or self.label_map is not None):
             raise ValueError("corpus_options and label_map are for a corpus that is read here: give --corpus as well.")
-        if self.ensemble and (self.calibrate or self.model_card):
-            raise ValueError("An ensemble is no model of its own: leave calibrate and model_card out.")
+        calibrates = self.calibrate or self.calibrate_speakers
+        if self.ensemble and (calibrates or self.model_card or self.adapt_to_speakers):
+            raise ValueError("An ensemble is no model of its own: no calibration, adapt_to_speakers or model_card.")
         if self.cache_encoder_states and (self.ensemble or self.corpus is not None):
             raise ValueError("cache_encoder_states is for one model on the data that it was trained with.")
-        if self.corpus is not None and (self.protocol is not None or self.calibrate):
+        if self.corpus is not None and (self.protocol is not None or calibrates):
             raise ValueError("--corpus tests a model on all of a corpus: leave protocol and calibrate out.")
         self.split = self.split or ("test" if self.corpus is None else "all")
 

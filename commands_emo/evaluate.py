@@ -11,6 +11,9 @@ second line, `shared labels`: the model chooses between those only that both hav
 One fold of a protocol: `--protocol leave-one-speaker-out --fold speaker=03`, as the model was trained.
 `--split validation --calibrate` fits a temperature on the first of `modalities` and writes it into the model's
 `config.json`, so that its probabilities are as often right as they say.
+`--adapt_to_speakers unknown` adds a line: the first of `modalities`, adapted to each speaker by all of its rows in the
+split, without their labels. `--split validation --calibrate_speakers` fits what that needs on speakers that were not
+trained on; a last layer in closed form has it already.
 `--ensemble other_seed third_seed`: the mean of the probabilities of several models.
 `--groups speaker sex length snr` compares groups of utterances, and the worst of each kind with the rest.
 With several `modalities` the same model is evaluated once with each: both inputs, text only, speech only.
@@ -27,22 +30,26 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import PredictionOutput
 
 from modeling_emo import (
+    ADAPTED,
     CONDITIONS,
     EmoBertForSequenceClassification,
     Evaluation,
     EvaluationSetting,
     ModelDescription,
+    adapt_to_speakers,
     average_predictions,
     check_evaluated_data,
     evaluate_groups,
     evaluate_logits,
     evaluation_result,
+    fit_speaker_statistics,
     fit_temperature,
     format_evaluations,
     format_groups,
     metric_function_for,
     predict_by_length,
     read_training_record,
+    save_speaker_statistics,
     save_temperature,
     training_run,
     write_evaluations,
@@ -61,6 +68,7 @@ from preprocess import (
 )
 
 from .arguments import EvaluationArguments
+from .group_columns import GROUPS, group_columns
 from .other_corpus import among, prepare_for_model, shared_labels
 from .training_setup import select_splits
 
@@ -71,24 +79,13 @@ def hub_ids(values: Mapping[str, Any], *names: str) -> list[str]:
     return [value for value in given if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", value) and not Path(value).exists()]
 
 
-# Kinds of groups, with the column of a prepared dataset that tells them.
-GROUPS = {"speaker": "speaker", "sex": "gender", "length": "seconds", "snr": "snr"}
-
-
-def group_columns(rows: Dataset, kinds: list[str]) -> dict[str, list]:
+def _groups_of(rows: Dataset, kinds: list[str]) -> dict[str, list]:
     """What is known of each row, by kind of group."""
-    columns = {}
-    for kind in kinds:
-        if kind not in GROUPS:
-            raise ValueError(f"Unknown groups {kind}; valid are {', '.join(GROUPS)}.")
-        if GROUPS[kind] not in rows.column_names:
-            raise ValueError(f"The data has no column {GROUPS[kind]}, as of an earlier version: prepare it again.")
-        values = rows.with_format(None)[GROUPS[kind]]
-        if all(value is None for value in values):
-            print(f"{kind}: the corpus does not tell it, no groups are compared")
-            continue
-        columns[kind] = list(values)
-    return columns
+    known = [name for name in rows.column_names if any(name in names for names in GROUPS.values())]
+    read = rows.with_format(None)
+    return group_columns(
+        kinds, known, lambda name: read[name][:], rows["id"], "The corpus", " Data of an earlier version: prepare it."
+    )
 
 
 def run(arguments: EvaluationArguments) -> None:
@@ -96,12 +93,16 @@ def run(arguments: EvaluationArguments) -> None:
     unknown = sorted(set(arguments.modalities) - set(CONDITIONS))
     if unknown:
         raise ValueError(f"Unknown modalities {', '.join(unknown)}; valid are {', '.join(CONDITIONS)}.")
+    unknown = [kind for kind in arguments.groups if kind not in GROUPS]
+    if unknown:
+        raise ValueError(f"Unknown groups {', '.join(unknown)}; valid are {', '.join(GROUPS)}.")
 
-    if arguments.calibrate and arguments.split != "validation":
-        raise ValueError(
-            f"--calibrate is for data that was not trained on and is not tested on, got {arguments.split}: give "
-            "--split validation."
-        )
+    for name in ("calibrate", "calibrate_speakers"):
+        if getattr(arguments, name) and arguments.split != "validation":
+            raise ValueError(
+                f"--{name} is for data that was not trained on and is not tested on, got {arguments.split}: give "
+                "--split validation."
+            )
 
     own = {} if arguments.corpus is not None else load_prepared(arguments.data_dir).datasets
     if arguments.corpus is None and arguments.protocol is None and arguments.split not in own:
@@ -134,7 +135,7 @@ def run(arguments: EvaluationArguments) -> None:
         check_evaluated_data(read_training_record(place), data)
 
     # 2. One evaluation per input. Rows without that input are left out, and n says so.
-    evaluations, groups = {}, {}
+    evaluations, groups, speakers = {}, {}, []
     columns: dict[str, list] = {}
     for name in arguments.modalities:
         rows = rows_with(dataset, CONDITIONS[name])
@@ -154,18 +155,25 @@ def run(arguments: EvaluationArguments) -> None:
             num_resamples=arguments.num_resamples,
         )
         if name == arguments.modalities[0]:
-            columns = group_columns(rows, arguments.groups)
+            speakers = list(rows["speaker"])
+            columns = _groups_of(rows, arguments.groups)
             groups = evaluate_groups(
                 evaluations[name],
                 columns,
                 model.config,
-                speakers=list(rows["speaker"]),
+                speakers=speakers,
                 task=arguments.task,
                 num_resamples=arguments.num_resamples,
             )
 
+    main = evaluations[arguments.modalities[0]]
+    if arguments.calibrate_speakers:
+        statistics = fit_speaker_statistics(main.logits, main.labels, speakers, model.config)
+        told_of = f"{len(main.ids)} rows of {len(set(speakers) - {None})} speakers, {arguments.split}"
+        save_speaker_statistics(arguments.model, statistics, fitted_on=told_of)
+        model.config.speaker_statistics, record = statistics.to_dict(), read_training_record(arguments.model)
+        print(f"speaker statistics of {told_of}")
     if arguments.calibrate:
-        main = evaluations[arguments.modalities[0]]
         fit = fit_temperature(main.logits, main.labels, model.config)
         save_temperature(arguments.model, fit)
         model.config.temperature, record = fit.temperature, read_training_record(arguments.model)
@@ -173,6 +181,17 @@ def run(arguments: EvaluationArguments) -> None:
             f"temperature {fit.temperature:.3f}, expected calibration error {fit.ece_before:.3f} before and "
             f"{fit.ece_after:.3f} with it"
         )
+
+    if arguments.adapt_to_speakers is not None:
+        evaluations[ADAPTED] = evaluate_logits(
+            main.ids,
+            adapt_to_speakers(main.logits, speakers, model.config, shares=arguments.adapt_to_speakers),
+            main.labels,
+            model.config,
+            task=arguments.task,
+            num_resamples=arguments.num_resamples,
+        )
+        told["adapt_to_speakers"] = arguments.adapt_to_speakers
 
     shared = shared_labels(evaluations, model.config)
     restricted: dict[str, Evaluation] = {}

@@ -50,6 +50,13 @@ class PredictionArguments:
     abstain_below: float | None = field(
         default=None, metadata={"help": "Give no label where the best probability is below it."}
     )
+    adapt_to_speakers: str | None = field(
+        default=None,
+        metadata={
+            "help": "Adapt the segments of a recording to who speaks, without labels: unknown, or equal where each "
+            "shows all labels equally often."
+        },
+    )
     output: str | None = field(
         default=None, metadata={"help": "A .jsonl or .csv file; a run that was stopped goes on there."}
     )
@@ -110,6 +117,6 @@ class PredictionArguments:
         """How recordings are divided into what is predicted, and when there is a label."""
         names = (
             *("chunk_length_s", "stride_length_s", "segmentation", "turns", "channels", "voice_detector"),
-            *("transcription", "abstain_below"),
+            *("transcription", "abstain_below", "adapt_to_speakers"),
         )
         return {name: getattr(self, name) for name in names}

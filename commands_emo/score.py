@@ -9,8 +9,6 @@ is an error; `--allow_missing` scores the others and tells how many are missing.
 by these columns of the labels' table.
 """
 
-import math
-
 from modeling_emo import (
     EmoBertConfig,
     EvaluationSetting,
@@ -23,6 +21,7 @@ from modeling_emo import (
 )
 from preprocess import ScoredTables, read_scored_tables, scored_task
 
+from .group_columns import group_columns
 from .score_arguments import ScoreArguments
 
 
@@ -36,49 +35,16 @@ def describe(tables: ScoredTables) -> dict[str, int]:
     }
 
 
-# Columns of the labels' table that tell each kind of group.
-GROUPS = {
-    "sex": ("sex", "gender"),
-    "length": ("length", "seconds", "duration"),
-    "snr": ("snr",),
-}
-
-
-def group_columns(tables: ScoredTables, kinds: list[str]) -> dict[str, list]:
-    """What the labels' table says of each utterance, by kind of group; any of its columns may be one."""
-    columns: dict[str, list] = {}
-    for kind in kinds:
-        column = next((name for name in GROUPS.get(kind, (kind,)) if name in tables.columns), None)
-        if column is None:
-            raise ValueError(f"The labels' table does not tell {kind}; its columns are {', '.join(tables.columns)}.")
-        values = tables.columns[column]
-        columns[kind] = values
-        if kind in ("length", "snr"):
-            columns[kind] = [_number(one, column, name) for one, name in zip(values, tables.ids, strict=True)]
-    return columns
-
-
-def _number(value: str | None, column: str, name: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(
-            f"{name!r}: the column {column} must hold numbers, got {value!r}. Correct it or leave it empty."
-        )
-    return number
-
-
 def run(arguments: ScoreArguments) -> None:
     """Scores, and writes tables, predictions and plots."""
     # 1. The tables, joined by id, with labels as the task has them.
     task = scored_task(arguments.task)
     tables = read_scored_tables(arguments.predictions, arguments.labels, task, allow_missing=arguments.allow_missing)
     counts = describe(tables)
-    groups_by = group_columns(tables, arguments.groups)  # refused before anything is computed
+    columns = tables.columns
+    groups_by = group_columns(  # refused before anything is computed
+        arguments.groups, list(columns), columns.__getitem__, tables.ids, "The labels' table"
+    )
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
     # 2. As a model with these labels would be evaluated.

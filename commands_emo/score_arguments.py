@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from configuration_emo import check_whole
+
 
 @dataclass
 class ScoreArguments:
@@ -27,3 +29,6 @@ class ScoreArguments:
         metadata={"help": "Kinds of groups to compare as well, columns of the labels: speaker, sex, length, snr."},
     )
     num_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the confidence intervals."})
+
+    def __post_init__(self):
+        check_whole("num_resamples", self.num_resamples)

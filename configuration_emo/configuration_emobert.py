@@ -129,6 +129,8 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
             What logits of classes are divided by when they are turned into probabilities, see `fit_temperature`.
         trained_inputs (`list[str]`, *optional*):
             What training showed of utterances: some of both, text, speech. `EmoBertTrainer` writes it.
+        speaker_statistics (`dict`, *optional*):
+            How logits differ within and between speakers, see `fit_speaker_statistics` and `adapt_to_speakers`.
         initializer_range (`float`, defaults to 0.02):
             Standard deviation of new weights.
         packing (`bool`, defaults to `True`):
@@ -163,20 +165,9 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     }
     # Trainer gathers every output that is not listed here; only the logits are predictions.
     keys_to_ignore_at_inference = [
-        "pooler_output",
-        "text_last_hidden_state",
-        "speech_last_hidden_state",
-        "text_to_speech",
-        "speech_to_text",
-        "co_attentions",
-        "text_only_pooler_output",
-        "speech_only_pooler_output",
-        "has_text",
-        "has_speech",
-        "hidden_states",
-        "attentions",
-        "speech_hidden_states",
-        "speech_attentions",
+        *("pooler_output", "text_only_pooler_output", "speech_only_pooler_output", "has_text", "has_speech"),
+        *("text_last_hidden_state", "speech_last_hidden_state", "text_to_speech", "speech_to_text", "co_attentions"),
+        *("hidden_states", "attentions", "speech_hidden_states", "speech_attentions"),
     ]
 
     # Given as a configuration, a dict or None; a configuration (or None for the tokenizer) after construction.
@@ -208,6 +199,7 @@ class EmoBertConfig(NamesPipelines, SelfContained, PreTrainedConfig):
     label_range: list[float | int] | None = None
     temperature: float | int | None = None
     trained_inputs: list[str] | None = None
+    speaker_statistics: dict[str, Any] | None = None
     initializer_range: float = 0.02
     packing: bool = True
 

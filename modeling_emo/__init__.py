@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .evaluation.cross_validation_report import write_cross_validation
     from .evaluation.ensemble import average_predictions, ensemble_seeds
     from .evaluation.evaluation import (
+        ADAPTED,
         CONDITIONS,
         Evaluation,
         evaluate_groups,
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     )
     from .resuming.data_order import isolate_workers, set_epoch
     from .resuming.output_lock import lock_output_dir
+    from .speaker_adaptation import SHARES, SpeakerStatistics, adapt_to_speakers, fit_speaker_statistics
     from .speech_tokenizer_module import CodesToIds
     from .training.arguments import EmoBertTrainingArguments
     from .training.batch_sampling import ClassBalancedSampler, TokenBudgetBatchSampler, training_sampler
@@ -108,6 +110,7 @@ if TYPE_CHECKING:
     from .training.record import (
         check_evaluated_data,
         read_training_record,
+        save_speaker_statistics,
         save_temperature,
         training_run,
         write_training_record,
@@ -122,9 +125,11 @@ else:
 register()
 
 __all__ = [
+    "ADAPTED",
     "CONDITIONS",
     "QUANTIZED_PARTS",
     "REMOVALS",
+    "SHARES",
     "ClassBalancedSampler",
     "CodesToIds",
     "ConditionResult",
@@ -157,11 +162,13 @@ __all__ = [
     "MoonshineRecognizer",
     "Predictions",
     "RowViews",
+    "SpeakerStatistics",
     "TemperatureFit",
     "TokenBudgetBatchSampler",
     "TwoStepMetrics",
     "VqWav2VecConfig",
     "VqWav2VecModel",
+    "adapt_to_speakers",
     "add_lora",
     "average_predictions",
     "area_under_risk_coverage",
@@ -192,6 +199,7 @@ __all__ = [
     "export_program",
     "fit_linear_head",
     "fit_linear_probe",
+    "fit_speaker_statistics",
     "fit_speech_standardization",
     "fit_temperature",
     "format_evaluations",
@@ -234,6 +242,7 @@ __all__ = [
     "remove_old_checkpoints",
     "risk_coverage",
     "rows_of_predictions",
+    "save_speaker_statistics",
     "save_temperature",
     "scores_to_logits",
     "seal",

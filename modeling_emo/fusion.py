@@ -9,6 +9,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.summary_position import QUANTILES
 
+from .plain_modules import is_plain
+
 
 # Added to the variance, so that the deviation of a one-frame sequence has a finite gradient.
 VARIANCE_EPSILON = 1e-5
@@ -92,16 +94,16 @@ class Pooling(nn.Module):
 
 def _quantiles(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """`QUANTILES` of each channel over the valid positions, interpolated: `(batch, 5 * hidden)`."""
-    # Padding comes last.
+    # Padding comes last. What is sorted lies side by side: that is several times faster.
     behind = torch.finfo(hidden_states.dtype).max
-    ordered = hidden_states.masked_fill(~mask.unsqueeze(-1), behind).sort(dim=1).values
+    ordered = hidden_states.masked_fill(~mask.unsqueeze(-1), behind).transpose(1, 2).contiguous().sort(dim=2).values
     last = (mask.sum(-1, keepdim=True) - 1).clamp(min=0)  # (batch, 1)
     places = last * torch.tensor(QUANTILES, device=mask.device)  # (batch, quantiles)
     low = places.floor().long()
-    share = (places - low).to(hidden_states.dtype).unsqueeze(-1)
-    index = torch.stack([low, torch.minimum(low + 1, last)]).unsqueeze(-1)
-    below, above = (ordered.gather(1, one.expand(-1, -1, ordered.shape[-1])) for one in index)
-    return torch.lerp(below, above, share).flatten(1)
+    share = (places - low).to(hidden_states.dtype).unsqueeze(1)
+    index = torch.stack([low, torch.minimum(low + 1, last)]).unsqueeze(2)
+    below, above = (ordered.gather(2, one.expand(-1, ordered.shape[1], -1)) for one in index)
+    return torch.lerp(below, above, share).transpose(1, 2).flatten(1)
 
 
 class Standardization(nn.Module):
@@ -148,12 +150,20 @@ class WeightedLayerSum(nn.Module):
 class CoAttention(nn.Module):
     """Multi-head attention of one query vector over the other modality's sequence.
 
+    One query needs no keys and values of all positions: `q . (W h) = (W^T q) . h`, and `sum(a W h) = W sum(a h)`. Two
+    vectors for each head are projected in their place, to the same results and gradients but for rounding. Where the
+    two projections are more than linear layers ([`is_plain`]: adapted, quantised, offloaded, hooked), and in a trace,
+    they are called.
+
     Args:
         query_size (`int`): width of the query and of the attention.
         sequence_size (`int`): width of the sequence.
         num_heads (`int`): divides `query_size`.
         dropout (`float`): on the attention weights.
     """
+
+    # False: keys and values of all positions always.
+    absorbs_projections = True
 
     def __init__(self, query_size: int, sequence_size: int, num_heads: int, dropout: float):
         super().__init__()
@@ -180,13 +190,37 @@ class CoAttention(nn.Module):
         """
         heads = (self.num_heads, self.head_size)
         query = self.q_proj(query).unflatten(-1, heads) * self.head_size**-0.5  # (batch, heads, head_size)
-        keys = self.k_proj(sequence).unflatten(-1, heads)  # (batch, length, heads, head_size)
-        values = self.v_proj(sequence).unflatten(-1, heads)
-        scores = torch.einsum("bhd,bthd->bht", query, keys).float()
-        weights = scores.masked_fill(~mask[:, None], torch.finfo(torch.float32).min).softmax(-1).to(sequence.dtype)
+        absorbs = self.absorbs_projections and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+        absorbs = absorbs and is_plain(self.k_proj, nn.Linear) and is_plain(self.v_proj, nn.Linear)
+        if absorbs:
+            scores = self._scores(query, sequence)
+        else:
+            keys = self.k_proj(sequence).unflatten(-1, heads)  # (batch, length, heads, head_size)
+            scores = torch.einsum("bhd,bthd->bht", query, keys)
+        scores = scores.float().masked_fill(~mask[:, None], torch.finfo(torch.float32).min)
+        weights = scores.softmax(-1).to(sequence.dtype)
         dropped = nn.functional.dropout(weights, self.dropout, self.training)
-        attended = torch.einsum("bht,bthd->bhd", dropped, values)
+        if absorbs:
+            attended = self._attended(dropped, sequence)
+        else:
+            values = self.v_proj(sequence).unflatten(-1, heads)
+            attended = torch.einsum("bht,bthd->bhd", dropped, values)
         return self.out_proj(attended.flatten(1)), weights
+
+    def _scores(self, query: torch.Tensor, sequence: torch.Tensor) -> torch.Tensor:
+        """`(batch, heads, length)` from the query `(batch, heads, head_size)`, without keys."""
+        heads = (self.num_heads, self.head_size)
+        asked = torch.einsum("bhd,hds->bhs", query, self.k_proj.weight.unflatten(0, heads))
+        # The same for all positions, so that the softmax takes it out again; but the bias is to have its gradient, 0.
+        of_bias = torch.einsum("bhd,hd->bh", query, self.k_proj.bias.unflatten(0, heads))
+        return torch.einsum("bhs,bts->bht", asked, sequence) + of_bias.unsqueeze(-1)
+
+    def _attended(self, weights: torch.Tensor, sequence: torch.Tensor) -> torch.Tensor:
+        """`(batch, heads, head_size)` from the weights `(batch, heads, length)`, without values."""
+        heads = (self.num_heads, self.head_size)
+        seen = torch.einsum("bht,bts->bhs", weights, sequence)
+        attended = torch.einsum("bhs,hds->bhd", seen, self.v_proj.weight.unflatten(0, heads))
+        return attended + weights.sum(-1, keepdim=True) * self.v_proj.bias.unflatten(0, heads)
 
 
 class CoAttentionLayer(GradientCheckpointingLayer):

@@ -14,6 +14,7 @@ from transformers.utils import ModelOutput
 
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
 
+from .cpu_convolution import convolve
 from .hub import SelfContainedModel
 from .vector_quantizer import VqWav2VecGumbelQuantizer, VqWav2VecKmeansQuantizer, codes_to_codevectors
 
@@ -23,8 +24,6 @@ QUANTIZERS = {"kmeans": VqWav2VecKmeansQuantizer, "gumbel": VqWav2VecGumbelQuant
 # In place: a second of speech takes 6.5 MB after the first layer, and fresh memory costs more than the arithmetic.
 ACTIVATIONS_: dict[str, Callable[[torch.Tensor], torch.Tensor]]
 ACTIVATIONS_ = {"gelu": torch.ops.aten.gelu_, "relu": torch.relu_}
-# From here on the product over windows sums each output in the order of the convolution, and gives the same bits.
-MIN_CHANNELS_OF_WINDOW_PRODUCT = 16
 
 
 @dataclass
@@ -78,17 +77,7 @@ class VqWav2VecConvLayer(nn.Module):
         self.hidden_act = config.hidden_act
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        return ACTIVATIONS_[self.hidden_act](self.norm(self._convolve(hidden_states)))
-
-    def _convolve(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """The convolution; over the waveform itself as a matrix product, which CPUs do several times faster."""
-        conv = self.conv
-        is_waveform = conv.in_channels == 1 and conv.bias is None
-        on_cpu = hidden_states.device.type == "cpu"
-        if not (is_waveform and on_cpu and conv.out_channels >= MIN_CHANNELS_OF_WINDOW_PRODUCT):
-            return conv(hidden_states)
-        windows = hidden_states[0, 0].unfold(0, conv.kernel_size[0], conv.stride[0])  # (frames, kernel)
-        return (conv.weight[:, 0] @ windows.t()).unsqueeze(0)
+        return ACTIVATIONS_[self.hidden_act](self.norm(convolve(self.conv, hidden_states)))
 
 
 class VqWav2VecFeatureExtractor(nn.Module):

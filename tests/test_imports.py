@@ -40,12 +40,22 @@ LAYERS = {
             "text_tables",
             "token_positions",
         },
-        {"configuration_emotion2vec", "configuration_vq_wav2vec", "speech_dictionary", "structured_text"},
+        {
+            "configuration_emotion2vec",
+            "configuration_vq_wav2vec",
+            "option_kinds",
+            "speech_dictionary",
+            "structured_text",
+        },
         {"argument_files"},
         {"configuration_emobert"},
     ),
     "modeling_emo": (
-        {"fusion", "hub", "loss", "metrics", "modalities", "modeling_outputs", "vector_quantizer"},
+        {
+            *("cpu_convolution", "hub", "loss", "metrics", "modalities", "modeling_outputs", "plain_modules"),
+            "vector_quantizer",
+        },
+        {"fusion", "speaker_adaptation"},
         {"emotion2vec", "inference", "modeling_vq_wav2vec"},
         {"speech_tokenizer_module"},
         {"encoders"},
@@ -67,8 +77,8 @@ LAYERS = {
     ),
     "commands_emo": (
         {
-            *("changed_arguments", "dataset_arguments", "other_scripts", "prediction_arguments", "run_warnings"),
-            *("runs_arguments", "score_arguments", "search_arguments"),
+            *("changed_arguments", "dataset_arguments", "group_columns", "other_scripts", "prediction_arguments"),
+            *("run_warnings", "runs_arguments", "score_arguments", "search_arguments"),
         },
         {"arguments"},
         {"command_line", "load_pipeline"},

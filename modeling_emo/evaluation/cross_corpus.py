@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.option_kinds import check_whole
 
 from ..metrics.scores import label_names
 from ..plots.cross_corpus import plot_cross_corpus
@@ -60,6 +61,7 @@ def summarize_corpora(
     Raises:
         ValueError: as [`summarize_runs`], for the runs of a pair.
     """
+    check_whole("num_resamples", num_resamples)
     parts: dict[Pair, list[FoldPredictions]] = {}
     for run in runs:
         of_main = next(iter(run.predictions.predictions.values()))

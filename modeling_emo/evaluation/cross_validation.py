@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.option_kinds import check_whole
 from configuration_emo.structured_text import read_json_object
 
 from ..metrics.compute_metrics import MetricFunction, metric_function_for
@@ -142,6 +143,7 @@ def summarize_runs(
         >>> results["both"].pooled["ua"].mean  # doctest: +SKIP
         0.75
     """
+    check_whole("num_resamples", num_resamples)
     grid = _grid(runs)
     metric_function = metric_function_for(config, task)
     results = {}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.option_kinds import check_whole
 from configuration_emo.text_tables import markdown_table
 
 from ..metrics.compute_metrics import metric_function_for
@@ -36,6 +37,8 @@ from .tables import METRIC_TITLES
 NUMBERED_GROUPS = {"length": "s", "snr": "dB"}
 # What a model may be given of an utterance, by the name of the condition.
 CONDITIONS = {"both": ("text", "speech"), "text": ("text",), "speech": ("speech",)}
+# Beside them: the first condition adapted to each speaker, see `adapt_to_speakers`.
+ADAPTED = "adapted"
 
 
 @dataclass
@@ -81,6 +84,7 @@ def evaluate_logits(
         has_probabilities (`bool`, defaults to `True`): False where logits say which labels are predicted, and not how
             surely: there is no calibration then.
     """
+    check_whole("num_resamples", num_resamples)
     metric_function = metric_function_for(config, task)
     logits, labels = np.asarray(logits), np.asarray(labels)
     return Evaluation(
@@ -191,6 +195,7 @@ def evaluate_groups(
     Returns:
         `dict[str, GroupMetrics]`: without kinds of which fewer than two groups are known.
     """
+    check_whole("num_resamples", num_resamples)
     metric_function = metric_function_for(config, task)
     found = {}
     for name, values in columns.items():
@@ -247,7 +252,10 @@ def evaluation_result(evaluations: Mapping[str, Evaluation], setting: Evaluation
         n=len(main.ids),
         metrics=main.metrics,
         intervals=main.intervals,
-        by_modality={f"{name} only": evaluation.metrics for name, evaluation in others},
+        by_modality={
+            "adapted to speakers" if name == ADAPTED else f"{name} only": evaluation.metrics
+            for name, evaluation in others
+        },
     )
 
 
@@ -293,4 +301,5 @@ def _plot_conditions(
         intervals={name: evaluation.intervals[metric] for name, evaluation in evaluations.items()},
         chance=chance_of(config, metric),
     )
-    return {"The same model with both inputs and with one": plot}
+    is_adapted = ADAPTED in evaluations
+    return {f"The same model with both inputs and with one{', and adapted to speakers' * is_adapted}": plot}

@@ -14,6 +14,7 @@ from configuration_emo.configuration_emobert import MODALITIES
 
 from ..loss import IGNORED_LABEL
 from ..modeling_emobert import EmoBertForSequenceClassification
+from ..speaker_adaptation import fit_speaker_statistics
 from .logistic import choose_logistic, fit_logistic
 from .ridge import Ridge, choose_ridge, fit_ridge
 
@@ -35,6 +36,7 @@ class LinearHead:
         error (`float`): mean squared error on held-out groups, for a logistic regression the cross-entropy;
             `errors` are those of each modality alone.
         errors (`dict[str, float]`): see `error`.
+        speaker_statistics (`str`): `"fitted"`, or why the model has none.
     """
 
     penalty: float
@@ -42,6 +44,7 @@ class LinearHead:
     sharpness: float
     error: float
     errors: dict[str, float]
+    speaker_statistics: str
 
 
 @torch.no_grad()
@@ -58,6 +61,8 @@ def fit_linear_head(
     beside the other only where that helps there by more than chance (one standard error), so fusion with a text that
     says nothing is the speech alone. Scores of classes are sharpened so that their softmax fits the held-out rows. The
     stand-ins of missing modalities are set so that they say nothing. Training can go on from there, or stop there.
+
+    What held-out speakers tell of how speakers differ is kept in the configuration, for [`adapt_to_speakers`].
 
     Args:
         model ([`EmoBertForSequenceClassification`]): with `fusion="shallow"`, for one label of several or regression.
@@ -95,10 +100,10 @@ def fit_linear_head(
         raise ValueError(f"A linear head reads the pooled vectors: set fusion='shallow', not {config.fusion!r}.")
     if config.problem_type not in PROBLEMS:
         raise ValueError(f"A linear head is for {' or '.join(PROBLEMS)}, not for {config.problem_type!r}.")
-    features, present, labels = _pooled_rows(model, batches)
     if kind not in KINDS or (kind == "logistic" and config.problem_type != "single_label_classification"):
         choices = f"{' or '.join(KINDS)}, which is for classes"
         raise ValueError(f"A linear head for {config.problem_type!r} cannot be of the kind {kind!r}: take {choices}.")
+    features, present, labels = _pooled_rows(model, batches)
     if groups is not None and len(groups) != len(labels):
         raise ValueError(f"There are {len(groups)} groups for {len(labels)} rows of training data.")
     targets, row_weights = _targets(labels, model)
@@ -111,14 +116,30 @@ def fit_linear_head(
     if kind == "logistic":
         logistic = choose_logistic(features, present, targets, row_weights, groups)
         _write(model, fit_logistic(features, present, targets, row_weights, logistic.penalty), 1.0)
-        return LinearHead(logistic.penalty, dict.fromkeys(features, 1 / len(features)), 1.0, logistic.loss, {})
+        told = _fit_speakers(logistic.predictions, targets, groups, model)
+        return LinearHead(logistic.penalty, dict.fromkeys(features, 1 / len(features)), 1.0, logistic.loss, {}, told)
     choice = choose_ridge(features, present, targets, row_weights, groups)
     ridge = fit_ridge(features, present, targets, row_weights, choice.shares, [choice.penalty])[0]
     sharpness = 1.0
     if config.problem.has_classes:
         sharpness = _best_sharpness(choice.predictions, targets.argmax(1), row_weights)
     _write(model, ridge, sharpness)
-    return LinearHead(choice.penalty, choice.shares, sharpness, choice.error, choice.errors)
+    told = _fit_speakers(sharpness * choice.predictions, targets, groups, model)
+    return LinearHead(choice.penalty, choice.shares, sharpness, choice.error, choice.errors, told)
+
+
+def _fit_speakers(
+    logits: NDArray, targets: NDArray, groups: Sequence[object] | None, model: EmoBertForSequenceClassification
+) -> str:
+    """Writes speaker statistics of held-out logits into the configuration where there are enough speakers."""
+    if groups is None or not model.config.problem.has_classes:
+        return "none: speakers are not known" if groups is None else "none: scores are predicted, not classes"
+    try:
+        statistics = fit_speaker_statistics(logits, targets.argmax(1), groups, model.config)
+    except ValueError as error:  # few speakers are no reason not to train
+        return f"none: {error}"
+    model.config.speaker_statistics = statistics.to_dict()
+    return "fitted"
 
 
 def _pooled_rows(

@@ -30,10 +30,12 @@ class LogisticChoice:
     Args:
         penalty (`float`): of the squared weights, see `LOGISTIC_PENALTIES`.
         loss (`float`): weighted mean cross-entropy of the held-out rows.
+        predictions (`np.ndarray` of shape `(rows, classes)`): each row's logits, by a fit without its group.
     """
 
     penalty: float
     loss: float
+    predictions: NDArray[np.float64]
 
 
 def choose_logistic(
@@ -56,17 +58,18 @@ def choose_logistic(
         ValueError: there are fewer than two rows.
     """
     parts = held_out_parts(len(targets), groups, NUM_PARTS)
+    # Scaled by all rows: nothing of the held-out labels is in that.
     blocks, _, _ = scaled_features(features, present, row_weights)
     rows, goal, weights = _as_tensors(blocks, targets, row_weights)
-    losses = np.zeros(len(LOGISTIC_PENALTIES))
+    logits = [torch.zeros(goal.shape) for _ in LOGISTIC_PENALTIES]
     for part in parts:
         known = weights.clone()
         known[part] = 0
         for index, (weight, bias) in enumerate(_path(rows, goal, known, LOGISTIC_PENALTIES)):
-            losses[index] += float(weights[part] @ _losses(linear(rows[part], weight, bias), goal[part]))
-    losses /= float(weights.sum())
+            logits[index][part] = linear(rows[part], weight, bias)
+    losses = [float(weights @ _losses(one, goal) / weights.sum()) for one in logits]
     best = int(np.argmin(losses))
-    return LogisticChoice(LOGISTIC_PENALTIES[best], float(losses[best]))
+    return LogisticChoice(LOGISTIC_PENALTIES[best], losses[best], logits[best].double().numpy())
 
 
 def fit_logistic(

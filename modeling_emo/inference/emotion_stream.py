@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from configuration_emo.option_kinds import check_yes_or_no
+from configuration_emo.shown_values import shown
+
 from .label_choice import LabelChoice
 from .moonshine_recognizer import recogniser
 from .pipeline import EmotionRecognitionPipeline
 from .pipeline_options import check_options
 from .processor_protocol import RecordingSegment, UtteranceProcessor
+
+
+# The longest segment where no chunk_length_s is given.
+LONGEST_SECONDS = 30.0
 
 
 class EmotionStream:
@@ -32,7 +41,7 @@ class EmotionStream:
         num_channels (`int`, defaults to 1): of the blocks; they are mixed to one.
         chunk_length_s (`float`, defaults to 30): the longest segment in seconds.
         stride_length_s (`float` or `(left, right)`, *optional*): seconds around a segment that are heard too; none if
-            left out.
+            left out, `chunk_length_s` at most.
         voice_detector (`str`, defaults to `"causal"`): or `"silero"` (`pip install 'emobert[silero]'`).
         top_k (`int`, *optional*): how many labels, best first.
         labels, asr, abstain_below (*optional*): as of the pipeline; with a threshold events have `label` and
@@ -82,13 +91,27 @@ class EmotionStream:
             model = EmotionRecognitionPipeline(model=model, processor=processor, device=getattr(model, "device", None))
         elif processor is not None:
             raise ValueError("The pipeline has a processor of its own: leave processor= out.")
-        check_options({"top_k": top_k, "asr": asr, "abstain_below": abstain_below}, model.model.config)
+        if "adapt_to_speakers" in model.options:
+            raise ValueError(
+                "A stream predicts each segment when it ends, and adapt_to_speakers needs the whole recording: make "
+                "the pipeline without it."
+            )
+        check_yes_or_no("return_embeddings", return_embeddings)
+        given = {"top_k": top_k, "labels": labels, "asr": asr, "abstain_below": abstain_below}
+        divides = {"chunk_length_s": chunk_length_s, "stride_length_s": stride_length_s}
+        check_options({**given, **divides, "voice_detector": voice_detector}, model.model.config)
+        longest = LONGEST_SECONDS if chunk_length_s is None else chunk_length_s
+        if stride_length_s is not None and np.max(stride_length_s) > longest:
+            raise ValueError(
+                f"stride_length_s must not be longer than a segment, chunk_length_s ({longest:g} s), got "
+                f"{shown(stride_length_s)}."
+            )
         if labels is not None:
             LabelChoice(model.model.config, labels)  # refuses unknown ones before a segment is lost by them
         asr = None if asr is None else recogniser(asr)  # a name is loaded once
         self._recognise, own_top_k = model.undivided()
         self._top_k = own_top_k if top_k is None else top_k
-        self._abstains = abstain_below is not None or "abstain_below" in self._recognise._postprocess_params
+        self._abstains = abstain_below is not None or "abstain_below" in self._recognise.options
         self._options: dict[str, Any] = {"labels": labels, "asr": asr, "abstain_below": abstain_below}
         self._options |= {"return_text": True, "return_embeddings": return_embeddings}
         self._segments = model.processor.stream_segments(

@@ -7,6 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from configuration_emo.option_kinds import check_number
+
+
+# Shorter sounds may be too short for one frame, which no model says in words of its own.
+SHORT_SECONDS = 0.5
+
 
 class FrameDiarizer:
     """A diarizer for `turns=`, of any `AutoModelForAudioFrameClassification` with its feature extractor.
@@ -25,8 +31,8 @@ class FrameDiarizer:
     may overlap. The whole sound goes through the model at once.
 
     Raises:
-        ValueError: an argument is wrong; when called, the sound is not such a dict of finite floats, the rate is not
-            the feature extractor's, or nobody speaks.
+        ValueError: an argument is wrong; when called, the sound is not such a dict of finite floats, or makes
+            no frame, the rate is not the feature extractor's, or nobody speaks.
 
     Example:
 
@@ -46,10 +52,15 @@ class FrameDiarizer:
         frame_seconds: float | None = None,
         min_seconds: float = 0.1,
     ):
-        if not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
-            raise ValueError(f"threshold must lie between 0 and 1, got {threshold!r}.")
-        if not isinstance(model, torch.nn.Module) or not callable(feature_extractor):
-            raise ValueError("A FrameDiarizer takes a model for audio frame classification and its feature extractor.")
+        check_number("threshold", threshold, most=1, is_open=True)
+        check_number("min_seconds", min_seconds)
+        if frame_seconds is not None:
+            check_number("frame_seconds", frame_seconds, is_open=True)
+        if not _classifies_frames(model) or not callable(feature_extractor):
+            raise ValueError(
+                "A FrameDiarizer takes a model of AutoModelForAudioFrameClassification and its feature extractor, got "
+                f"{type(model).__name__} and {type(feature_extractor).__name__}."
+            )
         self.model: Any = model.eval()
         self.feature_extractor = feature_extractor
         self.threshold, self.frame_seconds, self.min_seconds = threshold, frame_seconds, min_seconds
@@ -88,13 +99,29 @@ class FrameDiarizer:
                 f"The diarizer hears {extractor.sampling_rate} Hz, and the recogniser {sound['sampling_rate']} Hz: "
                 "resample in a function of your own."
             )
+        seconds = len(sound["raw"]) / sound["sampling_rate"]
+        cause = None
+        try:
+            logits = self._logits(sound)
+        except Exception as error:
+            if seconds >= SHORT_SECONDS:
+                raise
+            logits, cause = torch.zeros(0), error  # of what models do with sounds that make no frame
+        if not len(logits):
+            raise ValueError(
+                f"The diarizer makes no frame of {len(sound['raw'])} samples ({seconds:.3g} s): give a longer "
+                "sound, or leave turns out."
+            ) from cause
+        return logits.sigmoid().cpu().numpy()
+
+    def _logits(self, sound: dict[str, Any]) -> torch.Tensor:
         inputs = self.feature_extractor(sound["raw"], sampling_rate=sound["sampling_rate"], return_tensors="pt")
         inputs = {
             name: value.to(self.model.device, self.model.dtype if value.is_floating_point() else value.dtype)
             for name, value in inputs.items()
             if isinstance(value, torch.Tensor)
         }
-        return self.model(**inputs).logits[0].float().sigmoid().cpu().numpy()
+        return self.model(**inputs).logits[0].float()
 
     def _frame_seconds(self, seconds: float, frames: int) -> float:
         if self.frame_seconds is not None:
@@ -103,6 +130,16 @@ class FrameDiarizer:
         extractor = getattr(self.feature_extractor, "feature_extractor", self.feature_extractor)
         is_of_samples = (getattr(extractor, "model_input_names", None) or [""])[0] == "input_values"
         return step / extractor.sampling_rate if step and is_of_samples else seconds / max(frames, 1)
+
+
+def _classifies_frames(model: Any) -> bool:
+    """Whether it is such a model by its class, or by what its configuration says of its own code."""
+    model = model.get_base_model() if hasattr(model, "get_base_model") else model
+    auto_map = getattr(getattr(model, "config", None), "auto_map", None) or {}
+    return isinstance(model, torch.nn.Module) and (
+        any(one.__name__.endswith("ForAudioFrameClassification") for one in type(model).__mro__)
+        or "AutoModelForAudioFrameClassification" in auto_map
+    )
 
 
 def _checked(sound: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -45,9 +45,11 @@ class LabelChoice:
         known = [label for label in every if label not in disallowed]
         if labels is None:
             labels = known
-        renamed = dict(labels) if isinstance(labels, Mapping) else {label: label for label in labels}
+        renamed: dict[str, str] = {}  # of labels that are none, such as a number or one string
+        if isinstance(labels, Collection) and not isinstance(labels, str) and _are_names(labels):
+            renamed = dict(labels) if isinstance(labels, Mapping) else {label: label for label in labels}
         unknown = [label for label in renamed if label not in known]
-        if unknown or not renamed or isinstance(labels, str):
+        if unknown or not renamed:
             never = f" ({', '.join(disallowed)} are disallowed)" if set(unknown) & set(disallowed) else ""
             said = f"labels must be some of {', '.join(known)}, or a mapping from them, got {shown(labels)}{never}."
             if not config.problem.has_classes:
@@ -78,3 +80,8 @@ class LabelChoice:
             return np.stack([values[..., members].max(-1) for members in self.members], axis=-1)
         kept = np.stack([values[..., members].sum(-1) for members in self.members], axis=-1)
         return kept / np.maximum(kept.sum(-1, keepdims=True), np.finfo(np.float64).tiny)
+
+
+def _are_names(labels: Collection[object]) -> bool:
+    names = [*labels, *labels.values()] if isinstance(labels, Mapping) else labels
+    return all(isinstance(name, str) for name in names)

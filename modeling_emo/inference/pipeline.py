@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import torch
@@ -24,7 +25,7 @@ from .frame_diarizer import diarizer
 from .label_choice import LabelChoice
 from .many_inputs import find_many, with_texts
 from .moonshine_recognizer import recogniser
-from .pipeline_options import PipelineOptions, check_options, checked_device
+from .pipeline_options import PipelineOptions, check_batches, check_options, checked_device
 from .processor_protocol import UtteranceProcessor
 from .segment_inputs import segment_inputs
 from .segment_results import assemble
@@ -35,7 +36,8 @@ from .utterance_inputs import Given
 logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
-_REPORTING = ("top_k", "return_text", "abstain_below")
+_PUSHING = ("repo_id", "commit_message", "commit_description", "private", "token", "revision", "create_pr", "tags")
+_REPORTING = ("top_k", "return_text", "abstain_below", "adapt_to_speakers")
 
 
 class EmotionRecognitionPipeline(ChunkPipeline):
@@ -91,6 +93,9 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
         abstain_below (`float`, *optional*): where the best label's score, calibrated if a temperature was fitted, is
             below it, `label` is None. For classes of which one is predicted.
+        adapt_to_speakers (`str`, *optional*): scores of segments are those given all segments of their speaker in the
+            recording (one speaker where none is named), with `"unknown"` or `"equal"` shares of the labels, see
+            [`adapt_to_speakers`]. For models with speaker statistics.
         on_error (`"raise"` or `"return"`): what happens with an input that cannot be read, whatever the reason: the
             call ends with a ValueError, or this input's result is `{"error": message}`.
         allow_addresses (`bool`, defaults to `True`): `False` refuses addresses, for servers whose clients might name
@@ -140,6 +145,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     _load_tokenizer = False  # type: ignore[assignment]
 
     # What wings above this one hand down: `explain` and `plot_timeline`. Empty where EmoBERT is not installed.
+    _card_folder: str | os.PathLike | None = None  # whose card is pushed, if it has one
     helpers: ClassVar[dict[str, Callable[..., Any]]] = {}
 
     def __init__(self, model, **kwargs):
@@ -148,6 +154,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                 f"{type(model).__name__} is no model that this pipeline knows. Give an "
                 "EmoBertForSequenceClassification or an Emotion2VecForAudioClassification."
             )
+        check_batches(kwargs.get("batch_size"), kwargs.get("num_workers"))
         super().__init__(model, **{**kwargs, "device": checked_device(kwargs.get("device"))})
         if not hasattr(self.processor, "read_segments"):
             kind = "EmoBertProcessor" if self._reads_text else "Emotion2VecProcessor"
@@ -205,6 +212,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         """
         if inputs is not None and audio is not None:
             raise ValueError("The recording is given twice, as the first argument and as `audio`. Leave one out.")
+        check_batches(batch_size, num_workers)
         many = find_many(inputs := audio if inputs is None else inputs)
         if inputs is None and text is None and words is None:
             raise ValueError("There is neither audio nor text: write recognise('a.wav'), or recognise(text=...).")
@@ -254,6 +262,12 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         score_range = getattr(self._config, "label_range", None)
         scale = {"problem_type": self._config.problem.name, "score_range": score_range}
         return self._helper("plot_timeline")(result, path, **{**scale, **options})
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that the pipeline was made with; `asr` and `turns` as what recognises and diarizes."""
+        made = {**self._preprocess_params, **self._forward_params, **self._postprocess_params}
+        return {"labels" if name == "choice" else name: value for name, value in made.items()}
 
     def undivided(self) -> tuple[EmotionRecognitionPipeline, int | None]:
         """This pipeline for segments that are cut already, with its `asr`, threshold and labels; and its `top_k`."""
@@ -349,15 +363,21 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         top_k: int | None = None,
         choice: LabelChoice | None = None,
         return_text: bool = False,
-        abstain_below: float | None = None,
+        **reporting: Any,
     ) -> list[dict[str, Any]] | dict[str, Any]:
         choice = LabelChoice(self._config) if choice is None else choice
-        return assemble(
-            segments, self._config, choice, top_k=top_k, return_text=return_text, abstain_below=abstain_below
-        )
+        return assemble(segments, self._config, choice, top_k=top_k, return_text=return_text, **reporting)
 
-    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs):
-        """Saves model, configuration and processor, so that `pipeline(...)` finds all of them."""
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs):
+        """Saves model, configuration and processor, so that `pipeline(...)` finds all of them.
+
+        Args:
+            save_directory (`str` or `Path`): the folder.
+            push_to_hub (`bool`, defaults to `False`): pushes as well, to `repo_id` or the folder's name, in one commit
+                with the folder's card or one of ours.
+            kwargs: of Transformers' `save_pretrained`, and of `push_to_hub`.
+        """
+        pushing = {name: kwargs.pop(name) for name in _PUSHING if name in kwargs}
         if type(self) is EmotionRecognitionPipeline:
             self.model.save_pretrained(save_directory, **kwargs)  # EmoBERT's comes with the code of this class
             if not self._reads_text and isinstance(self.model, torch.nn.Module):
@@ -367,11 +387,15 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         else:
             super().save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
+        if push_to_hub:
+            pushed: Any = copy.copy(self)
+            pushed._card_folder = save_directory
+            pushed.push_to_hub(pushing.pop("repo_id", Path(save_directory).resolve().name), **pushing)
 
     def _upload_modified_files(self, working_dir: str | os.PathLike, repo_id: str, *args, **kwargs):
         # Transformers has just written the repository's card there, or an empty one.
         if "write_card" in self.helpers:
-            self.helpers["write_card"](self.model, working_dir, repo_id)
+            self.helpers["write_card"](self.model, working_dir, repo_id, self._card_folder)
         return super()._upload_modified_files(working_dir, repo_id, *args, **kwargs)
 
 

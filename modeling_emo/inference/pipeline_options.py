@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypedDict
 
 import torch
 from transformers.utils import logging
 
+from configuration_emo.option_kinds import check_number, check_whole, check_yes_or_no
 from configuration_emo.shown_values import shown
+
+from ..speaker_adaptation import SpeakerStatistics, check_shares
 
 
 logger = logging.get_logger(__name__)
@@ -30,6 +35,7 @@ class PipelineOptions(TypedDict, total=False):
     asr: Callable[[dict[str, Any]], Any] | str | None
     transcription: str | None
     abstain_below: float | None
+    adapt_to_speakers: str | None
     return_text: bool | None
     return_embeddings: bool | None
     on_error: str | None
@@ -50,6 +56,46 @@ INSTEAD = {
 }
 
 
+def _check_strides(name: str, value: Any) -> None:
+    is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+    for one in value if is_pair else (value,):
+        check_number(f"{name}, in seconds or as (left, right),", one)
+
+
+def _check_name(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be a name, or left out, got {shown(value)}.")
+
+
+def _check_channels(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        check_whole(f"{name}, 'mix', 'each' or a number,", value, 0)
+
+
+def _check_turns(name: str, value: Any) -> None:
+    if not callable(value) and (isinstance(value, bytes) or not isinstance(value, (str, os.PathLike, Iterable))):
+        raise ValueError(f"{name} must be an RTTM file, a list of turns or a diarizer, got {shown(value)}.")
+
+
+def _check_context(name: str, value: Any) -> None:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
+        raise ValueError(f"{name} must be a list of what was said before, such as ['Joey: Hi.'], got {shown(value)}.")
+
+
+# What each option must be; those that are not here are checked where their values are known.
+KINDS: dict[str, Callable[[str, Any], None]] = {
+    "top_k": check_whole,
+    "chunk_length_s": partial(check_number, is_open=True),
+    "stride_length_s": _check_strides,
+    **dict.fromkeys(("segmentation", "voice_detector", "transcription", "on_error", "adapt_to_speakers"), _check_name),
+    "turns": _check_turns,
+    "channels": _check_channels,
+    "context": _check_context,
+    "abstain_below": partial(check_number, most=1),
+    **dict.fromkeys(("return_text", "return_embeddings", "allow_addresses"), check_yes_or_no),
+}
+
+
 def check_options(options: Mapping[str, Any], config: Any) -> None:
     """Refuses options that are unknown or wrong.
 
@@ -61,11 +107,12 @@ def check_options(options: Mapping[str, Any], config: Any) -> None:
         ValueError: there is one; the message says what to write.
     """
     _refuse_unknown([name for name in options if name not in PipelineOptions.__annotations__])
-    top_k, on_error, asr, transcription, threshold = (
-        options.get(name) for name in ("top_k", "on_error", "asr", "transcription", "abstain_below")
+    for name, value in options.items():
+        if value is not None and name in KINDS:
+            KINDS[name](name, value)
+    on_error, asr, transcription, threshold = (
+        options.get(name) for name in ("on_error", "asr", "transcription", "abstain_below")
     )
-    if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
-        raise ValueError(f"top_k must be at least 1, got {shown(top_k)}.")
     if on_error not in (None, "raise", "return"):
         raise ValueError(f"on_error must be 'raise' or 'return', got {shown(on_error)}.")
     if asr is not None and not callable(asr) and not isinstance(asr, str):
@@ -74,10 +121,12 @@ def check_options(options: Mapping[str, Any], config: Any) -> None:
         raise ValueError("This model is emotion2vec, which reads no text: leave asr out.")
     if transcription not in (None, "segment", "recording"):
         raise ValueError(f"transcription must be 'segment' or 'recording', got {shown(transcription)}.")
+    shares = options.get("adapt_to_speakers")
+    if shares is not None:
+        check_shares(shares)
+        SpeakerStatistics.from_config(config)
     if threshold is None:
         return
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
-        raise ValueError(f"abstain_below must be a probability between 0 and 1, got {shown(threshold)}.")
     if config.problem.predicts != "most_probable":
         raise ValueError(
             f"abstain_below is for models that predict one of their labels, this one's problem_type is "
@@ -88,6 +137,22 @@ def check_options(options: Mapping[str, Any], config: Any) -> None:
             "abstain_below is compared with probabilities that were never calibrated: fit a temperature first "
             "(`emobert evaluate --split validation --calibrate`)."
         )
+
+
+def check_batches(batch_size: Any, num_workers: Any) -> None:
+    """Refuses sizes of batches, and numbers of processes that read, which are none.
+
+    Args:
+        batch_size (`int`, *optional*): at least 1.
+        num_workers (`int`, *optional*): at least 0.
+
+    Raises:
+        ValueError: one of them is another kind, or smaller.
+    """
+    if batch_size is not None:
+        check_whole("batch_size", batch_size)
+    if num_workers is not None:
+        check_whole("num_workers", num_workers, 0)
 
 
 def _refuse_unknown(unknown: Iterable[str]) -> None:

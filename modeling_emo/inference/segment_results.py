@@ -11,6 +11,7 @@ import torch
 from configuration_emo.configuration_emobert import EmoBertConfig
 
 from ..metrics.scores import predictions_to_scores
+from ..speaker_adaptation import adapt_to_speakers as adapt
 from .embeddings import as_arrays, mean_vectors
 from .label_choice import LabelChoice
 
@@ -23,6 +24,7 @@ def assemble(
     top_k: int | None = None,
     return_text: bool = False,
     abstain_below: float | None = None,
+    adapt_to_speakers: str | None = None,
 ) -> list[dict[str, Any]] | dict[str, Any]:
     """The predictions of one input.
 
@@ -34,6 +36,8 @@ def assemble(
         top_k (`int`, *optional*): how many of them.
         return_text (`bool`, defaults to `False`): whether the text is returned.
         abstain_below (`float`, *optional*): the best score from which on there is a label.
+        adapt_to_speakers (`str`, *optional*): the `shares` by which segments are adapted to who speaks; where nobody
+            is named they are of one person.
 
     Returns:
         As [`EmotionRecognitionPipeline`] says.
@@ -43,7 +47,7 @@ def assemble(
         return {"error": error}
     segments = sorted(segments, key=lambda segment: segment["timestamp"][0] or 0.0)  # channels come one by one
     scored = [segment for segment in segments if segment["logits"] is not None]
-    scores = _scores(scored, config, choice)
+    scores = _scores(scored, config, choice, adapt_to_speakers)
     durations = [_seconds(segment) for segment in scored]
     whole = _ranked(np.average(scores, axis=0, weights=durations), choice, top_k) if scored else None
     texts = [segment["text"] for segment in segments]
@@ -108,11 +112,17 @@ def _of_speakers(
     return means
 
 
-def _scores(scored: Sequence[dict[str, Any]], config: EmoBertConfig, choice: LabelChoice) -> np.ndarray:
+def _scores(
+    scored: Sequence[dict[str, Any]], config: EmoBertConfig, choice: LabelChoice, shares: str | None
+) -> np.ndarray:
     """A row of scores for each of these segments, all of which have logits."""
     if not scored:
         return np.zeros((0, len(choice.names)))
     logits = torch.cat([segment["logits"] for segment in scored]).numpy()
+    if shares is not None:
+        speakers = [segment["speaker"] for segment in scored]
+        nobody = all(speaker is None for speaker in speakers)
+        logits = adapt(logits, [""] * len(speakers) if nobody else speakers, config, shares=shares)
     return choice.apply(predictions_to_scores(logits, config))
 
 

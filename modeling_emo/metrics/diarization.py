@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,8 @@ def emotion_diarization_error(
         >>> emotion_diarization_error(reference, predicted)["eder"]
         0.1
     """
+    if isinstance(neutral, str) or not isinstance(neutral, Collection):
+        raise ValueError(f"neutral must be a list of labels, such as ['neutral'], got {shown(neutral)}.")
     truth = _by_speaker(reference, "reference")
     guesses = _by_speaker(_segments(predicted), "predicted")
     has_speakers = list(truth) != [None]
@@ -110,10 +112,10 @@ def _present(spans: Spans, edges: np.ndarray, neutral: set[str]) -> list[set[str
     return present
 
 
-def _segments(predicted: Any) -> list[Mapping[str, Any]]:
+def _segments(predicted: Any) -> Sequence[Mapping[str, Any]]:
     """The predictions as segments, of a pipeline's result its chunks."""
     if not isinstance(predicted, Mapping):
-        return list(predicted)
+        return predicted
     if "chunks" not in predicted:
         raise ValueError("The result has no `chunks`: call the pipeline with chunk_length_s, segmentation or turns.")
     return [
@@ -127,19 +129,24 @@ def _segments(predicted: Any) -> list[Mapping[str, Any]]:
     ]
 
 
-def _by_speaker(segments: Sequence[Mapping[str, Any]], kind: str) -> dict[str | None, Spans]:
-    spans: dict[str | None, Spans] = {}
+def _by_speaker(segments: Sequence[Mapping[str, Any]], kind: str) -> dict[str | int | None, Spans]:
+    if isinstance(segments, (str, bytes, Mapping)) or not isinstance(segments, Iterable):
+        raise ValueError(f"The {kind} must be a list of segments with start, end and emotion, got {shown(segments)}.")
+    spans: dict[str | int | None, Spans] = {}
     for index, segment in enumerate(segments):
         try:
-            start, end, emotion = float(segment["start"]), float(segment["end"]), str(segment["emotion"])
-        except (KeyError, TypeError, ValueError) as error:
+            start, end, emotion = float(segment["start"]), float(segment["end"]), segment["emotion"]
+            speaker = segment.get("speaker")
+            if not isinstance(emotion, str) or not isinstance(speaker, str | int | None):
+                raise TypeError("Labels and speakers are names.")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"Segment {index} of the {kind} must be like {{'start': 0.5, 'end': 2.0, 'emotion': 'sad'}}, got "
                 f"{shown(segment)}."
             ) from error
         if not -np.inf < start < end < np.inf:
             raise ValueError(f"Segment {index} of the {kind} must end after its start, got {start:g} to {end:g} s.")
-        spans.setdefault(segment.get("speaker"), []).append((start, end, emotion))
+        spans.setdefault(speaker, []).append((start, end, emotion))
     if len(spans) > 1 and None in spans and kind == "reference":
         raise ValueError("Some segments of the reference name a speaker and others do not. Name all of them, or none.")
     if not spans and kind == "reference":

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
+from configuration_emo.option_kinds import check_whole
+
 from .compute_metrics import MetricFunction
 
 
@@ -86,6 +88,7 @@ def group_metrics(
         >>> found.worst, found.metrics["m"]["wa"], found.difference
         ('m', 0.5, -0.5)
     """
+    check_whole("num_resamples", num_resamples)
     predicted, truth = np.asarray(predictions), np.asarray(labels)
     if not len(predicted) == len(truth) == len(groups) or (speakers is not None and len(speakers) != len(groups)):
         raise ValueError(f"{len(predicted)} predictions, {len(truth)} labels and {len(groups)} groups do not fit.")

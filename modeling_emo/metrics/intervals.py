@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
+from configuration_emo.option_kinds import check_whole
+
 from .compute_metrics import MetricFunction
 from .two_steps import TwoStepMetrics
 
@@ -53,8 +55,7 @@ def bootstrap_intervals(
         >>> low, high
         (0.0, 1.0)
     """
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples={n_resamples} must be at least 1.")
+    check_whole("n_resamples", n_resamples)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence={confidence} must lie between 0 and 1, for example 0.95.")
     predicted, truth = np.asarray(predictions), np.asarray(labels)

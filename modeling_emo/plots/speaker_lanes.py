@@ -47,13 +47,12 @@ def plot_lanes_of_classes(timeline: Timeline, path: Path, title: str) -> Path:
     colours = dict(zip(coloured, COLOURS, strict=False))
     names, lanes = _lanes(timeline)
     figure, panels = new_figure(9.0, 1.5 + 0.75 * len(names), heights=(1.0,) * len(names))
-    first, last = timeline.starts.min(), timeline.ends.max()
     winners = timeline.scores.argmax(axis=1)
     for number, (axes, name) in enumerate(zip(panels, names, strict=True)):
         rows = lanes[name]
         axes.set_facecolor(SHADE)
         for row in rows:
-            _draw_bar(axes, timeline, row, int(winners[row]), colours, number, NAMED_SHARE * (last - first))
+            _draw_bar(axes, timeline, row, int(winners[row]), colours, number, NAMED_SHARE * timeline.end)
         axes.set_ylim(0, 1)
         axes.tick_params(axis="x", length=0)
         name_row(axes, name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…", INK)
@@ -61,7 +60,7 @@ def plot_lanes_of_classes(timeline: Timeline, path: Path, title: str) -> Path:
         best = int(of_speaker.argmax())
         beside(axes, 0.5, f"{timeline.labels[best]}\n{of_speaker[best]:.0%}")
     beside(panels[0], 1.15, "mean")
-    time_axis(panels[-1], first, last)
+    time_axis(panels[-1], timeline)
     shown = [index for index in coloured if index in set(winners.tolist())]
     keys = [Patch(color=colours[index], label=timeline.labels[index]) for index in shown]
     if len(set(winners.tolist())) > len(shown):
@@ -113,7 +112,7 @@ def plot_lanes_of_scores(timeline: Timeline, path: Path, score_range: Sequence[f
         axes.set_axisbelow(True)
         beside(axes, 0.5, "\n".join(f"{mean:.2f}" for mean in means))
     beside(panels[0], 1.08, "mean")
-    time_axis(panels[-1], timeline.starts.min(), timeline.ends.max())
+    time_axis(panels[-1], timeline)
     if len(timeline.labels) > 1:
         panels[-1].legend(loc="upper left", bbox_to_anchor=(0, -0.4), ncols=4, frameon=False, fontsize=9)
     scores = ", ".join(timeline.labels)

@@ -38,6 +38,7 @@ def plot_timeline(
     problem_type: str = "single_label_classification",
     score_range: Sequence[float] | None = None,
     title: str = "Emotion over time",
+    duration: float | None = None,
 ) -> Path:
     """Each label's score over the time of a recording, a step per segment.
 
@@ -57,6 +58,8 @@ def plot_timeline(
         score_range (`(lowest, highest)`, *optional*): for regression the scale, `model.config.label_range`; by
             default what the scores span.
         title (`str`): above the plot.
+        duration (`float`, *optional*): of the recording in seconds. The picture begins at 0 and ends there, or, if
+            it is left out, where the last chunk ends.
 
     Returns:
         `Path`: of the written picture.
@@ -79,7 +82,7 @@ def plot_timeline(
 
     ```
     """
-    timeline = read_timeline(result)
+    timeline = read_timeline(result, duration)
     has_classes = get_problem_type(problem_type).has_classes
     if timeline.speakers is not None and has_classes:
         return plot_lanes_of_classes(by_name(timeline), Path(path), title)
@@ -110,7 +113,7 @@ def _plot_probabilities(timeline: Timeline, path: Path, title: str) -> Path:
         beside(axes, 0.5, f"{means[index]:.0%}")
     beside(panels[0], 1.25, "mean")
     _draw_winners(panels[-1], timeline, winners, colours)
-    time_axis(panels[-1], timeline.starts[0], timeline.ends.max())
+    time_axis(panels[-1], timeline)
     best = int(np.argmax(means))
     left_out = len(timeline.labels) - len(drawn)
     note = f"   ({left_out} less probable labels are not drawn)" if left_out else ""
@@ -121,13 +124,12 @@ def _plot_probabilities(timeline: Timeline, path: Path, title: str) -> Path:
 
 def _draw_winners(axes: Axes, timeline: Timeline, winners: np.ndarray, colours: Mapping[int, str]) -> None:
     """A strip in the colour of the most probable label, named where there is room."""
-    span = timeline.ends[-1] - timeline.starts[0]
     for begin, end in _runs(timeline, winners):
         start, width = timeline.starts[begin], timeline.ends[end - 1] - timeline.starts[begin]
         index = int(winners[begin])
         colour = colours.get(index, GREY)
         axes.barh(0, width, left=start, height=1, color=colour, linewidth=0, gid=f"top_{index}")
-        if width >= NAMED_SHARE * span:
+        if width >= NAMED_SHARE * timeline.end:
             label = timeline.labels[index]
             axes.text(
                 start + width / 2, 0, label, ha="center", va="center", color=text_on(colour), fontsize=8, clip_on=True
@@ -137,7 +139,7 @@ def _draw_winners(axes: Axes, timeline: Timeline, winners: np.ndarray, colours: 
 
 
 def _plot_scores(timeline: Timeline, path: Path, score_range: Sequence[float] | None, title: str) -> Path:
-    labels, starts, ends, scores, _ = timeline
+    labels, starts, ends, scores = timeline[:4]
     means = means_by_duration(timeline)
     everything = np.concatenate([scores.ravel(), [] if score_range is None else score_range])
     low, high = float(everything.min()), float(everything.max())
@@ -158,7 +160,7 @@ def _plot_scores(timeline: Timeline, path: Path, score_range: Sequence[float] | 
     axes.set_ylabel(labels[0] if is_single else "score")
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    time_axis(axes, starts[0], ends.max())
+    time_axis(axes, timeline)
     numbers = ", ".join(f"{label} {mean:.2f}" for label, mean in zip(labels, means, strict=True))
     set_title(axes, title, f"{extent(timeline)}   mean (dashed): {numbers}")
     if not is_single:

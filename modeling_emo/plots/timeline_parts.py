@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from configuration_emo.option_kinds import check_number
 from configuration_emo.plot_style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, WINE
 
 from ..metrics.values import Floats
@@ -37,6 +38,7 @@ class Timeline(NamedTuple):
         starts, ends (`array` of shape `(segments,)`): in seconds, in order.
         scores (`array` of shape `(segments, labels)`): what was predicted.
         speakers (`list`, *optional*): who speaks in each segment; None where nobody is known.
+        end (`float`): of the recording in seconds, as far as it is known; pictures go from 0 to there.
     """
 
     labels: list[str]
@@ -44,10 +46,13 @@ class Timeline(NamedTuple):
     ends: Floats
     scores: Floats
     speakers: list[str | None] | None = None
+    end: float = 0.0
 
 
-def read_timeline(result: Mapping[str, Any]) -> Timeline:
+def read_timeline(result: Mapping[str, Any], duration: float | None = None) -> Timeline:
     """The numbers of a pipeline's result; see [`plot_timeline`] for what it takes and raises.
+
+    Silence at the end, which has no predictions, tells where the recording ends.
 
     Example:
         >>> chunk = {"timestamp": (0.0, 2.0), "predictions": [{"label": "sad", "score": 0.7}]}
@@ -75,7 +80,13 @@ def read_timeline(result: Mapping[str, Any]) -> Timeline:
     starts, ends = np.array([chunk["timestamp"] for _, chunk in numbered], dtype=np.float64).T
     scores = np.array([[row[label] for label in labels] for row in rows])
     speakers = [chunk.get("speaker") for _, chunk in numbered]
-    return Timeline(labels, starts, ends, scores, speakers if any(name is not None for name in speakers) else None)
+    end = max(chunk["timestamp"][1] or 0.0 for chunk in chunks)
+    if duration is not None:
+        check_number("duration", duration, is_open=True)
+        end = max(end, duration)
+    return Timeline(
+        labels, starts, ends, scores, speakers if any(name is not None for name in speakers) else None, end
+    )
 
 
 def steps(starts: Floats, ends: Floats, values: Floats) -> tuple[Floats, Floats]:
@@ -120,10 +131,12 @@ def beside(axes: Axes, height: float, text: str) -> None:
     )
 
 
-def time_axis(axes: Axes, start: float, end: float) -> None:
-    span = max(end - start, 1e-3)
+def time_axis(axes: Axes, timeline: Timeline) -> None:
+    """The time of the whole recording, from 0, however late its first segment begins."""
+    end = timeline.end
+    span = max(end, 1e-3)
     step = next((seconds for seconds in TICK_SECONDS if span / seconds <= MAX_TICKS), 86400 * math.ceil(span / 777600))
-    axes.set_xlim(start, start + span)
+    axes.set_xlim(0, span)
     axes.xaxis.set_major_locator(MultipleLocator(step))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds, tenths=step < 1)))
     axes.set_xlabel("time (h:mm:ss)" if end >= 3600 else "time (m:ss)")
@@ -149,5 +162,5 @@ def clock(seconds: float, *, tenths: bool = False) -> str:
 
 def extent(timeline: Timeline) -> str:
     count = len(timeline.starts)
-    seconds = timeline.ends.max() - timeline.starts[0]
+    seconds = timeline.end
     return f"{count:,} segment{'' if count == 1 else 's'}, {clock(seconds, tenths=seconds < 10)}"

@@ -14,6 +14,7 @@ from configuration_emo.structured_text import read_json_object
 
 from ..evaluation.model_card import TrainingRun
 from ..metrics.temperature import TemperatureFit
+from ..speaker_adaptation import SpeakerStatistics
 from .environment import run_environment
 
 
@@ -127,22 +128,46 @@ def save_temperature(folder: str | Path, fit: TemperatureFit) -> None:
     Raises:
         ValueError: it is no folder with a model, or a sealed checkpoint, which is not changed.
     """
-    path = Path(folder) / "config.json"
+    _change_config(Path(folder), temperature=fit.temperature)
+    fitted = {
+        "temperature": round(fit.temperature, 4),
+        "validation calibration error": f"{fit.ece_before:.3f}, {fit.ece_after:.3f} with the temperature",
+    }
+    _record_fitted(Path(folder), fitted)
+
+
+def save_speaker_statistics(folder: str | Path, statistics: SpeakerStatistics, *, fitted_on: str) -> None:
+    """Writes speaker statistics into a model's `config.json`, and what they are of into the training record.
+
+    Args:
+        folder (`str` or `Path`): the model; a `training_record.json` need not be there.
+        statistics ([`SpeakerStatistics`]): of [`fit_speaker_statistics`].
+        fitted_on (`str`): the data, in words.
+
+    Raises:
+        ValueError: see [`save_temperature`].
+    """
+    _change_config(Path(folder), speaker_statistics=statistics.to_dict())
+    _record_fitted(Path(folder), {"speaker statistics": fitted_on})
+
+
+def _change_config(folder: Path, **fields: Any) -> None:
+    path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"{folder} is no folder with a model on this machine: save the model there first.")
-    if (path.parent / SEAL_FILE).exists():
+    if (folder / SEAL_FILE).exists():
         raise ValueError(f"{folder} is a sealed checkpoint, which is not changed. Save its model to another folder.")
-    config = {**read_json_object(path), "temperature": fit.temperature}
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    if (path.parent / TRAINING_RECORD_FILE).is_file():
-        record = read_training_record(path.parent)
-        fitted = {
-            "temperature": round(fit.temperature, 4),
-            "validation calibration error": f"{fit.ece_before:.3f}, {fit.ece_after:.3f} with the temperature",
-        }
+    text = json.dumps({**read_json_object(path), **fields}, indent=2, sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _record_fitted(folder: Path, fitted: Mapping[str, Any]) -> None:
+    """What was fitted after the training, among the parameters of its record, where there is one."""
+    path = folder / TRAINING_RECORD_FILE
+    if path.is_file():
+        record = read_training_record(folder)
         record["hyper_parameters"] = {**record.get("hyper_parameters", {}), **fitted}
-        text = json.dumps(record, indent=2) + "\n"
-        (path.parent / TRAINING_RECORD_FILE).write_text(text, encoding="utf-8")
+        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def read_training_record(folder: str | Path) -> dict[str, Any]:

@@ -98,7 +98,9 @@ def read_scored_tables(
             )
     ids = [one for one in kept if one in predicted]
     if not ids:
-        raise ValueError(f"{predictions} and {labels} have no utterance of the task {task.name} in common.")
+        raise ValueError(
+            f"{predictions} and {labels} have no utterance of the task {task.name} in common: use the same ids."
+        )
     encoder = _encoder(task, list(kept.values()), predicted[ids[0]])
     names = encoder.names or ["score"]
     encoded = [encoder.encode(kept[one], f"{labels}, {one!r}") for one in ids]
@@ -146,8 +148,11 @@ def _read_rows(path: str | Path) -> dict[str, dict[str, str]]:
     """The rows by id, columns in lower case."""
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"There is no table {path}.")
+        found = "it is a folder: name a .csv file in it" if path.is_dir() else "check the path"
+        raise ValueError(f"There is no table {path}: {found}.")
     text = read_text(path)
+    if not text.strip():
+        raise ValueError(f"{path} is empty: write a header with id and label or prediction, and a row per utterance.")
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
@@ -166,10 +171,14 @@ def _read_rows(path: str | Path) -> dict[str, dict[str, str]]:
         one = row[column].strip()
         one = Path(one).stem if column in _PATHS else one
         if not one or one in rows:
-            raise ValueError(f"{place}: the {column} {row[column]!r} is {'empty' if not one else 'there twice'}.")
+            said = "is empty: fill it in" if not one else "is there twice: leave one of the rows out"
+            if one and column in _PATHS and row[column].strip() != rows[one][column].strip():
+                other = rows[one][column]
+                said = f"and {other!r} have one name without folder and suffix, which counts: give a column id"
+            raise ValueError(f"{place}: the {column} {row[column]!r} {said}.")
         rows[one] = row
     if not rows:
-        raise ValueError(f"{path} has no rows.")
+        raise ValueError(f"{path} has a header and no rows: give one per utterance.")
     return rows
 
 
@@ -238,6 +247,11 @@ def _encoder(task: ScoredTask, labels: Sequence[Any], first: Mapping[str, str]) 
         names = None if count == 1 else tuple(f"score {index}" for index in range(count))
     label2id = None if names is None else {name: index for index, name in enumerate(names)}
     # Ratings beyond the scale are the labels' own; only predictions may lie anywhere.
+    if names is not None and problem.is_exclusive and len(names) < 2:
+        raise ValueError(
+            f"All labels are {names[0]!r}, and a task of one class scores nothing: name the task that has its other "
+            "labels, or give a score for each of them."
+        )
     return LabelEncoder(task.problem_type, label2id, task.label_range)
 
 

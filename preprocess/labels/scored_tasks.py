@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 from configuration_emo.corpora import CORPORA
@@ -64,7 +65,9 @@ def scored_task(name: str) -> ScoredTask:
     tasks = {written.replace("_", "-"): task for written, task in _tasks().items()}
     found = tasks.get(name.replace("_", "-"))
     if found is None:
-        raise ValueError(f"There is no task {name!r}; there are {', '.join(_tasks())}.")
+        close = difflib.get_close_matches(name, _tasks(), 3, 0.8)
+        said = f": did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(_tasks())}."
+        raise ValueError(f"There is no task {name!r}{said}")
     return found
 
 

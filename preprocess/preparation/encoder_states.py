@@ -70,7 +70,8 @@ def cache_encoder_states(
     for modality in modalities:
         if modality not in ENCODED_COLUMNS:
             raise ValueError(f"modalities must be some of {', '.join(ENCODED_COLUMNS)}, got {modality!r}.")
-        encoder = _RowEncoder(model.base_model, dataclasses.replace(collator, modalities=(modality,)), modality, batch_size)
+        only = dataclasses.replace(collator, modalities=(modality,))
+        encoder = _RowEncoder(model.base_model, only, modality, batch_size)
         fingerprint = encoder.fingerprint(dataset)
         raw = [column for column in _RAW_COLUMNS[modality] if column in dataset.column_names]
         with sealed_cache(cache_dir / fingerprint):

@@ -101,7 +101,7 @@ class VoiceWatch:
     def __init__(self, rate: int, detector: str = "causal", max_seconds: float | None = None):
         if detector not in CAUSAL_DETECTORS:
             raise ValueError(
-                f"Sound that is still coming is divided by one of {', '.join(CAUSAL_DETECTORS)}, got "
+                f"voice_detector of sound that is still coming must be one of {', '.join(CAUSAL_DETECTORS)}, got "
                 f"{shown(detector)}{', which needs all of it' if detector in VOICE_DETECTORS else ''}."
             )
         heard_rate = VOICE_DETECTORS[detector] or rate

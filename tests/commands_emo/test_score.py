@@ -205,3 +205,41 @@ def test_groups_that_cannot_be_are_refused_before_anything_is_computed(tmp_path,
         with pytest.raises(ValueError, match=message):
             score(tmp_path, guesses, labels, "iemocap-4-class", "--groups", kind)
     assert capsys.readouterr().out == "" and not (tmp_path / "out" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("count", ["0", "-3"])
+def test_resamples_are_refused_before_anything_is_read(tmp_path, count):
+    places = ["--predictions", "none.csv", "--labels", "none.csv", "--task", "emotion", "--output_dir", str(tmp_path)]
+    with pytest.raises(ValueError, match=f"num_resamples must be a whole number of at least 1, got {count}"):
+        run_command("score", [*places, "--num_resamples", count])
+    with pytest.raises(ValueError, match=f"num_resamples must be a whole number of at least 1, got {count}"):
+        places = ["--model", "none", "--data_dir", "none", "--output_dir", "none"]
+        run_command("evaluate", [*places, "--num_resamples", count])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("id,label\na,sad\nb,sad\n", "All labels are 'sad', and a task of one class scores nothing: name the task"),
+        ("", "labels.csv is empty: write a header with id and label"),
+        ("\n \n", "labels.csv is empty: write a header with id and label"),
+        ("id,label\n", "labels.csv has a header and no rows: give one per utterance"),
+        (None, "labels.csv: it is a folder: name a .csv file in it"),
+        ("id,label\na,sad\na,sad\n", "line 3: the id 'a' is there twice: leave one of the rows out"),
+        ("id,label\na,sad\n,sad\n", "line 3: the id '' is empty: fill it in"),
+        ("file,label\nx/a.wav,sad\ny/a.wav,sad\n", "'y/a.wav' and 'x/a.wav' have one name without folder and suffix"),
+        ("id,label\nx,sad\ny,happy\n", "2 utterances of .* are not in"),
+    ],
+)
+def test_tables_that_cannot_be_scored_are_refused_with_what_to_do(tmp_path, labels, message):
+    (tmp_path / "said.csv").write_text("id,prediction\na,sad\nb,sad\n")
+    path = tmp_path / "labels.csv"
+    path.mkdir() if labels is None else path.write_text(labels)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_scored_tables(tmp_path / "said.csv", path, scored_task("emotion"))
+    assert str(caught.value).count("\n") < 2
+
+
+def test_a_task_misspelt():
+    with pytest.raises(ValueError, match="There is no task 'iemocap-4-clas': did you mean iemocap-4-class or "):
+        scored_task("iemocap-4-clas")

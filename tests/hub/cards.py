@@ -36,8 +36,14 @@ def main(folder: Path) -> None:
     trained.model.push_to_hub("tester/carded")  # the weights once more: the card stays
     pipeline("emotion-recognition", model="tester/carded").push_to_hub("tester/carded")  # from the Hub, to it
 
+    # Saved and pushed at once: one of ours, and that of the folder.
+    recognise.save_pretrained(folder / "saved", push_to_hub=True, repo_id="tester/saved", commit_message="All of it")
+    (folder / "kept").mkdir()
+    write_model_card(folder / "kept", recognise.model.config, description)
+    recognise.save_pretrained("kept", push_to_hub=True)
+
     shown = {}
-    for name in ("bare", "carded"):
+    for name in ("bare", "carded", "saved"):
         card = ModelCard.load(f"tester/{name}")
         shown[name] = []
         for snippet in re.findall(r"```python\n(.*?)```", card.text, re.DOTALL):

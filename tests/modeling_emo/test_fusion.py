@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from modeling_emo.fusion import (
     CoAttention,
@@ -65,6 +67,104 @@ def test_co_attention_is_multi_head_attention_of_one_query(attention):
     torch.testing.assert_close(attended, expected, atol=1e-6, rtol=0)
     torch.testing.assert_close(weights, expected_weights, atol=1e-6, rtol=0)
     assert not weights[1, :, 2:].any()
+
+
+def both_ways(attention, query, sequence, mask):
+    """Attended vector, weights and all gradients: keys and values absorbed, and of every position."""
+    results = []
+    for absorbs in (True, False):
+        attention.absorbs_projections = absorbs
+        torch.manual_seed(1)
+        inputs = query.clone().requires_grad_(), sequence.clone().requires_grad_()
+        attended, weights = attention(*inputs, mask)
+        wanted = (*inputs, *attention.parameters())
+        ((attended * torch.arange(attended.shape[1])).sum() + weights.square().sum()).backward()
+        results.append([attended, weights, *(tensor.grad.clone() for tensor in wanted)])
+        attention.zero_grad()
+    return results
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_absorbed_projections_give_the_same_values_and_gradients(attention, dropout):
+    attention.dropout = dropout
+    absorbed, of_all = both_ways(attention, torch.randn(2, 12).double(), torch.randn(2, 5, 7).double(), MASK)
+    assert len(absorbed) == 12
+    for own, expected in zip(absorbed, of_all, strict=True):
+        torch.testing.assert_close(own, expected, atol=1e-12, rtol=1e-9)
+
+
+def test_absorbed_projections_in_float32():
+    torch.manual_seed(0)
+    attention = CoAttention(query_size=256, sequence_size=192, num_heads=2, dropout=0.1)
+    mask = torch.arange(300) < torch.tensor([[300], [40], [1]])
+    absorbed, of_all = both_ways(attention, torch.randn(3, 256), torch.randn(3, 300, 192), mask)
+    for own, expected in zip(absorbed[:2], of_all[:2], strict=True):
+        torch.testing.assert_close(own, expected, atol=5e-7, rtol=0)
+    for own, expected in zip(absorbed[2:], of_all[2:], strict=True):
+        assert (own - expected).abs().max() < 1e-5 * max(expected.abs().max(), 1)
+
+
+@torch.no_grad()
+def test_absorbed_projections_in_half_precision_are_as_near_as_the_others(attention):
+    query, sequence = torch.randn(2, 12).double(), torch.randn(2, 5, 7).double()
+    expected = attention(query, sequence, MASK)[0]
+    attention.bfloat16()
+    errors = []
+    for attention.absorbs_projections in (True, False):
+        attended = attention(query.bfloat16(), sequence.bfloat16(), MASK)[0]
+        assert attended.dtype == torch.bfloat16
+        errors.append((attended.double() - expected).abs().max())
+    assert errors[0] < 2 * errors[1] < 0.05
+
+
+class LargestTensor(TorchDispatchMode):
+    """The most numbers that any operation inside returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        self.numel = max(self.numel, *(tensor.numel() for tensor in pytree.tree_leaves(result)))
+        return result
+
+
+@pytest.mark.parametrize(("absorbs", "width"), [(True, 7), (False, 12)])
+def test_no_keys_and_values_are_made_of_all_positions(attention, absorbs, width):
+    attention.absorbs_projections = absorbs
+    query, sequence = torch.randn(2, 12).double(), torch.randn(2, 500, 7).double()
+    with LargestTensor() as largest:
+        attention(query, sequence, torch.ones(2, 500, dtype=torch.bool))
+    assert largest.numel == 2 * 500 * width
+
+
+def test_traces_call_every_layer(attention):
+    inputs = torch.randn(2, 12).double(), torch.randn(2, 5, 7).double(), MASK
+    expected = attention(*inputs)
+    program = torch.export.export(attention, inputs)
+    graphs = [program.graph]
+
+    def compile_to_itself(module, _):
+        graphs.append(module.graph)
+        return module.forward
+
+    compiled = torch.compile(attention, backend=compile_to_itself, fullgraph=True)
+    for run in (program.module(), compiled):
+        torch.testing.assert_close(run(*inputs), expected)
+    linear = (torch.ops.aten.linear.default, nn.functional.linear)
+    assert [sum(node.target in linear for node in graph.nodes) for graph in graphs] == [4, 4]
+
+
+@torch.no_grad()
+def test_a_hook_on_one_projection_is_heard(attention):
+    inputs = torch.randn(2, 12).double(), torch.randn(2, 5, 7).double(), MASK
+    handle = attention.k_proj.register_forward_hook(lambda module, inputs, output: 0 * output)
+    expected = (MASK / MASK.sum(-1, keepdim=True)).double().unsqueeze(1).expand(2, 3, 5)
+    torch.testing.assert_close(attention(*inputs)[1], expected)
+    handle.remove()
+    attention.v_proj.register_forward_hook(lambda module, inputs, output: 0 * output)
+    torch.testing.assert_close(attention(*inputs)[0], attention.out_proj.bias.expand(2, 12))
 
 
 def test_a_layer_adds_its_query_and_nothing_else(attention):

@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from configuration_emo.configuration_vq_wav2vec import VqWav2VecConfig
+from modeling_emo import cpu_convolution
 from modeling_emo.conversion.convert_vq_wav2vec_fairseq_to_hf import convert_vq_wav2vec
 from modeling_emo.conversion.fairseq_checkpoint import load_fairseq_checkpoint
+from modeling_emo.cpu_convolution import convolve
 from modeling_emo.modeling_vq_wav2vec import VqWav2VecModel
 from tests.fairseq_fixtures import REFERENCE, VQ_VARIANTS, padded_batch, reference_waves
 
@@ -119,6 +121,49 @@ class TestBatches:
         with torch.no_grad():
             expected = torch.nn.functional.gelu(layer.norm(layer.conv(waveform)))
             assert torch.equal(layer(waveform), expected)
+
+
+class TestConvolve:
+    @pytest.mark.parametrize("samples", [465, 3_000, 20_001])
+    def test_blocks_give_the_bits_of_the_whole(self, samples, monkeypatch):
+        torch.manual_seed(0)
+        config = VqWav2VecConfig(conv_dim=[512] * 2, conv_kernel=[10, 8], conv_stride=[5, 4])
+        features = VqWav2VecModel(config).feature_extractor
+        waveform = torch.randn(1, samples)
+        with torch.no_grad():
+            expected = features(waveform)
+            for size in (2**20, 100_000):
+                monkeypatch.setattr(cpu_convolution, "BYTES_OF_BLOCK", size)
+                assert torch.equal(features(waveform), expected)
+
+    def test_every_block_is_of_the_size_that_is_asked_for(self, monkeypatch):
+        conv, lengths = torch.nn.Conv1d(16, 16, 3, stride=5), []
+        hidden_states = torch.randn(1, 16, 103)
+        expected = conv(hidden_states)
+        conv.register_forward_hook(lambda module, inputs, output: lengths.append(output.shape[2]))
+        monkeypatch.setattr(cpu_convolution, "BYTES_OF_BLOCK", hidden_states.nbytes // 4)
+        torch.testing.assert_close(convolve(conv, hidden_states), expected, rtol=0, atol=1e-6)
+        assert lengths == [5, 5, 5, 6]
+        # More blocks than frames would leave some of them empty.
+        monkeypatch.setattr(cpu_convolution, "BYTES_OF_BLOCK", 1)
+        torch.testing.assert_close(convolve(conv, hidden_states), expected, rtol=0, atol=1e-6)
+        assert lengths[4:] == [1] * 21
+
+    def test_a_trace_has_one_convolution_for_any_length(self, monkeypatch):
+        monkeypatch.setattr(cpu_convolution, "BYTES_OF_BLOCK", 1_000)
+        shapes = {"hidden_states": {2: torch.export.Dim("time", min=10)}}
+        module, longer = OneConvolution(), torch.randn(1, 16, 90)
+        program = torch.export.export(module, (torch.randn(1, 16, 40),), dynamic_shapes=shapes)
+        torch.testing.assert_close(program.module()(longer), module.conv(longer))
+
+
+class OneConvolution(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(16, 16, 3)
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return convolve(self.conv, hidden_states)
 
 
 class TestErrors:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from modeling_emo import fit_linear_head
+from modeling_emo import fit_linear_head, fit_speaker_statistics
 from modeling_emo.finetuning.ridge import choose_ridge, fit_ridge
 from tests.tiny_models import emobert
 
@@ -150,3 +150,27 @@ def test_what_it_is_not_for_is_refused():
         fit_linear_head(emobert("wavlm", **OPTIONS), rows, ["a", "b", "c"])
     with pytest.raises(ValueError, match="no rows of training data"):
         fit_linear_head(emobert("wavlm", **OPTIONS), [])
+
+
+@torch.no_grad()
+def test_held_out_speakers_tell_how_speakers_differ():
+    model, rows = emobert("wavlm", **OPTIONS), batches(LABELS)
+    head = fit_linear_head(model, rows, SPEAKERS)
+    assert head.speaker_statistics == "fitted"
+    text, speech = (torch.cat([batch[f"encoded_{side}"].mean(1) for batch in rows]) for side in ("text", "speech"))
+    features = {"text": text.double().numpy(), "speech": speech.double().numpy()}
+    present = dict.fromkeys(features, np.ones(24, bool))
+    choice = choose_ridge(features, present, np.eye(3)[LABELS], np.ones(24), SPEAKERS)
+    expected = fit_speaker_statistics(head.sharpness * choice.predictions, LABELS, SPEAKERS, model.config)
+    for name, values in expected.to_dict().items():
+        np.testing.assert_allclose(model.config.speaker_statistics[name], values, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("speakers", "told"), [(None, "speakers are not known"), (["a", "b"] * 12, "there are 2 speakers, 24 utterances")]
+)
+@torch.no_grad()
+def test_too_few_speakers_are_told_of(speakers, told):
+    model = emobert("wavlm", **OPTIONS)
+    head = fit_linear_head(model, batches(LABELS), speakers)
+    assert told in head.speaker_statistics and model.config.speaker_statistics is None

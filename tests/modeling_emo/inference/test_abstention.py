@@ -56,8 +56,8 @@ def test_chosen_labels_are_what_is_compared():
 @pytest.mark.parametrize(
     ("config", "threshold", "message"),
     [
-        ({}, 1.5, "abstain_below must be a probability between 0 and 1, got 1.5"),
-        ({}, True, "abstain_below must be a probability"),
+        ({}, 1.5, "abstain_below must be a number from 0 to 1, got 1.5"),
+        ({}, True, "abstain_below must be a number"),
         ({"problem_type": "regression", "temperature": None}, 0.5, "problem_type is 'regression'"),
         ({"problem_type": "multi_label_classification"}, 0.5, "problem_type is 'multi_label_classification'"),
     ],

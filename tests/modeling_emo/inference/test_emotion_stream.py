@@ -91,6 +91,17 @@ class TestOptions:
         assert events[-1]["so_far"][0]["label"] == offline["predictions"][0]["label"]
         assert events[-1]["so_far"][0]["score"] == pytest.approx(offline["predictions"][0]["score"], abs=1e-12)
 
+    def test_of_the_pipeline_are_public(self):
+        def hear(heard):
+            return "so sad"
+
+        made = {"chunk_length_s": 0.3, "top_k": 1, "return_embeddings": True, "asr": hear, "abstain_below": 0.5}
+        recognise = EmotionRecognitionPipeline(
+            model=emobert("moonshine", id2label=LABELS), processor=tiny_processor(), device=-1, labels=["sad"], **made
+        )
+        options = recognise.options
+        assert options.pop("labels").names == ["sad"] and options == made
+
     def test_embeddings(self, recognise):
         events = events_of(EmotionStream(recognise, return_embeddings=True), call(), 8_000)
         options = {"segmentation": "voice", "voice_detector": "causal", "return_embeddings": True}
@@ -103,7 +114,7 @@ class TestOptions:
             EmotionStream(recognise.model)
         with pytest.raises(ValueError, match="has a processor of its own"):
             EmotionStream(recognise, recognise.processor)
-        with pytest.raises(ValueError, match="top_k must be at least 1, got 0"):
+        with pytest.raises(ValueError, match="top_k must be a whole number of at least 1, got 0"):
             EmotionStream(recognise, top_k=0)
         with pytest.raises(ValueError, match="'energy', which needs all of it"):
             EmotionStream(recognise, voice_detector="energy")

@@ -8,6 +8,7 @@ from transformers import (
     Wav2Vec2BertConfig,
     Wav2Vec2Config,
     Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForCTC,
     WavLMConfig,
 )
 
@@ -94,7 +95,7 @@ def test_a_model_of_spectrograms(monkeypatch):
 
 
 def test_what_is_refused(diarize, monkeypatch):
-    with pytest.raises(ValueError, match="threshold must lie between 0 and 1, got 1.5"):
+    with pytest.raises(ValueError, match="threshold must be a number between 0 and 1, got 1.5"):
         FrameDiarizer(diarize.model, diarize.feature_extractor, threshold=1.5)
     with pytest.raises(ValueError, match="hears 16000 Hz, and the recogniser 8000 Hz"):
         diarize({"raw": tone(1.0), "sampling_rate": 8_000})
@@ -122,5 +123,32 @@ def test_a_sound_of_another_kind_is_refused(diarize, sound, message):
 
 @pytest.mark.parametrize("threshold", ["0.5", None, 1.0, float("nan")])
 def test_a_threshold_is_a_number_between_0_and_1(diarize, threshold):
-    with pytest.raises(ValueError, match="threshold must lie between 0 and 1, got"):
+    with pytest.raises(ValueError, match="threshold must be a number between 0 and 1, got"):
         FrameDiarizer(diarize.model, diarize.feature_extractor, threshold=threshold)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 20, 79])
+def test_sounds_too_short_for_a_frame(diarize, samples):
+    sound = {"raw": tone(1.0)[:samples], "sampling_rate": RATE}
+    with pytest.raises(ValueError, match=rf"makes no frame of {samples} samples \(.* s\): give a longer sound"):
+        diarize(sound)
+    # The receptive field is 10 + (8 - 1) * 10 samples.
+    assert diarize.probabilities({"raw": tone(1.0)[:80], "sampling_rate": RATE}).shape[1] == 2
+
+
+def test_models_of_other_kinds(diarize):
+    others = [
+        torch.nn.Linear(2, 2),
+        Wav2Vec2ForCTC(Wav2Vec2Config(**SIZES, vocab_size=5)),
+        emobert("wav2vec2-layer-norm"),
+        None,
+    ]
+    for other in others:
+        with pytest.raises(ValueError, match=f"takes a model of AutoModelForAudio.*, got {type(other).__name__} and"):
+            FrameDiarizer(other, diarize.feature_extractor)
+
+
+@pytest.mark.parametrize("options", [{"min_seconds": -1}, {"frame_seconds": 0}, {"min_seconds": "1"}])
+def test_durations_are_numbers(diarize, options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be a number"):
+        FrameDiarizer(diarize.model, diarize.feature_extractor, **options)

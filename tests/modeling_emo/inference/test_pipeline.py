@@ -240,7 +240,7 @@ class TestScores:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"top_k": 0}, "top_k must be at least 1"),
+            ({"top_k": 0}, "top_k must be a whole number of at least 1"),
             ({"topk": 2}, "Unknown option topk"),
             ({"asr": "whisper"}, "asr must be callable"),
             ({"on_error": "ignore"}, "on_error must be"),

@@ -89,8 +89,23 @@ def test_a_result_of_the_pipeline():
         (spans((1, 1, "sad")), [], "Segment 0 of the reference must end after its start, got 1 to 1 s"),
         (REFERENCE, [{"start": 1}], "Segment 0 of the predicted must be like"),
         (REFERENCE, {"predictions": []}, "The result has no `chunks`"),
+        (None, [], "The reference must be a list of segments with start, end and emotion, got None"),
+        (REFERENCE, None, "The predicted must be a list of segments with start, end and emotion, got None"),
+        ("a.rttm", [], "The reference must be a list of segments .* got 'a.rttm'"),
+        (REFERENCE[0], [], "The reference must be a list of segments"),
+        (REFERENCE, [(0, 1, "sad")], "Segment 0 of the predicted must be like"),
+        (REFERENCE, ["sad"], "Segment 0 of the predicted must be like"),
+        (REFERENCE, [None], "Segment 0 of the predicted must be like"),
+        (REFERENCE, spans((0, 1, None)), "Segment 0 of the predicted must be like"),
+        (REFERENCE, spans((0, 1, "sad", ["anna"])), "Segment 0 of the predicted must be like"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(reference, predicted, message):
     with pytest.raises(ValueError, match=message):
         emotion_diarization_error(reference, predicted)
+
+
+@pytest.mark.parametrize("neutral", ["neutral", None, 3])
+def test_neutral_labels_are_a_list(neutral):
+    with pytest.raises(ValueError, match="neutral must be a list of labels, such as"):
+        emotion_diarization_error(REFERENCE, [], neutral=neutral)

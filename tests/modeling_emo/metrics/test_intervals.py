@@ -133,7 +133,7 @@ def test_rejects():
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), confidence=1)
     with pytest.raises(ValueError, match="confidence=95"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), confidence=95)
-    with pytest.raises(ValueError, match="n_resamples=0"):
+    with pytest.raises(ValueError, match="n_resamples must be a whole number of at least 1, got 0"):
         bootstrap_intervals(mean_error, np.zeros(2), np.zeros(2), n_resamples=0)
 
 

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from modeling_emo.plots.timeline import plot_timeline
@@ -193,7 +194,7 @@ class TestSpeakers:
         assert bars == ["lane_0_2", "lane_0_0", "lane_1_0"]
         written = texts(path)
         assert {"anna", "ben", "mean", "Emotion over time"} <= set(written)
-        assert "3 segments, 0:30, 2 speakers   height: probability of the most probable label" in written
+        assert "3 segments, 0:40, 2 speakers   height: probability of the most probable label" in written
         assert "45%" in " ".join(written) and "50%" in " ".join(written)
 
     def test_scores_have_lanes_on_one_scale(self, tmp_path):
@@ -201,3 +202,40 @@ class TestSpeakers:
         path = plot_timeline(self.of_two("scores"), tmp_path / "lanes.svg", **options)
         assert len(groups(path, r"lane_0_0")) == 1 and len(groups(path, r"lane_1_0")) == 1
         assert {"anna", "ben", "2.00", "-1.00"} <= {text.replace("−", "-") for text in texts(path)}
+
+
+class TestTheTimeAxis:
+    """It begins at 0 and ends with the recording, whatever lies before the first and after the last segment."""
+
+    LATE = [
+        {"timestamp": (start, end), "predictions": [{"label": "sad", "score": 0.6}, {"label": "happy", "score": 0.4}]}
+        for start, end in ((20.0, 30.0), (30.0, 40.0))
+    ]
+
+    @pytest.mark.parametrize("problem_type", ["single_label_classification", "regression"])
+    @pytest.mark.parametrize("has_speakers", [False, True])
+    @pytest.mark.parametrize(
+        ("silent", "duration", "end"), [([], None, 40.0), ([], 80, 80.0), ([(40.0, 60.0)], None, 60.0), ([], 12, 40.0)]
+    )
+    def test_is_that_of_the_recording(self, monkeypatch, tmp_path, problem_type, has_speakers, silent, duration, end):
+        limits = []
+        save_figure = Figure.savefig
+        monkeypatch.setattr(
+            Figure,
+            "savefig",
+            lambda self, *args, **kwargs: (
+                limits.extend(axes.get_xlim() for axes in self.axes),
+                save_figure(self, *args, **kwargs),
+            ),
+        )
+        chunks = [{**chunk, "speaker": "anna"} if has_speakers else chunk for chunk in self.LATE]
+        chunks += [{"timestamp": times, "predictions": None} for times in silent]
+        path = tmp_path / "late.svg"
+        plot_timeline({"chunks": chunks}, path, problem_type=problem_type, duration=duration)
+        assert limits and all(limit == pytest.approx((0, end)) for limit in limits)
+        assert any(text.startswith(f"2 segments, {clock(end)}") for text in texts(path))
+
+    @pytest.mark.parametrize("duration", [0, -1, True, "60", float("nan")])
+    def test_a_duration_is_a_number(self, tmp_path, duration):
+        with pytest.raises(ValueError, match="duration must be a number above 0, got"):
+            plot_timeline({"chunks": self.LATE}, tmp_path / "late.svg", duration=duration)
