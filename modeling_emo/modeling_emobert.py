@@ -235,10 +235,11 @@ class EmoBertModel(EmoBertPreTrainedModel):
         of_layers = self.layer_sum is not None or self.config.speech_layer is not None
         requested["output_hidden_states"] = of_layers or requested.get("output_hidden_states")
         sequence, mask, output = encode_speech(self.speech_encoder, inputs, attention_mask, of_layers, **requested)
+        states: Any = output.hidden_states
         if self.layer_sum is not None:
-            sequence = torch.stack(output.hidden_states, dim=2)
+            sequence = torch.stack(states, dim=2)
         elif self.config.speech_layer is not None:
-            sequence = torch.cat([output.hidden_states[layer] for layer in self.config.speech_layers], dim=-1)
+            sequence = torch.cat([states[layer] for layer in self.config.speech_layers], dim=-1)
         return EncodedSequence(sequence, mask, output)
 
     def fuse(

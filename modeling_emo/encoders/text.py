@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
@@ -48,7 +50,8 @@ def encode_text(
         output = encode_ids(encoder, input_ids, attention_mask, packing=packing, **kwargs)
         states, mask = output.last_hidden_state, attention_mask.bool()
     if layers is not None:
-        states = torch.cat([output.hidden_states[layer] for layer in chosen_layers(layers)], dim=-1)
+        hidden: Any = output.hidden_states
+        states = torch.cat([hidden[layer] for layer in chosen_layers(layers)], dim=-1)
     if separator_id is not None:
         states, mask = context_beside_text(states, input_ids, mask, separator_id)
     return states, mask, output
