@@ -9,6 +9,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from configuration_emo.configuration_emobert import EmoBertConfig
 from configuration_emo.summary_position import QUANTILES
 
+from .modalities import has_values
 from .plain_modules import is_plain
 
 
@@ -45,6 +46,14 @@ class StandIn(nn.Module):
         Returns:
             The sequences and masks of the same shapes.
         """
+        # Nothing to replace. In training the embedding has a gradient, of zeros, all the same.
+        if (
+            not torch.is_grad_enabled()
+            and present.device.type == "cpu"
+            and has_values(present)
+            and bool(present.all())
+        ):
+            return hidden_states, mask
         length = hidden_states.shape[1]
         first = torch.arange(length, device=mask.device) == 0
         replacement = torch.where(first[:, None], self.embedding, 0)

@@ -74,7 +74,7 @@ def predict_to_file(
             read is no error: it is listed.
     """
     settings = {**settings, "model_fingerprint": model_fingerprint(recognise.model)}
-    asr: Any = options.get("asr") or recognise.options.get("asr")
+    asr: Any = options.get("asr") or getattr(recognise, "options", {}).get("asr")
     if hasattr(asr, "model"):
         settings["asr_fingerprint"] = model_fingerprint(asr.model)
     options = {**options, "batch_size": batch_size}

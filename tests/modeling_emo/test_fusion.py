@@ -378,3 +378,20 @@ def test_offloaded_and_quantised_models_run():
     quantised = torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {torch.nn.Linear})
     assert (quantised(**batch).logits - expected).abs().max() < 0.2 * expected.abs().max()
     torch.testing.assert_close(cpu_offload(model, execution_device="cpu")(**batch).logits, expected)
+
+
+def test_a_stand_in_copies_nothing_where_every_row_is_there():
+    torch.manual_seed(0)
+    stand_in = StandIn(4)
+    torch.nn.init.normal_(stand_in.embedding)
+    states, mask = torch.randn(2, 3, 4), torch.tensor([[True, True, False], [True, True, True]])
+    everyone = torch.ones(2, dtype=torch.bool)
+    with torch.no_grad():
+        kept, of_kept = stand_in(states, mask, everyone)
+        assert kept.data_ptr() == states.data_ptr() and of_kept is mask
+        replaced, _ = stand_in(states, mask, torch.tensor([True, False]))
+        assert torch.equal(replaced[1, 0], stand_in.embedding) and torch.equal(replaced[0], states[0])
+    trained, of_trained = stand_in(states, mask, everyone)
+    assert torch.equal(trained, states) and torch.equal(of_trained, mask)
+    trained.sum().backward()
+    assert torch.equal(stand_in.embedding.grad, torch.zeros(4))
