@@ -51,7 +51,7 @@ def test_never_a_text_without_it_nor_context_that_is_not_read(recognise):
         recognise(text="what a day")
     with pytest.raises(ValueError, match="reads the 2 turns"):
         recognise.processor(text=["what a day"])
-    with pytest.raises(ValueError, match="list of the previous turns"):
+    with pytest.raises(ValueError, match="list of what was said before"):
         recognise(text="what a day", context="how nice")
     with pytest.raises(ValueError, match="give each its context"):
         recognise([{"text": "so bad"}], context=["how nice"])
