@@ -183,6 +183,10 @@ def run(arguments: EvaluationArguments) -> None:
         )
 
     if arguments.adapt_to_speakers is not None:
+        if arguments.corpus is not None:
+            print(
+                "adapt_to_speakers: speakers of another corpus differ in other ways, it may cost (docs/inference.md)"
+            )
         evaluations[ADAPTED] = evaluate_logits(
             main.ids,
             adapt_to_speakers(main.logits, speakers, model.config, shares=arguments.adapt_to_speakers),

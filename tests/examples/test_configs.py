@@ -34,7 +34,7 @@ def models(tmp_path_factory):
     """A folder for each encoder that the files name, with as many layers as they read."""
     folder = tmp_path_factory.mktemp("encoders")
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    sizes = {"hidden_size": 32, "num_hidden_layers": 8, "num_attention_heads": 2, "intermediate_size": 32}
     RobertaModel(RobertaConfig(vocab_size=30, **sizes, max_position_embeddings=40)).save_pretrained(folder / "text")
     tiny_tokenizer(model_max_length=30).save_pretrained(folder / "text")
     moonshine = speech_config("moonshine")
@@ -66,10 +66,14 @@ def write_corpus(folder, prepare):
         for row in range(max(6, len(names))):
             soundfile.write(folder / f"{split}_{row}.wav", tone(0.5, frequency=200 + 50 * row), 16_000)
             label = low + (high - low) * row / 6 if is_score else names[row % len(names)]
-            rows.append([f"{split}_{row}.wav", "how nice this is !", label, f"{part}{row % 3}"])
+            rows.append(
+                [f"{split}_{row}.wav", "how nice this is !", label, f"{part}{row % 3}", f"{part}{row % 2}", row]
+            )
         with (folder / f"{split}.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([["audio", "text", "label", "speaker"], *rows])
-    return {"corpus": "csv", "data_dir": folder, "corpus_options": json.dumps({"numeric_labels": is_score})}
+            csv.writer(file).writerows([["audio", "text", "label", "speaker", "dialogue", "turn"], *rows])
+    options = {"numeric_labels": is_score}
+    options |= {name: value for name, value in prepare.get("corpus_options", {}).items() if name == "context_turns"}
+    return {"corpus": "csv", "data_dir": folder, "corpus_options": json.dumps(options)}
 
 
 def flags(**options):
