@@ -21,9 +21,9 @@ from .sealed_cache import sealed_cache
 # To be raised whenever the same rows would be encoded differently.
 _VERSION = 1
 _RAW_COLUMNS = {"text": ("input_ids", "attention_mask"), "speech": SPEECH_COLUMNS}
-# Rows held in memory while they are written; ten seconds of a 1024-wide encoder are 2 MB.
-_WRITER_BATCH_SIZE = 64
-# So many batches are read at once, to be made of rows of similar lengths.
+# Rows times values of a position that are held in memory: of a 1024-wide encoder 64 rows, 2 MB for ten seconds each.
+_VALUES_HELD = 64 * 1024
+# So many batches at most are read at once, to be made of rows of similar lengths.
 BATCHES_AHEAD = 8
 
 
@@ -73,16 +73,17 @@ def cache_encoder_states(
         only = dataclasses.replace(collator, modalities=(modality,))
         encoder = _RowEncoder(model.base_model, only, modality, batch_size)
         fingerprint = encoder.fingerprint(dataset)
+        rows_held = max(1, _VALUES_HELD // encoder.num_values)
         raw = [column for column in _RAW_COLUMNS[modality] if column in dataset.column_names]
         with sealed_cache(cache_dir / fingerprint):
             dataset = dataset.map(
                 encoder,
                 batched=True,
-                batch_size=BATCHES_AHEAD * batch_size,
+                batch_size=batch_size * max(1, min(BATCHES_AHEAD, rows_held // batch_size)),
                 features=encoder.features(dataset, raw),
                 remove_columns=raw,
                 cache_file_name=str(cache_dir / fingerprint / "states.arrow"),
-                writer_batch_size=_WRITER_BATCH_SIZE,
+                writer_batch_size=rows_held,
                 new_fingerprint=fingerprint,
                 desc=f"Encoding {modality}",
             )
@@ -132,6 +133,11 @@ class _RowEncoder:
         shape = self._nothing().shape[1:]
         array = Array2D((None, *shape), "float32") if len(shape) == 1 else Array3D((None, *shape), "float32")
         return Features({**kept, self.column: array})
+
+    @property
+    def num_values(self) -> int:
+        """Of a position: the width, times the number of hidden states side by side."""
+        return int(np.prod(self._nothing().shape[1:]))
 
     def _modules(self) -> list[str]:
         names = ["text_encoder"] if self.modality == "text" else ["speech_encoder", "speech_tokenizer"]

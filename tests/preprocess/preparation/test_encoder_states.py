@@ -7,6 +7,7 @@ from datasets import Dataset
 from torch.testing import assert_close
 
 from preprocess import EmoBertDataCollator, LabelEncoder, cache_encoder_states, prepare_dataset
+from preprocess.preparation import encoder_states
 from tests.tiny import tiny_processor, write_tone
 from tests.tiny_models import emobert
 
@@ -94,3 +95,19 @@ def test_an_unknown_modality_is_refused(prepared, tmp_path):
     collator = EmoBertDataCollator(tiny_processor())
     with pytest.raises(ValueError, match="got 'video'"):
         cache_encoder_states(prepared, frozen(), collator, modalities=("video",), cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(("held", "rows"), [(64, 2), (32 * 64, 4), (1, 1)])
+def test_the_wider_the_states_the_fewer_rows_are_held(prepared, tmp_path, monkeypatch, held, rows):
+    monkeypatch.setattr(encoder_states, "_VALUES_HELD", held)  # states are 32 wide
+    seen = []
+
+    class Counting(encoder_states._RowEncoder):
+        def __call__(self, batch):
+            seen.append(len(batch["id"]))
+            return super().__call__(batch)
+
+    monkeypatch.setattr(encoder_states, "_RowEncoder", Counting)
+    collator = EmoBertDataCollator(tiny_processor())
+    cache_encoder_states(prepared, frozen(), collator, modalities=("speech",), cache_dir=tmp_path, batch_size=1)
+    assert max(seen) == rows and sum(seen) == 4
