@@ -79,7 +79,13 @@ def test_every_block_says_its_language():
 def place(tmp_path_factory):
     """A folder in which the pages' names mean something: a model, recordings, a list of turns."""
     folder = tmp_path_factory.mktemp("page")
-    model = tiny_emobert("wav2vec2-group-norm", id2label={0: "hap", 1: "ang", 2: "exc"})
+    statistics = {
+        "class_means": [[1, 0], [0, 1], [-1, -1]],
+        "within": np.eye(2).tolist(),
+        "between": np.eye(2).tolist(),
+    }
+    labels = {0: "hap", 1: "ang", 2: "exc"}
+    model = tiny_emobert("wav2vec2-group-norm", id2label=labels, speaker_statistics=statistics)
     model.save_pretrained(folder / "outputs" / "demo")
     tiny_processor().save_pretrained(folder / "outputs" / "demo")
     for name, seconds, channels in (("call.wav", 2.5, 2), ("a.wav", 1, 1), ("b.wav", 1, 1), ("hour.mp3", 12, 1)):
@@ -98,6 +104,8 @@ def test_python_runs(page, place, monkeypatch):
         "Path": Path,
         "np": np,
         "recordings": ["a.wav", "b.wav"],
+        "logits": np.eye(3),
+        "speakers": ["anna", "anna", "ben"],
         "microphone": [tone(0.5, 48_000)] * 3,
         "diarize": lambda sound: [{"start": 0.0, "end": 1.0, "speaker": "anna"}],
         **dict.fromkeys(("result", "first", "second"), timeline),

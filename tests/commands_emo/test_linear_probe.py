@@ -109,7 +109,9 @@ def test_the_probe_stands_in_the_report(data_dir, encoders, tmp_path):  # noqa: 
 def test_what_has_no_probe_is_refused():
     with pytest.raises(ValueError, match="--probe is for one label of several, not for 'regression'"):
         check_probe("regression")
-    with pytest.raises(ValueError, match="init_head must be one of random, linear_probe, got 'ridge'"):
+    with pytest.raises(
+        ValueError, match="init_head must be one of random, linear_probe, logistic_regression, got 'ridge'"
+    ):
         ModelArguments(text_model="t", speech_model="s", init_head="ridge")
 
 

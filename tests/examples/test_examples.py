@@ -187,7 +187,7 @@ def test_a_flag_wins_over_the_file_and_an_unknown_name_is_refused(config_file, t
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("evaluate: {modle: x}\n")
     with pytest.raises(
-        ValueError, match="unknown argument modle; valid are batch_size, cache_encoder_states, calibrate"
+        ValueError, match="unknown argument modle; valid are adapt_to_speakers, batch_size, cache_encoder"
     ):
         parse_arguments("evaluate", EvaluationArguments, arguments=[str(wrong)])
 
