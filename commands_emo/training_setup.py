@@ -170,6 +170,8 @@ def set_up_training(
             None if speakers is None or None in speakers else speakers,
             kind=kind,
         )
+        if training_arguments.max_steps > 0 or training_arguments.num_train_epochs > 0:
+            model.config.speaker_statistics = None  # of logits that training changes
         logger.info(f"{linear_head}")
 
     # 5. Low-rank adapters on encoders that are not frozen.

@@ -71,11 +71,14 @@ class EmoBertTrainer(ResumableTrainer):
             self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`)."""
+        """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`), and has no
+        `speaker_statistics` of the logits before training any more."""
         # A search makes its models later, and keeps none.
         if self.model is not None and isinstance(self._config, EmoBertConfig):
             modalities = getattr(self.train_data_collator, "modalities", None)
             self._config.trained_inputs = trained_inputs(self.train_dataset, modalities, self._config)
+            if self.args.max_steps > 0 or self.args.num_train_epochs > 0:
+                self._config.speaker_statistics = None
         return super().train(*args, **kwargs)
 
     @property

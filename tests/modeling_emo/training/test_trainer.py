@@ -143,3 +143,11 @@ def test_a_loss_of_ones_own_stays_as_trainer_averages_it(tmp_path):
 def test_label_smoothing_of_trainers_own_is_refused(tmp_path):
     with pytest.raises(ValueError, match="label_smoothing_factor=0.1 .* set `label_smoothing` in the model's config"):
         make_trainer(tmp_path, label_smoothing_factor=0.1)
+
+
+@pytest.mark.parametrize(("length", "kept"), [({"num_train_epochs": 0}, True), ({"max_steps": 1}, False)])
+def test_speaker_statistics_do_not_outlive_the_logits_that_they_are_of(tmp_path, length, kept):
+    statistics = {"class_means": [[1, 0], [0, 1], [-1, -1]], "within": [[1, 0], [0, 1]], "between": [[1, 0], [0, 1]]}
+    trainer = make_trainer(tmp_path, options={"speaker_statistics": statistics}, **length)
+    trainer.train()
+    assert trainer.model.config.speaker_statistics == (statistics if kept else None)
