@@ -15,6 +15,7 @@ from modeling_emo import (
     LinearHead,
     add_lora,
     balanced_class_weights,
+    drop_fitted_settings,
     fit_linear_head,
     fit_speech_standardization,
     leave_attention_dropout_out,
@@ -171,7 +172,7 @@ def set_up_training(
             kind=kind,
         )
         if training_arguments.max_steps > 0 or training_arguments.num_train_epochs > 0:
-            model.config.speaker_statistics = None  # of logits that training changes
+            drop_fitted_settings(model.config)  # they are of logits that training changes
         logger.info(f"{linear_head}")
 
     # 5. Low-rank adapters on encoders that are not frozen.

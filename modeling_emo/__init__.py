@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .export.to_onnx import export_onnx
     from .finetuning.attention_dropout import leave_attention_dropout_out
     from .finetuning.class_weights import balanced_class_weights
+    from .finetuning.fitted_settings import drop_fitted_settings
     from .finetuning.gradual_unfreezing import GradualUnfreezingCallback
     from .finetuning.linear_head import LinearHead, fit_linear_head
     from .finetuning.lora import add_lora
@@ -183,6 +184,7 @@ __all__ = [
     "create_optimizer",
     "deletion_faithfulness",
     "dimensional_metrics",
+    "drop_fitted_settings",
     "emobert_logits",
     "emotion_diarization_error",
     "emotion_loss",

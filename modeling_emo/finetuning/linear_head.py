@@ -15,6 +15,7 @@ from configuration_emo.configuration_emobert import MODALITIES
 from ..loss import IGNORED_LABEL
 from ..modeling_emobert import EmoBertForSequenceClassification
 from ..speaker_adaptation import fit_speaker_statistics
+from .fitted_settings import drop_fitted_settings
 from .logistic import choose_logistic, fit_logistic
 from .ridge import Ridge, choose_ridge, fit_ridge
 
@@ -60,7 +61,8 @@ def fit_linear_head(
     Penalty and the shares of text and speech are chosen on held-out groups of the training data. A modality is used
     beside the other only where that helps there by more than chance (one standard error), so fusion with a text that
     says nothing is the speech alone. Scores of classes are sharpened so that their softmax fits the held-out rows. The
-    stand-ins of missing modalities are set so that they say nothing. Training can go on from there, or stop there.
+    stand-ins of missing modalities are set so that they say nothing. Training can go on from there, or stop there. A
+    `temperature` of the last layer before is dropped.
 
     What held-out speakers tell of how speakers differ is kept in the configuration, for [`adapt_to_speakers`].
 
@@ -107,6 +109,7 @@ def fit_linear_head(
     if groups is not None and len(groups) != len(labels):
         raise ValueError(f"There are {len(groups)} groups for {len(labels)} rows of training data.")
     targets, row_weights = _targets(labels, model)
+    drop_fitted_settings(config)
     counted = row_weights > 0
     features = {name: values[counted] for name, values in features.items() if present[name][counted].any()}
     present = {name: present[name][counted] for name in features}

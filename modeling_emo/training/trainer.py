@@ -15,10 +15,12 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, Sampler
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
+from transformers.utils import logging
 
 from configuration_emo.configuration_emobert import EmoBertConfig
 
 from ..finetuning.attention_dropout import leave_attention_dropout_out
+from ..finetuning.fitted_settings import drop_fitted_settings
 from ..finetuning.gradual_unfreezing import GradualUnfreezingCallback
 from ..loss import has_weighted_mean, label_weight, split_loss
 from ..resuming.data_order import set_epoch
@@ -30,6 +32,8 @@ from .optimizer import create_optimizer
 from .row_views import RowViews, has_row_views
 from .trained_inputs import trained_inputs
 
+
+logger = logging.get_logger(__name__)
 
 # By which Transformers marks the cards that Trainer writes.
 _DRAFT_TAG = "generated_from_trainer"
@@ -71,14 +75,15 @@ class EmoBertTrainer(ResumableTrainer):
             self.add_callback(GradualUnfreezingCallback(args.gradual_unfreezing_epochs))
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`), and has no
-        `speaker_statistics` of the logits before training any more."""
+        """Trainer's; the configuration says afterwards what the model was shown (`trained_inputs`), and no
+        longer what was fitted to the logits before training (`temperature`, `speaker_statistics`)."""
         # A search makes its models later, and keeps none.
         if self.model is not None and isinstance(self._config, EmoBertConfig):
             modalities = getattr(self.train_data_collator, "modalities", None)
             self._config.trained_inputs = trained_inputs(self.train_dataset, modalities, self._config)
             if self.args.max_steps > 0 or self.args.num_train_epochs > 0:
-                self._config.speaker_statistics = None
+                for dropped in drop_fitted_settings(self._config):
+                    logger.warning(f"Training goes on: {dropped}")
         return super().train(*args, **kwargs)
 
     @property

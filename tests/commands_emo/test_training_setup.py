@@ -24,6 +24,7 @@ def data_dir(encoders, recordings, tmp_path):  # noqa: F811
     """Eight labelled recordings, five of them angry."""
     rows = [
         {"id": f"u{index}", "audio": str(recordings / f"train_{index}.wav"), "text": "the day", "label": NAMES[label]}
+        | {"speaker": "abcd"[index % 4]}
         for index, label in enumerate(LABELS)
     ]
     splits = DatasetDict({name: Dataset.from_list(rows) for name in ("train", "validation")})
@@ -88,3 +89,18 @@ def test_class_weights_in_yaml(given, expected, tmp_path):
     file.write_text(f"train: {{text_model: t, speech_model: s, class_weights: {given}}}\n")
     (arguments,) = parse_arguments("train", ModelArguments, arguments=[str(file)])
     assert arguments.class_weights == expected
+
+
+@pytest.mark.parametrize(("epochs", "kept"), [(0, True), (1, False)])
+def test_statistics_of_the_fitted_layer_are_kept_where_it_stays_as_it_is(data_dir, encoders, tmp_path, epochs, kept):  # noqa: F811
+    arguments = EmoBertTrainingArguments(
+        output_dir=str(tmp_path / "out"), use_cpu=True, report_to="none", num_train_epochs=epochs
+    )
+    places = {"text_model": str(encoders / "text"), "speech_model": str(encoders / "speech")}
+    setup = set_up_training(
+        ModelArguments(**places, fusion="shallow", init_head="linear_probe"),
+        DataArguments(data_dir=str(data_dir)),
+        arguments,
+    )
+    assert setup.linear_head.speaker_statistics == "fitted"
+    assert (setup.model.config.speaker_statistics is not None) is kept

@@ -171,6 +171,7 @@ def test_held_out_speakers_tell_how_speakers_differ():
 )
 @torch.no_grad()
 def test_too_few_speakers_are_told_of(speakers, told):
-    model = emobert("wavlm", **OPTIONS)
+    model = emobert("wavlm", **OPTIONS, temperature=2.0, speaker_statistics={"of": "the layer before"})
     head = fit_linear_head(model, batches(LABELS), speakers)
-    assert told in head.speaker_statistics and model.config.speaker_statistics is None
+    assert told in head.speaker_statistics
+    assert model.config.speaker_statistics is None and model.config.temperature is None

@@ -146,8 +146,12 @@ def test_label_smoothing_of_trainers_own_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("length", "kept"), [({"num_train_epochs": 0}, True), ({"max_steps": 1}, False)])
-def test_speaker_statistics_do_not_outlive_the_logits_that_they_are_of(tmp_path, length, kept):
+def test_what_was_fitted_to_logits_does_not_outlive_them(tmp_path, length, kept, caplog):
     statistics = {"class_means": [[1, 0], [0, 1], [-1, -1]], "within": [[1, 0], [0, 1]], "between": [[1, 0], [0, 1]]}
-    trainer = make_trainer(tmp_path, options={"speaker_statistics": statistics}, **length)
+    fitted = {"temperature": 1.7, "speaker_statistics": statistics}
+    trainer = make_trainer(tmp_path, options=fitted, **length)
     trainer.train()
-    assert trainer.model.config.speaker_statistics == (statistics if kept else None)
+    assert {name: getattr(trainer.model.config, name) for name in fitted} == (
+        fitted if kept else dict.fromkeys(fitted)
+    )
+    assert [f"`{name}` is of the logits before and is dropped" in caplog.text for name in fitted] == [not kept] * 2
