@@ -133,6 +133,7 @@ def run(arguments: PredictionArguments) -> None:
         given = "a table" if is_table else len(utterances)
         raise ValueError(f"--vtt is of one recording and without --output, got {given}: predict it alone.")
 
+    arguments.check_division()
     device = arguments.device
     if processes is not None and device is None:
         device = processes.device

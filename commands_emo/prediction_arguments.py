@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from configuration_emo import as_mapping
+from preprocess import check_division
 
 
 def _label_choice(labels: dict | str | None) -> dict[str, str] | None:
@@ -95,7 +96,7 @@ class PredictionArguments:
 
     def __post_init__(self):
         self.labels = _label_choice(self.labels)
-        if self.channels is not None and self.channels.isdecimal():
+        if isinstance(self.channels, str) and self.channels.isdecimal():
             self.channels = int(self.channels)  # type: ignore[assignment]
         if self.text and self.text_files:
             raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
@@ -112,6 +113,17 @@ class PredictionArguments:
         if self.turns is not None and Path(self.turns).is_file():
             settings["turns_sha256"] = hashlib.sha256(Path(self.turns).read_bytes()).hexdigest()
         return settings
+
+    def check_division(self) -> None:
+        """ValueError of options that no recording can be divided by, and of adapting what is not divided."""
+        check_division(**self.division())
+        dividing = (self.chunk_length_s, self.segmentation, self.turns)
+        is_divided = self.channels == "each" or self.transcription == "recording" or dividing != (None,) * 3
+        if self.adapt_to_speakers is not None and not is_divided:
+            raise ValueError(
+                "--adapt_to_speakers adapts the segments of a recording, and nothing divides it: give --segmentation, "
+                "--turns or --chunk_length_s.\nOver rows of a corpus `emobert evaluate --adapt_to_speakers` does it."
+            )
 
     def division(self) -> dict[str, Any]:
         """How recordings are divided into what is predicted, and when there is a label."""

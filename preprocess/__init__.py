@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .recordings.find_recordings import find_recordings, left_out_files
     from .recordings.recording_table import RecordingTable
     from .recordings.segment_stream import SegmentStream
-    from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, read_segments
+    from .recordings.segments import MAX_SENTENCE_SECONDS, SEGMENTATIONS, check_division, read_segments
     from .recordings.voice_activity import CAUSAL_DETECTORS, VOICE_DETECTORS, VoiceWatch, find_voice
     from .schema import CorpusReading, Problem, Utterance
     from .skipped import count_skipped
@@ -92,6 +92,7 @@ __all__ = [
     "cache_encoder_states",
     "channel_count",
     "check_audio_file",
+    "check_division",
     "check_encoders",
     "check_processor",
     "check_protocol",

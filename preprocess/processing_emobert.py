@@ -28,7 +28,7 @@ from .features.speech_features import (
 from .features.text_features import is_text, pad_token_ids, tokenize, tokenize_with_context
 from .processor_files import missing_parts
 from .recordings.segment_stream import SegmentStream
-from .recordings.segments import Segment, read_segments
+from .recordings.segments import Segment, check_division, read_segments
 
 
 logger = logging.get_logger(__name__)
@@ -282,6 +282,10 @@ class EmoBertProcessor(SelfContained, ProcessorMixin):
             sampling_rate=self.feature_extractor.sampling_rate,
             **division,
         )
+
+    def check_division(self, **division: Any) -> None:
+        """Refuses options of `read_segments` that are wrong for every recording; see [`check_division`]."""
+        check_division(**division)
 
     def stream_segments(self, input_rate: int | None = None, **division: Any) -> SegmentStream:
         """Divides sound that is still coming; see [`SegmentStream`], whose options `division` are."""

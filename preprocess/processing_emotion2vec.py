@@ -16,7 +16,7 @@ from .features.padding import LONGEST
 from .features.speech_features import SpeechFeatures, extract_speech_features, pad_speech_features
 from .features.text_features import is_text
 from .recordings.segment_stream import SegmentStream
-from .recordings.segments import Segment, read_segments
+from .recordings.segments import Segment, check_division, read_segments
 
 
 class Emotion2VecProcessor(SelfContained, ProcessorMixin):
@@ -105,6 +105,10 @@ class Emotion2VecProcessor(SelfContained, ProcessorMixin):
             sampling_rate=self.feature_extractor.sampling_rate,
             **division,
         )
+
+    def check_division(self, **division: Any) -> None:
+        """Refuses options of `read_segments` that are wrong for every recording; see [`check_division`]."""
+        check_division(**division)
 
     def stream_segments(self, input_rate: int | None = None, **division: Any) -> SegmentStream:
         """Divides sound that is still coming; see [`SegmentStream`], whose options `division` are."""

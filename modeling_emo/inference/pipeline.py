@@ -25,7 +25,7 @@ from .frame_diarizer import diarizer
 from .label_choice import LabelChoice
 from .many_inputs import find_many, with_texts
 from .moonshine_recognizer import recogniser
-from .pipeline_options import PipelineOptions, check_batches, check_options, checked_device
+from .pipeline_options import PipelineOptions, check_batches, check_division, check_options, checked_device
 from .processor_protocol import UtteranceProcessor
 from .segment_inputs import segment_inputs
 from .segment_results import assemble
@@ -225,6 +225,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
                 (self._preprocess_params, self._forward_params, self._postprocess_params), own, strict=True
             )
         ]
+        check_division(self.processor, parameters[0])
         workers = num_workers if num_workers is not None else self._num_workers or 0
         size = batch_size if batch_size is not None else self._batch_size or 1
         if many is None:
@@ -291,6 +292,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             options["turns"] = diarizer(options["turns"])
         forwarding = {name: options.pop(name) for name in ("return_embeddings",) if name in options}
         reporting: dict[str, Any] = {name: options.pop(name) for name in _REPORTING if name in options}
+        options |= {name: value for name, value in reporting.items() if name == "adapt_to_speakers"}  # of both
         if "labels" in options:
             reporting["choice"] = LabelChoice(self._config, options.pop("labels"))
         return options, forwarding, reporting

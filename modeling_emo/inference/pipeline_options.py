@@ -139,6 +139,20 @@ def check_options(options: Mapping[str, Any], config: Any) -> None:
         )
 
 
+def check_division(processor: Any, options: Mapping[str, Any]) -> None:
+    """Refuses what no recording can be divided by, once and not for each.
+
+    Args:
+        processor ([`UtteranceProcessor`]): asked if it has `check_division`, as ours have.
+        options (`dict`): of the call and of the pipeline.
+
+    Raises:
+        ValueError: by the processor.
+    """
+    if hasattr(processor, "check_division"):
+        processor.check_division(**options)
+
+
 def check_batches(batch_size: Any, num_workers: Any) -> None:
     """Refuses sizes of batches, and numbers of processes that read, which are none.
 

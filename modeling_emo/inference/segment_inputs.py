@@ -18,6 +18,11 @@ from .utterance_inputs import UTTERANCE_INPUTS, read_utterance, reading_error
 
 Recogniser = Callable[[dict[str, Any]], Any]
 
+NOTHING_TO_ADAPT_TO = (
+    "adapt_to_speakers: an input that is not divided is one row, and there is nothing to adapt it to. Divide it "
+    "(segmentation, chunk_length_s, turns), or give the logits of a speaker's recordings to adapt_to_speakers()."
+)
+
 
 def segment_inputs(
     inputs: Any,
@@ -27,6 +32,7 @@ def segment_inputs(
     asr: Recogniser | None = None,
     transcription: str = "segment",
     on_error: str = "raise",
+    adapt_to_speakers: str | None = None,
     **division: Any,
 ) -> Iterator[dict[str, Any]]:
     """The segments of one input, one after the other.
@@ -38,6 +44,7 @@ def segment_inputs(
         asr (callable, *optional*): transcribes what has no text.
         transcription (`"segment"` or `"recording"`): what it hears.
         on_error (`"raise"` or `"return"`): whether what cannot be read is an error, or a segment with the reason.
+        adapt_to_speakers (`str`, *optional*): refuses what is not divided: there is nothing to adapt it to.
         division: of [`read_segments`].
 
     Yields:
@@ -55,7 +62,10 @@ def segment_inputs(
         is_timeline = any(one is not None for one in dividing) or utterance.get("channels") == "each"
         has_transcript = utterance.get("text") is not None or utterance.get("words") is not None
         is_whole = asr is not None and transcription == "recording" and not has_transcript
-        if asr is not None and is_whole and utterance.get("audio") is not None:
+        is_transcribed = is_whole and utterance.get("audio") is not None
+        if adapt_to_speakers is not None and not is_timeline and not is_transcribed:
+            raise ValueError(NOTHING_TO_ADAPT_TO)
+        if asr is not None and is_transcribed:
             segments = _of_transcribed_recording(utterance, processor, asr, rate)
             is_timeline, asr = True, None
         else:

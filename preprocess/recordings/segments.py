@@ -28,6 +28,10 @@ logger = logging.get_logger(__name__)
 SEGMENTATIONS = ("windows", "sentences", "voice", "turns")
 MAX_SENTENCE_SECONDS = 30.0
 DEFAULT_WINDOW_SECONDS = 10.0
+EACH_IS_ALONE = (
+    "channels='each' hears each channel for itself: a transcript or turns are of the whole. Leave them out, or give "
+    "the number of one channel."
+)
 
 
 def read_segments(
@@ -160,6 +164,42 @@ def read_segments(
         yield from _marked(found, is_each=channels == "each")
 
 
+def check_division(
+    *,
+    chunk_length_s: float | None = None,
+    stride_length_s: float | tuple[float, float] | None = None,
+    segmentation: str | None = None,
+    turns: Any = None,
+    voice_detector: str | None = None,
+    channels: str | int | None = None,
+    **others: Any,
+) -> None:
+    """Refuses options of [`read_segments`] that are wrong for every recording, before there is one.
+
+    Args:
+        chunk_length_s, stride_length_s, segmentation, turns, voice_detector, channels (*optional*): its options.
+        others: further options, which are not looked at.
+
+    Raises:
+        ValueError: an unknown name, a wrong number, or options that contradict each other whatever the recording has.
+
+    Example:
+        >>> check_division(segmentation="voice", voice_detector="energy")
+        >>> check_division(segmentation="sentence")
+        Traceback (most recent call last):
+        ValueError: segmentation must be one of windows, sentences, voice, turns, got 'sentence'.
+    """
+    # A recording may bring words and turns of its own: what calls for them is not refused here.
+    needs = {"sentences": (True, False), "turns": (False, True)}.get(str(segmentation), (False, False))
+    division = _division(segmentation, needs[0], needs[1] or turns is not None, chunk_length_s)
+    has_windows = segmentation == "windows"
+    _strides(chunk_length_s, stride_length_s if chunk_length_s is not None else None, has_windows=has_windows)
+    _check_voice_detector(division, voice_detector)
+    _check_channels(channels)
+    if channels == "each" and division == "turns":
+        raise ValueError(EACH_IS_ALONE)
+
+
 def _named(segments: Iterator[Segment], channel: int | None) -> Iterator[Segment]:
     """The segments of one channel, which is their speaker unless one is known."""
     for segment in segments:
@@ -218,19 +258,24 @@ def _check_sound_options(
         raise ValueError("segmentation='voice' needs a recording.")
     if division == "turns" and audio is None and words is None:
         raise ValueError("`turns` need a recording, or `words` with their times.")
+    _check_voice_detector(division, voice_detector)
+    _check_channels(channels)
+    if channels == "each" and (audio is None or text is not None or words is not None or division == "turns"):
+        raise ValueError(EACH_IS_ALONE)
+
+
+def _check_voice_detector(division: str, voice_detector: Any) -> None:
     if voice_detector is not None and (division != "voice" or voice_detector not in VOICE_DETECTORS):
         raise ValueError(
             f"voice_detector is for segmentation='voice', one of {', '.join(VOICE_DETECTORS)}, got "
             f"{shown(voice_detector)}."
         )
+
+
+def _check_channels(channels: Any) -> None:
     is_number = isinstance(channels, int) and not isinstance(channels, bool) and channels >= 0
     if channels not in (None, "mix", "each") and not is_number:
         raise ValueError(f"channels must be 'mix', 'each', or the number of one from 0 on, got {shown(channels)}.")
-    if channels == "each" and (audio is None or text is not None or words is not None or division == "turns"):
-        raise ValueError(
-            "channels='each' hears each channel for itself: a transcript or turns are of the whole. Leave them out, "
-            "or give the number of one channel."
-        )
 
 
 def _strides(

@@ -64,6 +64,23 @@ def test_where_nobody_is_named_one_person_speaks(recognise, call):
     np.testing.assert_allclose(adapted, expected, atol=1e-4)
 
 
+def test_what_is_not_divided_is_refused(recognise, call):
+    with pytest.raises(
+        ValueError, match="an input that is not divided is one row, and there is nothing to adapt it to"
+    ):
+        recognise((call, RATE), adapt_to_speakers="equal")
+    rows = [{"audio": (call, RATE)}, {"audio": (call, RATE), "turns": TURNS}]
+    alone, divided = recognise(rows, adapt_to_speakers="equal", on_error="return")
+    assert "not divided" in alone["error"]
+    assert divided == recognise(rows[1], adapt_to_speakers="equal")
+
+    def asr(sound):
+        return {"text": "a b", "chunks": [{"text": "a b", "timestamp": (0.0, 1.0)}]}
+
+    heard = recognise((call, RATE), asr=asr, transcription="recording", adapt_to_speakers="equal")
+    assert [chunk["text"] for chunk in heard["chunks"]] == ["a b"]
+
+
 def test_what_is_refused(recognise, call):
     with pytest.raises(ValueError, match="'unknown' or 'equal', got 'even'"):
         recognise((call, RATE), adapt_to_speakers="even")

@@ -77,6 +77,23 @@ def test_they_are_refused_when_the_pipeline_is_made(recognise, name):
                 EmotionRecognitionPipeline(recognise.model, processor=recognise.processor, **{name: value})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"segmentation": "sentence"},
+        {"segmentation": "voice", "voice_detector": "ear"},
+        {"voice_detector": "energy"},
+        {"channels": "left"},
+        {"chunk_length_s": 0.01},
+        {"segmentation": "windows", "chunk_length_s": 1.0, "stride_length_s": 2.0},
+        {"segmentation": "voice", "turns": [{"start": 0, "end": 1}]},
+    ],
+)
+def test_what_divides_no_recording_is_refused_once_and_not_for_each(recognise, wrong):
+    with pytest.raises(ValueError, match=list(wrong)[-1]):
+        recognise([{"audio": (tone(0.5), 16_000)}] * 2, on_error="return", **wrong)
+
+
 @pytest.mark.parametrize("name", ["batch_size", "num_workers"])
 @pytest.mark.parametrize("value", [True, -1, 1.5, math.nan, "3", [3]])
 def test_batches(recognise, name, value):

@@ -5,7 +5,7 @@ import pytest
 
 from preprocess.recordings.cutting import Stretch
 from preprocess.recordings.rttm import rttm_turns
-from preprocess.recordings.segments import read_segments
+from preprocess.recordings.segments import check_division, read_segments
 from preprocess.recordings.sentences import TimedText
 from preprocess.recordings.turns import divide_long, read_turns, with_words
 from tests.tiny import tone, write_tone
@@ -184,3 +184,38 @@ def test_options_that_contradict_each_other(options, message):
 
 def test_windows_without_a_length_are_of_ten_seconds():
     assert [segment.end for segment in read(ramp(12.0), segmentation="windows", stride_length_s=0)] == [10, 12]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"segmentation": "words"}, "segmentation must be one of"),
+        ({"segmentation": "voice", "turns": TURNS}, "There are turns, and segmentation is 'voice'"),
+        ({"turns": TURNS, "voice_detector": "energy"}, "voice_detector is for segmentation='voice'"),
+        ({"segmentation": "voice", "voice_detector": "ear"}, "one of energy, causal, silero, got 'ear'"),
+        ({"channels": -1}, "got -1"),
+        ({"channels": "each", "turns": TURNS}, "channels='each' hears each channel for itself"),
+        ({"segmentation": "windows", "chunk_length_s": 1.0, "stride_length_s": 0.5}, "shorter than chunk_length_s"),
+        ({"chunk_length_s": 0.1}, "0.25 or more, got 0.1"),
+    ],
+)
+def test_options_that_are_wrong_for_every_recording(options, message):
+    with pytest.raises(ValueError, match=message):
+        check_division(**options)
+    with pytest.raises(ValueError, match=message):
+        read(ramp(8.0), **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"segmentation": "turns"},  # which a recording may bring, as words
+        {"segmentation": "sentences", "chunk_length_s": 1.0, "stride_length_s": 2.0},
+        {"stride_length_s": 1.0},
+        {"segmentation": "voice", "voice_detector": "causal", "channels": "each"},
+        {"turns": TURNS, "channels": 1, "asr": None},
+    ],
+)
+def test_options_that_some_recording_may_have(options):
+    check_division(**options)
