@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from configuration_emo import as_mapping, check_whole
+from configuration_emo import as_mapping, as_numbers, check_whole
 
 from .dataset_arguments import DatasetArguments
 
@@ -196,7 +196,7 @@ class ModelArguments(EncoderArguments):
         if weights in ("balanced", ["balanced"]):
             weights = "balanced"
         elif weights is not None:
-            weights = [float(weight) for weight in weights]
+            weights = as_numbers("class_weights", weights)
         self.class_weights = weights
 
     def config_kwargs(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from configuration_emo import as_mapping
-from preprocess import check_division
 
 
 def _label_choice(labels: dict | str | None) -> dict[str, str] | None:
@@ -116,6 +115,8 @@ class PredictionArguments:
 
     def check_division(self) -> None:
         """ValueError of options that no recording can be divided by, and of adapting what is not divided."""
+        from preprocess import check_division  # with PyTorch, which --help does not wait for
+
         check_division(**self.division())
         dividing = (self.chunk_length_s, self.segmentation, self.turns)
         is_divided = self.channels == "each" or self.transcription == "recording" or dividing != (None,) * 3

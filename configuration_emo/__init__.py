@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .configuration_vq_wav2vec import VqWav2VecConfig
     from .corpora import CORPORA
     from .hub_code import write_code
-    from .option_kinds import check_number, check_whole, check_yes_or_no
+    from .option_kinds import as_numbers, check_number, check_whole, check_yes_or_no
     from .problem_types import PROBLEM_TYPES
     from .sealing import find_damage, seal
     from .speech_dictionary import SpeechDictionary
@@ -30,6 +30,7 @@ __all__ = [
     "SpeechDictionary",
     "VqWav2VecConfig",
     "as_mapping",
+    "as_numbers",
     "check_number",
     "check_whole",
     "check_yes_or_no",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -76,6 +77,32 @@ def check_yes_or_no(name: str, value: Any) -> None:
     """
     if not is_yes_or_no(value):
         raise ValueError(f"{name} must be True or False, got {shown(value)}.")
+
+
+def as_numbers(name: str, values: Iterable[Any]) -> list[float]:
+    """Numbers of what may be written as texts, as flags are.
+
+    Args:
+        name (`str`): of the option.
+        values (iterable): numbers, or texts that say one.
+
+    Raises:
+        ValueError: one of them is none.
+
+    Example:
+        >>> as_numbers("class_weights", ["1", 2.5])
+        [1.0, 2.5]
+        >>> as_numbers("class_weights", ["1,5"])
+        Traceback (most recent call last):
+        ValueError: class_weights must be numbers, with a point for decimals, got '1,5'.
+    """
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(float(value))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be numbers, with a point for decimals, got {shown(value)}.") from error
+    return numbers
 
 
 def is_yes_or_no(value: Any) -> bool:

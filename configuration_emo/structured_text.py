@@ -27,8 +27,8 @@ def parse_json(text: str, place: str) -> Any:
         place (`str`): where it stands, for messages.
 
     Raises:
-        ValueError: it is not JSON, is nested too deeply, or holds a number of thousands of digits or half a character
-            (a lone surrogate, which no file can hold).
+        ValueError: it is not JSON, is nested too deeply, gives a name twice in one object, or holds a number of
+            thousands of digits or half a character (a lone surrogate, which no file can hold).
 
     Example:
         >>> parse_json('{"a": [1, 2]}', "rows.jsonl, line 3")
@@ -38,8 +38,16 @@ def parse_json(text: str, place: str) -> Any:
         ...
         ValueError: rows.jsonl, line 3 cannot be read: not JSON, Expecting value at character 7.
     """
+    twice: list[str] = []
+
+    def as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice.extend(name for name in found if names.count(name) > 1)
+        return found
+
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=as_dict)
     except json.JSONDecodeError as error:
         line = f", line {error.lineno}" if "\n" in text.strip() else ""
         raise ValueError(f"{place}{line} cannot be read: not JSON, {error.msg} at character {error.colno}.") from error
@@ -47,6 +55,8 @@ def parse_json(text: str, place: str) -> Any:
         raise ValueError(f"{place} cannot be read: it is nested too deeply.") from error
     except ValueError as error:
         raise ValueError(f"{place} cannot be read: a number has thousands of digits.") from error
+    if twice:
+        raise ValueError(f"{place} cannot be read: {twice[0]!r:.100} is given twice. Leave one of them out.")
     if "\\u" in text:
         _check_characters(value, place)
     return value
@@ -96,8 +106,8 @@ def read_yaml(path: str | Path) -> Any:
     """What a YAML file says, in JSON's types; keys are texts as they are written (`1`, `no`, `null`).
 
     Raises:
-        ValueError: the file cannot be read or is not YAML, or holds something that JSON has no type for (a date,
-            bytes, a tag, a value inside itself); names file and line.
+        ValueError: the file cannot be read or is not YAML, gives a key twice, or holds something that JSON has no
+            type for (a date, bytes, a tag, a value inside itself); names file and line.
     """
     text = read_text(path)
     try:
@@ -150,11 +160,20 @@ def _check_yaml(root: yaml.Node, path: str | Path) -> None:
         inside.add(id(node))
         waiting.append((node, True))
         if isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
             for key, _ in node.value:
                 if not isinstance(key, yaml.ScalarNode):
                     raise ValueError(f"{place} cannot be read: a key must be a text, not a list or a mapping.")
-                if key.tag != _YAML + "merge":
-                    key.tag = _YAML + "str"
+                if key.tag == _YAML + "merge":
+                    continue
+                key.tag = _YAML + "str"
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    raise ValueError(
+                        f"{path}, line {line} cannot be read: {key.value!r:.100} is given twice, first in line "
+                        f"{lines[key.value]}. Leave one of them out."
+                    )
+                lines[key.value] = line
         held = (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value
         waiting.extend((value, False) for value in held)
 

@@ -56,12 +56,21 @@ def test_other_command_lines_show_their_own_help(capsys, group, name):
     assert capsys.readouterr().out.startswith(f"usage: emobert {group} {name} ")
 
 
-@pytest.mark.parametrize("given", [["trian"], ["convert", "wav2vec"], ["predict", "--modle", "x"], []])
-def test_unknown_names_end_with_the_usage(capsys, given):
+@pytest.mark.parametrize("given", [["trian"], ["convert", "wav2vec"], ["predict", "--top_k", "1"], []])
+def test_unknown_commands_and_what_is_missing_end_with_the_usage(capsys, given):
     with pytest.raises(SystemExit) as end:
         main(given)
     assert end.value.code == 2
     assert "usage: emobert" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [["predict", "--modle", "x"], ["predict", "call.wav"]])
+def test_what_is_no_flag_is_said_in_one_line(capsys, given):
+    with pytest.raises(SystemExit) as end:
+        main(given)
+    said = capsys.readouterr().err
+    assert end.value.code == 1 and said.startswith("emobert predict: ") and said.count("\n") == 1
+    assert "did you mean --model" in said or "as in --model my_model" in said
 
 
 def test_an_error_is_said_without_a_traceback_unless_it_is_asked_for(tmp_path):
@@ -69,7 +78,7 @@ def test_an_error_is_said_without_a_traceback_unless_it_is_asked_for(tmp_path):
     wrong.write_text("predict: {modle: x}\n")
     ended = run("predict", wrong)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith(f"emobert predict: {wrong}: unknown argument modle; valid are ")
+    assert ended.stderr.startswith(f"emobert predict: {wrong}: unknown argument modle; did you mean model?")
     assert "Traceback" not in ended.stderr
     ended = run("predict", wrong, **{TRACEBACK_VARIABLE: "1", "PATH": ""})
     assert ended.returncode == 1 and "Traceback" in ended.stderr

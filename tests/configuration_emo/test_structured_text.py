@@ -30,6 +30,7 @@ def test_json_is_read_as_it_was_written(value):
         ('{"a": 1,\n"b" 2}', r"line 2, line 2 cannot be read: not JSON, Expecting ':' delimiter at character 5\."),
         ("[" * 100_000, "line 2 cannot be read: it is nested too deeply"),
         ("[" + "9" * 5_000 + "]", "line 2 cannot be read: a number has thousands of digits"),
+        ('{"a": 1, "b": {"c": 1, "c": 1}}', "line 2 cannot be read: 'c' is given twice. Leave one of them out"),
         ('{"a": ["\\ud800"]}', r"line 2 cannot be read: '\\ud800' holds half a character"),
         ('{"\\udfff": 1}', r"line 2 cannot be read: '\\udfff' holds half a character"),
     ],
@@ -125,3 +126,22 @@ class TestObjects:
         path = tmp_path / "record.json"
         path.write_text('{"seed": 1, "metrics": {}}')
         assert read_json_object(path, "seed", "metrics") == {"seed": 1, "metrics": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 1\n", "maps.yaml, line 3 cannot be read: 'a' is given twice, first in line 1"),
+        ("x: {1: a, '1': b}\n", "maps.yaml, line 1 cannot be read: '1' is given twice, first in line 1"),
+        ("x: &x {a: 1}\ny: {<<: *x, a: 2}\n", None),  # what is merged may be given anew
+        ("x: {a: 1}\ny: {a: 1}\n", None),
+    ],
+)
+def test_yaml_keys_that_are_given_twice(tmp_path, text, message):
+    path = tmp_path / "maps.yaml"
+    path.write_text(text)
+    if message is None:
+        assert read_yaml(path)["y"]["a"] in (1, 2)
+        return
+    with pytest.raises(ValueError, match=message):
+        read_yaml(path)

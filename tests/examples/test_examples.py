@@ -186,9 +186,7 @@ def test_a_flag_wins_over_the_file_and_an_unknown_name_is_refused(config_file, t
     assert (arguments.split, arguments.batch_size) == ("validation", 5)
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("evaluate: {modle: x}\n")
-    with pytest.raises(
-        ValueError, match="unknown argument modle; valid are adapt_to_speakers, batch_size, cache_encoder"
-    ):
+    with pytest.raises(ValueError, match="unknown argument modle; did you mean model?"):
         parse_arguments("evaluate", EvaluationArguments, arguments=[str(wrong)])
 
 
