@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments (sequence of `str`, *optional*): the command and its arguments; those of the process if left out.
 
     Raises:
-        SystemExit: with 0 after a help text, 1 after an error in the input, 2 for an unknown command or what is missing.
+        SystemExit: with 0 after a help text, 1 after an error in the input, 2 where the command or a flag is missing.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in COMMANDS:
