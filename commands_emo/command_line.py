@@ -37,6 +37,8 @@ from .search_arguments import SearchArguments
 
 # Set to 1 it shows where in the code an error came from.
 TRACEBACK_VARIABLE = "EMOBERT_TRACEBACK"
+# Of what the system, or the Hub, says of a file.
+MOST_CHARACTERS = 300
 
 
 class Command(NamedTuple):
@@ -94,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run_script(given[0], given[1:])
     elif given[:2] in map(list, OTHERS):
         name = " ".join(given[:2])
-        _end_clearly(name, lambda: _run_other(name, given[2:]))
+        end_clearly(name, lambda: _run_other(name, given[2:]))
     else:
         _overview().parse_args(given)
 
@@ -107,7 +109,7 @@ def run_script(command: str, arguments: Sequence[str] | None = None) -> None:
         arguments (sequence of `str`, *optional*): flags, after a configuration file if one is given; those of the
             process if left out.
     """
-    _end_clearly(command, lambda: run_command(command, arguments))
+    end_clearly(command, lambda: run_command(command, arguments))
 
 
 def run_command(command: str, arguments: Sequence[str] | None = None) -> None:
@@ -193,11 +195,24 @@ def _run_other(name: str, arguments: Sequence[str]) -> None:
         sys.argv[0] = program
 
 
-def _end_clearly(name: str, act: Callable[[], None]) -> None:
+def end_clearly(name: str, act: Callable[[], None]) -> None:
+    """Acts, and ends the program where that fails at its input, or at a file: two lines and status 1.
+
+    Args:
+        name (`str`): of the command.
+        act (callable): what it does.
+    """
     try:
         act()
     except ValueError as error:
         if os.environ.get(TRACEBACK_VARIABLE) == "1":
             raise
         print(f"emobert {name}: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+    except OSError as error:  # of files and folders, and of the Hub
+        if os.environ.get(TRACEBACK_VARIABLE) == "1" or isinstance(error, BrokenPipeError):
+            raise
+        said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else f"{error}".strip()
+        first = said.splitlines()[0][:MOST_CHARACTERS] if said else type(error).__name__
+        print(f"emobert {name}: {first}\n{TRACEBACK_VARIABLE}=1 shows where that happened.", file=sys.stderr)
         raise SystemExit(1) from error

@@ -13,7 +13,7 @@ from typing import Any
 from transformers import AutoConfig
 from transformers.utils import logging
 
-from configuration_emo import EmoBertConfig
+from configuration_emo import EmoBertConfig, named_place
 from modeling_emo import EmoBertTrainingArguments
 from preprocess import load_prepared
 
@@ -70,7 +70,11 @@ def fill_in(
             "the default: both encoders are fine-tuned, with Trainer's own defaults. Say how, see docs/training.md."
         )
         return False
-    text, speech = (AutoConfig.from_pretrained(one) for one in (model.text_model, model.speech_model))
+    configs = []
+    for place in (model.text_model, model.speech_model):
+        with named_place("pretrained encoder", place):
+            configs.append(AutoConfig.from_pretrained(place))
+    text, speech = configs
     layers = EmoBertConfig.from_text_speech_configs(text, speech).num_speech_layers
     found: dict[str, Any] = {
         "fusion": "shallow",

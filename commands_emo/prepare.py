@@ -13,7 +13,7 @@ For Speech-BERT, with the speech tokenised by all processes and again from where
 
 from transformers import AutoConfig, AutoFeatureExtractor, AutoTokenizer
 
-from configuration_emo import PROBLEM_TYPES, as_mapping, stated_token_positions
+from configuration_emo import PROBLEM_TYPES, as_mapping, check_whole, named_place, stated_token_positions
 from modeling_emo import VqWav2VecModel
 from preprocess import (
     EmoBertProcessor,
@@ -35,13 +35,20 @@ def run(encoders: EncoderArguments, arguments: PreparationArguments) -> None:
     """Prepares a corpus in all processes that were launched."""
     if arguments.problem_type not in PROBLEM_TYPES:
         raise ValueError(f"problem_type must be one of {', '.join(PROBLEM_TYPES)}, got {arguments.problem_type!r}.")
+    if arguments.data_dir is None:
+        raise ValueError(f"Nothing says where the corpus {arguments.corpus} is: give --data_dir, its folder or table.")
+    if arguments.num_proc is not None:
+        check_whole("num_proc", arguments.num_proc)
+    for label in (labels := arguments.labels or []):
+        if labels.count(label) > 1:
+            raise ValueError(f"--labels names {label!r} {labels.count(label)} times. Leave all but one out.")
     processes = launched_processes(arguments.num_processes)
 
     # 1. The corpus in the one schema, and what is broken in it.
     with processes.main_process_first():  # a corpus that makes its sounds makes them once
         reading = read_corpus(
             arguments.corpus,
-            arguments.data_dir,  # type: ignore[arg-type]  # a reader that needs it says so
+            arguments.data_dir,
             label_map=arguments.label_map,
             **as_mapping(arguments.corpus_options),
         )
@@ -60,11 +67,12 @@ def run(encoders: EncoderArguments, arguments: PreparationArguments) -> None:
         processes.print(f"speech tokenised by {processes.num_processes} process(es): {arguments.tokens_dir}")
 
     # 3. What the encoders take, and what the labels become.
-    processor = EmoBertProcessor(
-        AutoFeatureExtractor.from_pretrained(encoders.speech_model),
-        AutoTokenizer.from_pretrained(encoders.text_model),
-    )
-    positions = stated_token_positions(AutoConfig.from_pretrained(encoders.text_model))
+    with named_place("feature extractor", encoders.speech_model):
+        feature_extractor = AutoFeatureExtractor.from_pretrained(encoders.speech_model)
+    with named_place("text encoder with a tokenizer", encoders.text_model):
+        tokenizer = AutoTokenizer.from_pretrained(encoders.text_model)
+        positions = stated_token_positions(AutoConfig.from_pretrained(encoders.text_model))
+    processor = EmoBertProcessor(feature_extractor, tokenizer)
     if positions is not None:  # not every tokenizer states what its encoder takes
         processor = processor.limit_text(positions)
     label2id = None if arguments.labels is None else {name: index for index, name in enumerate(arguments.labels)}

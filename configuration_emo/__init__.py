@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .configuration_vq_wav2vec import VqWav2VecConfig
     from .corpora import CORPORA
     from .hub_code import write_code
+    from .loaded_parts import NoSuchModel, named_place
     from .option_kinds import as_numbers, check_number, check_whole, check_yes_or_no
     from .problem_types import PROBLEM_TYPES
     from .sealing import find_damage, seal
@@ -27,6 +28,7 @@ __all__ = [
     "PROBLEM_TYPES",
     "EmoBertConfig",
     "Emotion2VecConfig",
+    "NoSuchModel",
     "SpeechDictionary",
     "VqWav2VecConfig",
     "as_mapping",
@@ -37,6 +39,7 @@ __all__ = [
     "find_damage",
     "markdown_table",
     "max_token_positions",
+    "named_place",
     "parse_arguments",
     "read_section",
     "seal",

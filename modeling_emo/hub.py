@@ -1,15 +1,12 @@
 """Models that are saved with the code that loads them where EmoBERT is not installed."""
 
-import os
+import json
 from pathlib import Path
 
 from transformers import PreTrainedConfig
 
 from configuration_emo.hub_code import SelfContained
-
-
-class NoSuchModel(ValueError, OSError):
-    """There is neither such a folder nor such a model on the Hub; an OSError too, as Transformers has it."""
+from configuration_emo.loaded_parts import NoSuchModel, reason_of
 
 
 class OtherShapes(ValueError, RuntimeError):
@@ -54,18 +51,14 @@ class SelfContainedModel(SelfContained):
             args, kwargs: as in Transformers.
 
         Raises:
-            ValueError: there is neither such a folder nor such a model on the Hub, or its weights have other shapes
-                than asked for, as with another number of labels; and what to do.
+            ValueError: there is neither such a folder nor such a model on the Hub, it holds another model, or its
+                weights have other shapes than asked for, as with another number of labels; and what to do.
         """
+        cls._check_kind(Path(pretrained_model_name_or_path) / "config.json")
         try:
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)  # type: ignore[misc]
         except OSError as error:
-            if os.path.exists(pretrained_model_name_or_path):
-                raise
-            raise NoSuchModel(
-                f"{pretrained_model_name_or_path}: there is no such folder here, and no such model could be fetched "
-                f"from the Hub ({type(error).__name__}).\nCheck the path, or the name and the connection."
-            ) from error
+            raise NoSuchModel(reason_of("model", pretrained_model_name_or_path, error)) from error
         except RuntimeError as error:
             if "ignore_mismatched_sizes" not in str(error):
                 raise
@@ -74,6 +67,22 @@ class SelfContainedModel(SelfContained):
                 "of labels.\nFor a new classifier pass ignore_mismatched_sizes=True, with id2label={0: ...} and "
                 "problem_type of the new labels."
             ) from error
+
+    @classmethod
+    def _check_kind(cls, config: Path) -> None:
+        """Refuses the folder of another kind of model, of which Transformers would take what it finds."""
+        if not config.is_file():
+            return
+        try:
+            kind = json.loads(config.read_bytes()).get("model_type")
+        except (ValueError, AttributeError):  # Transformers says what is wrong with it
+            return
+        own = getattr(cls, "config_class", None)
+        if own is not None and kind not in (None, own.model_type):
+            raise NoSuchModel(
+                f"{config.parent} holds a model of the kind {kind!r}, and not {own.model_type!r}.\nGive the folder "
+                "that training or a conversion wrote; encoders are what a new model is built over."
+            )
 
     def save_pretrained(self, save_directory, *args, **kwargs):
         """As in Transformers, with the code that a machine without EmoBERT needs. A card in the folder is kept.

@@ -43,6 +43,7 @@ LAYERS = {
         {
             "configuration_emotion2vec",
             "configuration_vq_wav2vec",
+            "loaded_parts",
             "option_kinds",
             "speech_dictionary",
             "structured_text",

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
+from configuration_emo.loaded_parts import named_place
+
 from ..emotion2vec.modeling_emotion2vec import Emotion2VecModel
 
 
@@ -39,12 +41,13 @@ def load_encoder(name_or_path: str, **kwargs) -> PreTrainedModel:
         kwargs: passed to `from_pretrained`.
 
     Raises:
-        ValueError: the checkpoint lacks weights of the encoder.
+        ValueError: there is no such encoder, or the checkpoint lacks weights of it.
     """
     hub_kwargs = {
         name: kwargs[name] for name in ("revision", "token", "cache_dir", "local_files_only") if name in kwargs
     }
-    config = AutoConfig.from_pretrained(name_or_path, **hub_kwargs)
+    with named_place("pretrained encoder", name_or_path):
+        config = AutoConfig.from_pretrained(name_or_path, **hub_kwargs)
     # What T5EncoderModel saves denies that there was a decoder; AutoModel builds one all the same.
     config.is_encoder_decoder = config.is_encoder_decoder or type(config)().is_encoder_decoder
     kwargs = {"config": config, "output_loading_info": True, **_without_pooler(config), **kwargs}

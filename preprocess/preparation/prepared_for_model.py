@@ -14,6 +14,7 @@ from transformers import AutoFeatureExtractor, AutoTokenizer, PreTrainedTokenize
 from transformers.utils import cached_file
 
 from configuration_emo.configuration_emobert import EmoBertConfig
+from configuration_emo.loaded_parts import named_place
 from configuration_emo.problem_types import get_problem_type
 
 from ..features.speech_features import FeatureExtractor
@@ -107,10 +108,12 @@ def check_encoders(prepared: PreparedDataset, text_model: str, speech_model: str
     """
     ours = EmoBertProcessor.from_pretrained(prepared.processor_dir)
     if _has_file(text_model, "tokenizer_config.json"):
-        theirs = tokenizer_facts(AutoTokenizer.from_pretrained(text_model))
+        with named_place("tokenizer", text_model):
+            theirs = tokenizer_facts(AutoTokenizer.from_pretrained(text_model))
         _compare("tokenizer", tokenizer_facts(ours.tokenizer), theirs, prepared, text_model)
     if _has_file(speech_model, "preprocessor_config.json", "processor_config.json"):
-        extractor = extractor_facts(AutoFeatureExtractor.from_pretrained(speech_model))
+        with named_place("feature extractor", speech_model):
+            extractor = extractor_facts(AutoFeatureExtractor.from_pretrained(speech_model))
         _compare("feature extractor", extractor_facts(ours.feature_extractor), extractor, prepared, speech_model)
 
 
@@ -185,14 +188,15 @@ def _described(names: Sequence[str], ours: Mapping[str, Any], theirs: Mapping[st
 
 
 def _has_file(model: str, *names: str) -> bool:
-    return any(
-        cached_file(
-            model,
-            name,
-            _raise_exceptions_for_gated_repo=False,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
+    with named_place("pretrained encoder", model):
+        return any(
+            cached_file(
+                model,
+                name,
+                _raise_exceptions_for_gated_repo=False,
+                _raise_exceptions_for_missing_entries=False,
+                _raise_exceptions_for_connection_errors=False,
+            )
+            is not None
+            for name in names
         )
-        is not None
-        for name in names
-    )

@@ -5,8 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from transformers import Wav2Vec2FeatureExtractor
 
-from commands_emo.command_line import COMMANDS, OTHERS, TRACEBACK_VARIABLE, main, parse_command, run_command
+from commands_emo.command_line import (
+    COMMANDS,
+    OTHERS,
+    TRACEBACK_VARIABLE,
+    end_clearly,
+    main,
+    parse_command,
+    run_command,
+)
 
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -82,6 +91,46 @@ def test_an_error_is_said_without_a_traceback_unless_it_is_asked_for(tmp_path):
     assert "Traceback" not in ended.stderr
     ended = run("predict", wrong, **{TRACEBACK_VARIABLE: "1", "PATH": ""})
     assert ended.returncode == 1 and "Traceback" in ended.stderr
+
+
+def test_what_the_system_says_of_a_file_is_said_without_a_traceback(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+
+    def act():
+        (tmp_path / "file").mkdir()
+
+    with pytest.raises(SystemExit) as end:
+        end_clearly("train", act)
+    assert end.value.code == 1
+    assert capsys.readouterr().err == (
+        f"emobert train: {tmp_path / 'file'}: File exists\nEMOBERT_TRACEBACK=1 shows where that happened.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--corpus", "csv"], "Nothing says where the corpus csv is: give --data_dir"),
+        (["--corpus", "csv", "--data_dir", "d", "--num_proc", "0"], "num_proc must be a whole number of at least 1"),
+        (["--corpus", "csv", "--data_dir", "d", "--labels", "a", "b", "a"], "--labels names 'a' 2 times"),
+    ],
+)
+def test_what_prepare_refuses_at_once(given, message):
+    with pytest.raises(ValueError, match=message):
+        run_command("prepare", [*given, "--output_dir", "o", "--text_model", "t", "--speech_model", "s"])
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"), [("text", "text encoder with a tokenizer"), ("speech", "feature extractor")]
+)
+def test_prepare_names_the_encoder_that_cannot_be_loaded(tmp_path, broken, what):
+    (tmp_path / "t.csv").write_text("text,label\nhow nice,happy\n")
+    if broken == "text":
+        Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
+    flags = ["--data_dir", str(tmp_path / "t.csv"), "--output_dir", str(tmp_path / "out"), "--corpus", "csv"]
+    with pytest.raises(ValueError, match=f"{tmp_path} holds no {what} that can be loaded") as caught:
+        run_command("prepare", [*flags, "--text_model", str(tmp_path), "--speech_model", str(tmp_path)])
+    assert str(caught.value).count("\n") == 1
 
 
 def test_a_command_that_there_is_not():

@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+from transformers import BertModel
+
 from configuration_emo import VqWav2VecConfig
 from modeling_emo import (
     EmoBertForSequenceClassification,
@@ -11,7 +14,7 @@ from modeling_emo import (
     add_lora,
 )
 from tests.tiny import tiny_processor
-from tests.tiny_models import emobert, emobert_config
+from tests.tiny_models import emobert, emobert_config, text_config
 
 
 AUTO_MAP = {
@@ -104,3 +107,15 @@ def test_a_pipeline_is_saved_with_its_processor(tmp_path):
     assert json.loads((tmp_path / "processor_config.json").read_text())["auto_map"] == {
         "AutoProcessor": "processing_emobert.EmoBertProcessor"
     }
+
+
+def test_another_kind_of_model_is_refused_by_its_name(tmp_path):
+    BertModel(text_config()).save_pretrained(tmp_path / "bert")
+    with pytest.raises(ValueError, match="bert holds a model of the kind 'bert', and not 'emobert'"):
+        EmoBertForSequenceClassification.from_pretrained(tmp_path / "bert")
+    (tmp_path / "sounds").mkdir()
+    with pytest.raises(ValueError, match="sounds holds no model that can be loaded"):
+        EmoBertForSequenceClassification.from_pretrained(tmp_path / "sounds")
+    (tmp_path / "a.wav").write_bytes(b"")
+    with pytest.raises(ValueError, match="a.wav is a file, and not the folder of a model"):
+        EmoBertForSequenceClassification.from_pretrained(tmp_path / "a.wav")
