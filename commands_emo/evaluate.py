@@ -29,6 +29,7 @@ from datasets import Dataset, DatasetDict
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import PredictionOutput
 
+from configuration_emo import check_whole
 from modeling_emo import (
     ADAPTED,
     CONDITIONS,
@@ -96,6 +97,10 @@ def run(arguments: EvaluationArguments) -> None:
     unknown = [kind for kind in arguments.groups if kind not in GROUPS]
     if unknown:
         raise ValueError(f"Unknown groups {', '.join(unknown)}; valid are {', '.join(GROUPS)}.")
+
+    check_whole("batch_size", arguments.batch_size)
+    if arguments.max_eval_samples is not None:
+        check_whole("max_eval_samples", arguments.max_eval_samples)
 
     for name in ("calibrate", "calibrate_speakers"):
         if getattr(arguments, name) and arguments.split != "validation":

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 from transformers import TrainerState
 from transformers.utils import logging
 
-from configuration_emo import as_mapping
+from configuration_emo import PROBLEM_TYPES, as_mapping, check_whole
 from modeling_emo import (
     EmoBertForSequenceClassification,
     EmoBertTrainingArguments,
@@ -80,6 +80,9 @@ def set_up_training(
     lora_arguments: LoraArguments | None = None,
 ) -> TrainingSetup:
     """Loads the prepared dataset and builds the model that its labels and the arguments ask for."""
+    for name in ("max_train_samples", "max_eval_samples"):
+        if getattr(data_arguments, name) is not None:
+            check_whole(name, getattr(data_arguments, name))
     # 1. The prepared dataset knows its labels and its processor.
     prepared = load_prepared(data_arguments.data_dir)
     processor = EmoBertProcessor.from_pretrained(prepared.processor_dir)
@@ -94,6 +97,11 @@ def set_up_training(
 
     # 2. A new model over two pretrained encoders.
     config = {**prepared.label_encoder.config_kwargs(), **model_arguments.config_kwargs()}
+    if config["regression_loss"] != "mse" and PROBLEM_TYPES[config["problem_type"]].has_classes:
+        raise ValueError(
+            f"regression_loss={config['regression_loss']!r} is for scores, and the prepared labels are classes "
+            f"({config['problem_type']}): leave it out, or give a classification_loss."
+        )
     if model_arguments.context_apart:
         config["context_separator_id"] = context_separator(processor)
     if config["class_weights"] == "balanced":

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from transformers import TrainingArguments
 
+from configuration_emo.option_kinds import check_number, check_whole
+
 
 @dataclass
 class EmoBertTrainingArguments(TrainingArguments):
@@ -88,6 +90,22 @@ class EmoBertTrainingArguments(TrainingArguments):
             )
         self._check_rates()
         self._check_sampling()
+        self._check_lengths()
+
+    def _check_lengths(self):
+        """Numbers of rows, steps and epochs are some, and there is something by which training may stop early."""
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+            check_whole(name, getattr(self, name))
+        for name in ("max_padded_length", "max_batch_rows", "early_stopping_patience"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        check_number("num_train_epochs", self.num_train_epochs)
+        strategy = str(getattr(self.eval_strategy, "value", self.eval_strategy))
+        if self.early_stopping_patience is not None and (self.metric_for_best_model is None or strategy == "no"):
+            raise ValueError(
+                f"early_stopping_patience={self.early_stopping_patience} waits for a better metric_for_best_model, "
+                "and nothing is evaluated by one: set it, and eval_strategy to 'epoch' or 'steps'."
+            )
 
     def _check_sampling(self):
         """At most one option says which rows come together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -134,6 +135,15 @@ class EmoBertTrainer(ResumableTrainer):
         if card.is_file() and _DRAFT_TAG not in (ModelCard.load(card, ignore_metadata_errors=True).data.tags or []):
             return
         super().create_model_card(*args, **kwargs)
+
+    def _determine_best_metric(self, metrics, trial):
+        wanted = str(self.args.metric_for_best_model).removeprefix("eval_")
+        names = [name.removeprefix("eval_") for name in metrics]
+        if self.args.metric_for_best_model is not None and wanted not in names:
+            close = difflib.get_close_matches(wanted, names, 1)
+            meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}."
+            raise ValueError(f"metric_for_best_model={wanted!r} is no metric of this model's evaluations: {meant}")
+        return super()._determine_best_metric(metrics, trial)
 
     def _get_train_sampler(self, train_dataset=None) -> Sampler | None:
         if self.args.max_padded_length is None and not self.args.class_balanced_sampling:

@@ -62,7 +62,8 @@ def load_prepared(output_dir: str | Path, *, check: bool = True) -> PreparedData
     record = output_dir / PREPARATION_FILE
     if not record.is_file():
         raise ValueError(
-            f"{output_dir} is not a prepared dataset: there is no {PREPARATION_FILE}. Run prepare_dataset."
+            f"{output_dir} is not a prepared dataset: there is no {PREPARATION_FILE}. Give the "
+            "output_dir of `emobert prepare`, or of prepare_dataset."
         )
     damage = find_damage(output_dir) if check else None
     if damage is not None:

@@ -104,3 +104,28 @@ def test_statistics_of_the_fitted_layer_are_kept_where_it_stays_as_it_is(data_di
     )
     assert setup.linear_head.speaker_statistics == "fitted"
     assert (setup.model.config.speaker_statistics is not None) is kept
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "message"),
+    [
+        ({}, {"max_train_samples": -5}, "max_train_samples must be a whole number of at least 1, got -5"),
+        ({}, {"max_eval_samples": 0}, "max_eval_samples must be a whole number of at least 1, got 0"),
+        ({"regression_loss": "ccc"}, {}, "regression_loss='ccc' is for scores, and the prepared labels are classes"),
+        ({"text_model": "nowhere/at-all"}, {}, "nowhere/at-all: there is no such folder here"),
+    ],
+)
+def test_what_is_refused(data_dir, encoders, tmp_path, monkeypatch, model, data, message):  # noqa: F811
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    places = {"text_model": str(encoders / "text"), "speech_model": str(encoders / "speech")}
+    with pytest.raises(ValueError, match=message):
+        set_up_training(
+            ModelArguments(**{**places, **model}),
+            DataArguments(data_dir=str(data_dir), **data),
+            EmoBertTrainingArguments(output_dir=str(tmp_path / "out"), use_cpu=True, report_to="none"),
+        )
+
+
+def test_class_weights_that_are_no_numbers():
+    with pytest.raises(ValueError, match="class_weights must be numbers, with a point for decimals, got 'heavy'"):
+        ModelArguments(text_model="t", speech_model="s", class_weights=["heavy"])
