@@ -80,6 +80,12 @@ def run(encoders: EncoderArguments, arguments: PreparationArguments) -> None:
         corpus, arguments.problem_type, label2id=label2id, label_range=arguments.label_range
     )
 
+    if labels and PROBLEM_TYPES[arguments.problem_type].has_classes:
+        there = LabelEncoder.from_dataset(corpus, arguments.problem_type).names or []
+        unseen = [name for name in label_encoder.names or [] if name not in there]
+        if unseen and processes.is_main_process:
+            print(f"labels without an utterance: {', '.join(unseen)}; the corpus has {', '.join(there)}")
+
     # 4. One pass over text and speech, and what the corpus holds. Every unusable row is listed in skipped.jsonl.
     if processes.is_main_process:
         prepared = prepare_dataset(

@@ -163,9 +163,10 @@ class CorpusReading:
             split = empty[0] if len(empty) < len(self.splits) else None
             where = "no utterance" if split is None else f"no utterance in the split {split}"
             left_out = [problem for problem in self.problems if not problem.kept and split in (None, problem.split)]
-            raise ValueError(
-                f"{self.source}: {where} can be used, {len(left_out)} items were left out. {_first(left_out)}"
-            )
+            told = f"{len(left_out)} items were left out. {_first(left_out)}"
+            if not left_out:
+                told = "and none was found: there is nothing but names of columns, or other files are needed."
+            raise ValueError(f"{self.source}: {where} can be used, {told}")
         lost = [problem for problem in self.problems if problem.kept and _is_about_a_recording(problem)]
         rows = [utterance for utterances in self.splits.values() for utterance in utterances]
         if lost and not self.without_audio and all(utterance.audio is None for utterance in rows):

@@ -85,6 +85,7 @@ def read(
             label_column=label_column,
             speaker_column=speaker_column,
             session_column=session_column,
+            split_column=None,  # the folders say it
             numeric_labels=numeric_labels,
         )
         collector.problems += found.problems

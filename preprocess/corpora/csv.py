@@ -2,7 +2,8 @@
 
 A table has one utterance a row, in columns `audio` (path, relative to the table's folder), `text` and `label`, and if
 you have them `id`, `speaker` and `session`; other names are given as options. A folder has one table per split, named
-`train`, `validation` (or `valid`, `val`, `dev`) and `test` (or `eval`), such as `train.csv`.
+`train`, `validation` (or `valid`, `val`, `dev`) and `test` (or `eval`), such as `train.csv`; a table alone may have a
+column `split` with these names.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .dialogue_context import dialogues_of_tables
 from .reading.collector import check_option, missing_folders
 from .reading.delimited_rows import read_rows
 from .reading.hub_dataset import dataset_utterances, load_hub_splits
-from .reading.table_columns import SPLIT_NAMES, TableColumns, votes_of
+from .reading.table_columns import OWN_SPLIT, SPLIT_NAMES, TableColumns, votes_of
 
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -40,6 +41,7 @@ def read(
     id_column: str = "id",
     speaker_column: str = "speaker",
     session_column: str = "session",
+    split_column: str | None = "split",
     numeric_labels: bool = False,
     soft_label_columns: Sequence[str] = (),
     audio_dir: str | Path | None = None,
@@ -52,10 +54,12 @@ def read(
     """Reads tables of utterances.
 
     Args:
-        data_dir (`str` or `Path`): a table (it becomes the split `train`), a folder of tables, or, where there is no
-            such path, `owner/dataset` on the Hub.
+        data_dir (`str` or `Path`): a table (the split `train`, or those that its split column names), a folder of
+            tables, or, where there is no such path, `owner/dataset` on the Hub.
         audio_column, text_column, label_column, id_column, speaker_column, session_column (`str`): names of columns.
             `label_column` may be a list of names. Without an id column a row is called after its table and number.
+        split_column (`str`, *optional*): of a table alone: which split a row belongs to, by the names that tables of
+            a folder have. A row that names none is a problem. None leaves such a column alone.
         numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
         soft_label_columns (`list[str]`): columns that are called after labels and hold annotators' votes for them, in
             numbers or shares. They become the utterance's `soft_label`, a target of training beside the label.
@@ -89,6 +93,7 @@ def read(
         session_column,
         numeric_labels,
         votes_of(soft_label_columns),
+        split_column if Path(data_dir).is_file() else None,
     )
     problems = missing_folders(audio_dir=audio_dir)
     found: dict[str, Iterable[Utterance]] = {}
@@ -105,8 +110,20 @@ def read(
     if check_audio is not None:
         check_option("check_audio", check_audio, AUDIO_CHECKS)
         found = {split: _with_checked_audio(rows, check_audio, split, problems) for split, rows in found.items()}
-    utterances = {split: list(rows) for split, rows in found.items()}
+    utterances = _by_own_split({split: list(rows) for split, rows in found.items()})
     return CorpusReading(utterances, problems, dialogues=dialogues_of_tables(utterances))
+
+
+def _by_own_split(utterances: dict[str, list[Utterance]]) -> dict[str, list[Utterance]]:
+    """The same, divided as the rows say."""
+    rows = [row for of_split in utterances.values() for row in of_split]
+    if not any(OWN_SPLIT in row.extra for row in rows):
+        return utterances
+    divided: dict[str, list[Utterance]] = {split: [] for split in SPLIT_NAMES}
+    for row in rows:
+        extra = {name: value for name, value in row.extra.items() if name != OWN_SPLIT}
+        divided[row.extra[OWN_SPLIT]].append(row.replace(extra=extra))
+    return {split: of_split for split, of_split in divided.items() if of_split}
 
 
 def _with_checked_audio(

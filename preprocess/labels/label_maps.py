@@ -19,15 +19,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from transformers.utils import logging
 
 from configuration_emo.corpora import CORPORA
 from configuration_emo.structured_text import parse_json, read_json
 
 from ..schema import CorpusReading, Label, Problem, Utterance, is_absent
 from .label_names import label_name
+
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -193,9 +199,10 @@ def resolve_label_map(label_map: AnyLabelMap, *, only_mapped: bool = False) -> L
     pairs = [pair.partition("=") for pair in str(label_map).split(",")]
     if all(sign and label.strip() for label, sign, _ in pairs):
         return LabelMap({label.strip(): new.strip() or None for label, _, new in pairs}, only_mapped)
+    near = get_close_matches(str(label_map), LABEL_MAPS, 3)
     raise ValueError(
-        f"label_map={str(label_map)!r} is unknown. Give one of {', '.join(LABEL_MAPS)}, the path of a .json file, a "
-        "JSON object, or pairs such as 'exc=happy,hap=happy'."
+        f"label_map={str(label_map)!r:.200} is unknown. Give one of {', '.join(near or LABEL_MAPS)}, the path of a "
+        ".json file, a JSON object, or pairs such as 'exc=happy,hap=happy'."
     )
 
 
@@ -231,10 +238,28 @@ def apply_label_map(reading: CorpusReading, label_map: AnyLabelMap, *, only_mapp
                 problems.append(Problem(utterance.id, f"label map, split {split}", reason, split))
             else:
                 splits[split].append(utterance.replace(label=new, soft_label=_mapped_votes(utterance, resolved)))
+    if isinstance(resolved, LabelMap) and str(label_map) not in LABEL_MAPS:
+        problems.extend(_unused_names(resolved, reading))
     if reading.splits and not any(splits.values()):
         found = sorted({str(utterance.label) for rows in reading.splits.values() for utterance in rows})[:20]
         raise ValueError(f"The label map leaves no utterance. The labels are: {', '.join(found)}.")
     return reading.replace(splits={split: rows for split, rows in splits.items() if rows}, problems=problems)
+
+
+def _unused_names(label_map: LabelMap, reading: CorpusReading) -> list[Problem]:
+    """A remark on the names that the map renames and the corpus does not have."""
+    given = [row.label for rows in reading.splits.values() for row in rows if not is_absent(row.label)]
+    flat = [one for label in given for one in (label if isinstance(label, list) else [label])]
+    found = {label_name(str(one)) for one in flat}
+    unused = [name for name in label_map.mapping if label_name(name) not in found]
+    if not unused or not found:
+        return []
+    reason = (
+        f"names of the label map that no label has: {', '.join(unused)}; the labels are "
+        f"{', '.join(sorted(map(str, found))[:20])}"
+    )
+    logger.warning(f"{reason[0].upper()}{reason[1:]}.")
+    return [Problem(unused[0], "label map", reason, kept=True)]
 
 
 def _mapped_votes(utterance: Utterance, label_map: LabelMap | ScoreMap) -> dict[str, float] | None:

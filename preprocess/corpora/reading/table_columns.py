@@ -23,6 +23,8 @@ SPLIT_NAMES = {
 
 # Columns of tables of dialogues: which one, and the number of the turn in it.
 DIALOGUE, TURN = "dialogue", "turn"
+# The split that a row names, among an utterance's extra values until the rows are divided.
+OWN_SPLIT = "split of the row"
 _SHOWN_COLUMNS = 12
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
@@ -37,6 +39,7 @@ class TableColumns:
         label (`str` or sequence of `str`): one column, or several whose values make a list (valence, arousal, ...).
         numeric_labels (`bool`): labels are scores: text is read as a number, and a row where that fails is a problem.
         votes (sequence of `str`): columns that are called after labels and hold annotators' votes for them.
+        split (`str`, *optional*): the column that says which split a row belongs to; it need not exist.
     """
 
     audio: str = "audio"
@@ -47,6 +50,7 @@ class TableColumns:
     session: str = "session"
     numeric_labels: bool = False
     votes: Sequence[str] = ()
+    split: str | None = None
 
     def missing(self, present: Sequence[str]) -> list[str]:
         """The columns that a table must have and does not."""
@@ -96,6 +100,7 @@ class TableColumns:
             ValueError: as `check`, on the first row.
         """
         one_name: list[tuple[str, str]] = []
+        said_nothing: list[tuple[str, str]] = []
         present: dict[str, None] = {}
         for index, (place, cells) in enumerate(rows):
             if index == 0:
@@ -109,11 +114,14 @@ class TableColumns:
             try:
                 label = self._label(cells, place)
                 soft_label = self._soft_label(cells, place)
+                of_row = self._split(cells, place)
             except ValueError as error:
                 problems.append(Problem(name, place, str(error).removeprefix(f"{place}: "), split))
                 continue
             if isinstance(label, str) and (holds_several_names(label) or looks_like_a_list(label)):
                 one_name.append((place, label))
+            if text is not None and text.strip() in ABSENT_WORDS:
+                said_nothing.append((place, text.strip()))
             extra: dict[str, Any] = {}
             if DIALOGUE in cells and TURN in cells:
                 try:
@@ -122,6 +130,8 @@ class TableColumns:
                     reason = f"the turn is no number: {cells[TURN]!r:.60}; its dialogue is not known"
                     problems.append(Problem(name, place, reason, split, kept=True))
                     extra = {DIALOGUE: None, TURN: None}
+            if of_row is not None:
+                extra[OWN_SPLIT] = of_row
             yield Utterance(
                 id=name,
                 audio=None if audio is None else str(audio_dir / audio),
@@ -139,6 +149,13 @@ class TableColumns:
                 "several where the problem type takes several (multi_label_classification)"
             )
             problems.append(Problem(table, place, reason, split, kept=True))
+        if said_nothing:
+            place, text = said_nothing[0]
+            reason = (
+                f"texts that say {text!r}, which programs write where there is nothing: {len(said_nothing)}, taken as "
+                "they stand; leave the cells empty if nothing is known"
+            )
+            problems.append(Problem(table, place, reason, split, kept=True))
 
         unused = self.unused(present)
         if unused:
@@ -152,6 +169,7 @@ class TableColumns:
             self.id,
             self.speaker,
             self.session,
+            self.split,
             DIALOGUE,
             TURN,
             *self.labels(),
@@ -176,6 +194,23 @@ class TableColumns:
     def labels(self) -> list[str]:
         """The columns that labels are read from."""
         return [self.label] if isinstance(self.label, str) else list(self.label)
+
+    def _split(self, cells: Mapping[str, Any], place: str) -> str | None:
+        """The split that a row names, None where there is no such column.
+
+        Raises:
+            ValueError: it names none, or another; names the place.
+        """
+        if self.split is None or self.split not in cells:
+            return None
+        said = _text(cells[self.split])
+        for split, names in SPLIT_NAMES.items():
+            if said is not None and said.strip().lower() in names:
+                return split
+        raise ValueError(
+            f"{place}: the column {self.split!r} says {'nothing' if said is None else repr(said)[:60]}, which is none "
+            f"of {', '.join(SPLIT_NAMES)}. Correct it, or call the column otherwise."
+        )
 
     def _soft_label(self, cells: Mapping[str, Any], place: str) -> dict[str, float] | None:
         """A row's votes, None where all of its cells are empty.

@@ -32,7 +32,9 @@ class TestTables:
             ("b", "/abs/b.wav", "NA", "null", None, None),  # words that pandas would take for missing values
             ("c", None, "two\nlines", "0.5", "bo", "s2"),
         ]
-        assert reading.problems == []
+        assert [(problem.reason[:20], problem.kept) for problem in reading.problems] == [
+            ("texts that say 'NA',", True)
+        ]
 
     def test_tsv_with_other_names_and_without_ids(self, tmp_path):
         table = tmp_path / "calls.tsv"

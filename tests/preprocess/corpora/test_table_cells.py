@@ -190,3 +190,66 @@ def test_whatever_a_table_holds_only_a_value_error_names_it(tmp_path, content, s
         assert type(error) is ValueError and (str(tmp_path) in str(error) or "utterance '" in str(error))
     else:
         assert sum(split.num_rows for split in corpus.values()) == sum(map(len, reading.splits.values()))
+
+
+class TestSplitsOfOneTable:
+    ROWS = "id,text,label,split\na,one,x,train\nb,two,y,Test\nc,three,x,dev\nd,four,y,train\n"
+
+    def read(self, tmp_path, content, name="all.csv", **options):
+        (tmp_path / name).write_text(content)
+        return read_corpus("csv", tmp_path / name, **options)
+
+    def test_rows_go_where_the_column_says(self, tmp_path):
+        reading = self.read(tmp_path, self.ROWS)
+        assert {split: [row.id for row in rows] for split, rows in reading.splits.items()} == {
+            "train": ["a", "d"],
+            "validation": ["c"],
+            "test": ["b"],
+        }
+        assert reading.problems == []
+        assert set(reading.to_dataset_dict()["test"].column_names) >= {"id", "text"}
+        assert not any("split" in name for name in reading.to_dataset_dict()["test"].column_names)
+
+    def test_with_checked_audio(self, tmp_path):
+        reading = self.read(tmp_path, self.ROWS, check_audio="header")
+        assert [len(rows) for rows in reading.splits.values()] == [2, 1, 1]
+
+    def test_a_row_that_names_none_is_listed(self, tmp_path):
+        reading = self.read(tmp_path, self.ROWS.replace("dev", "devel").replace("four,y,train", "four,y,"))
+        assert {split: [row.id for row in rows] for split, rows in reading.splits.items()} == {
+            "train": ["a"],
+            "test": ["b"],
+        }
+        said, nothing = (problem.reason for problem in reading.problems)
+        assert said.startswith("the column 'split' says 'devel', which is none of train, validation, test")
+        assert nothing.startswith("the column 'split' says nothing")
+        assert [problem.kept for problem in reading.problems] == [False, False]
+
+    def test_other_columns_and_folders(self, tmp_path):
+        renamed = self.ROWS.replace("split", "part")
+        assert [len(rows) for rows in self.read(tmp_path, renamed).splits.values()] == [4]
+        assert len(self.read(tmp_path, renamed, split_column="part").splits) == 3
+        assert list(self.read(tmp_path, self.ROWS, split_column=None).splits) == ["train"]
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "train.csv").write_text(self.ROWS)
+        reading = read_corpus("csv", tmp_path / "folder")
+        assert list(reading.splits) == ["train"]
+        assert [problem.reason for problem in reading.problems] == ["unused columns: split"]
+
+
+def test_texts_that_programs_write_are_told_of(tmp_path):
+    (tmp_path / "t.csv").write_text("text,label\nnan,x\nNone,y\nNo nan here,x\n")
+    reading = read_corpus("csv", tmp_path / "t.csv")
+    assert [row.text for row in reading.splits["train"]] == ["nan", "None", "No nan here"]
+    (problem,) = reading.problems
+    assert (
+        problem.kept
+        and problem.reason.startswith("texts that say 'nan', which programs write")
+        and ": 2," in problem.reason
+    )
+
+
+def test_a_table_of_nothing_but_names(tmp_path):
+    (tmp_path / "t.csv").write_text("text,label\n")
+    with pytest.raises(ValueError, match="no utterance can be used, and none was found: there is nothing but names"):
+        read_corpus("csv", tmp_path / "t.csv").check()

@@ -120,7 +120,7 @@ def test_maps_from_files_and_pairs(tmp_path):
 @pytest.mark.parametrize(
     ("label_map", "message"),
     [
-        ("iemocap-5-class", "'iemocap-5-class' is unknown.*iemocap-4-class.*emodb-7-class"),
+        ("iemocap-5-class", "'iemocap-5-class' is unknown. Give one of iemocap-6-class, iemocap-4-class"),
         ("missing.json", "missing.json cannot be read"),
         ('{"joy": ', "given as JSON cannot be read"),
         ({"joy": 1}, "'joy': 1"),
@@ -136,3 +136,22 @@ def test_unusable_maps_are_named(label_map, message):
 def test_scores_in_a_list_cannot_be_renamed():
     with pytest.raises(ValueError, match=r"\[2.5, 3.0, 3.0\]"):
         apply_label_map(reading_of([2.5, 3.0, 3.0]), {"exc": "hap"})
+
+
+def test_names_that_no_label_has_are_told_of():
+    reading = CorpusReading({"train": [Utterance("a", text="a", label="angry"), Utterance("b", label=["sad", "hot"])]})
+    mapped = apply_label_map(reading, "angri=anger,sad=sadness")
+    assert [row.label for row in mapped.splits["train"]] == ["angry", ["sadness", "hot"]]
+    (problem,) = mapped.problems
+    assert problem.kept and problem.reason == (
+        "names of the label map that no label has: angri; the labels are angry, hot, sad"
+    )
+    assert apply_label_map(reading, "angry=anger,sad=sadness").problems == []
+    named = CorpusReading({"train": [Utterance("a", text="a", label="ang")]})
+    assert apply_label_map(named, "iemocap-4-class").problems == []  # lists what other parts of the corpus have
+
+
+def test_the_nearest_named_maps_are_told():
+    with pytest.raises(ValueError, match="label_map='iemocap-4' is unknown. Give one of iemocap-4-class, ") as error:
+        resolve_label_map("iemocap-4")
+    assert len(str(error.value)) < 300
