@@ -208,7 +208,7 @@ class TableColumns:
             if said is not None and said.strip().lower() in names:
                 return split
         raise ValueError(
-            f"{place}: the column {self.split!r} says {'nothing' if said is None else repr(said)[:60]}, which is none "
+            f"{place}: no split: the column {self.split!r} says {'nothing' if said is None else repr(said)[:60]}, which is none "
             f"of {', '.join(SPLIT_NAMES)}. Correct it, or call the column otherwise."
         )
 

@@ -221,8 +221,8 @@ class TestSplitsOfOneTable:
             "test": ["b"],
         }
         said, nothing = (problem.reason for problem in reading.problems)
-        assert said.startswith("the column 'split' says 'devel', which is none of train, validation, test")
-        assert nothing.startswith("the column 'split' says nothing")
+        assert said.startswith("no split: the column 'split' says 'devel', which is none of train, validation, test")
+        assert nothing.startswith("no split: the column 'split' says nothing")
         assert [problem.kept for problem in reading.problems] == [False, False]
 
     def test_other_columns_and_folders(self, tmp_path):
