@@ -8,6 +8,7 @@ from transformers import pipeline
 
 import modeling_emo  # noqa: F401  registers the model and the pipeline
 import preprocess  # noqa: F401  registers the processor
+from configuration_emo import NoSuchModel
 
 
 def load_pipeline(task: str, model: str, **options: Any) -> Any:
@@ -23,8 +24,10 @@ def load_pipeline(task: str, model: str, **options: Any) -> Any:
     """
     try:
         return pipeline(task, model=model, **options)  # type: ignore[call-overload]  # one task is this package's
-    except (OSError, ValueError) as error:
-        if isinstance(error, ValueError) and not str(error).startswith("Could not load model"):
+    except NoSuchModel:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:  # of what is no model of ours
+        if type(error) is ValueError and not str(error).startswith(("Could not load model", "Unrecognized model")):
             raise
         if os.path.exists(model):
             # Transformers collects the tracebacks of all that it tried; the first says what is missing.

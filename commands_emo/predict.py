@@ -15,7 +15,6 @@ turns before an utterance is told them: by `--context`, or by the columns `dialo
 `--table`.
 """
 
-import csv
 import io
 import os
 import sys
@@ -58,21 +57,16 @@ def read_utterance_table(path: str) -> list[dict]:
     Raises:
         ValueError: it is not there, has neither `audio` nor `text`, or a turn is no number.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"There is no table {path}.")
-    with Path(path).open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        columns = [name for name in TABLE_COLUMNS if name in (reader.fieldnames or [])]
-        if not {"audio", "text"} & set(columns):
-            raise ValueError(f"{path} has the columns {', '.join(reader.fieldnames or [])}: audio or text is needed.")
-        rows: list[dict[str, Any]] = [{name: row[name] or None for name in columns} for row in reader]
-    for number, row in enumerate(rows, start=2):
-        if row.get("audio") and "://" not in row["audio"]:
-            row["audio"] = str(Path(path).parent / row["audio"])
+    table = RecordingTable(path)
+    columns = [name for name in TABLE_COLUMNS if name in table.columns]
+    rows: list[dict[str, Any]] = []
+    for (number, cells), utterance in zip(table.rows(), table, strict=True):
+        row: dict[str, Any] = {name: cells[name] for name in columns} | utterance
         try:
             row |= {"turn": float(row["turn"])} if row.get("turn") else {}
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: the turn is no number: {row['turn']!r}.") from error
+        rows.append(row)
     return rows
 
 

@@ -16,6 +16,9 @@ def _label_choice(labels: dict | str | None) -> dict[str, str] | None:
     return {pair[0].strip(): pair[-1].strip() for pair in pairs} or None
 
 
+DTYPES = ("auto", "float32", "float16", "bfloat16", "float64")
+
+
 @dataclass
 class PredictionArguments:
     """Recordings and transcripts to predict."""
@@ -101,6 +104,10 @@ class PredictionArguments:
             raise ValueError("Give the transcripts themselves (text) or say that they lie in text_files, not both.")
         if self.table is not None and (self.audio or self.text or self.text_files):
             raise ValueError(f"The recordings are in the table {self.table}: leave audio, text and text_files out.")
+        if self.embeddings is not None and Path(self.embeddings).suffix != ".parquet":
+            raise ValueError(f"--embeddings are written as .parquet, got {self.embeddings!r}.")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"--dtype is one of {', '.join(DTYPES)}, got {self.dtype!r}.")
         if self.embeddings is not None and self.output is None:
             self.output = str(Path(self.embeddings).with_suffix(".jsonl"))
 

@@ -188,10 +188,14 @@ def checked_device(device: Any) -> Any:
         device (`int`, `str` or `torch.device`, *optional*): as of Transformers' pipelines.
 
     Raises:
-        ValueError: it is a CUDA device, and PyTorch sees none. Where a number stands for one, the pipeline runs on the
-            CPU as Transformers' own do, with a warning.
+        ValueError: there is no such kind, or it is a CUDA device, and PyTorch sees none. Where a number stands for
+            one, the pipeline runs on the CPU as Transformers' own do, with a warning.
     """
-    if isinstance(device, (str, torch.device)) and torch.device(device).type == "cuda":
+    try:
+        kind = torch.device(device).type if isinstance(device, (str, torch.device)) else None
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r:.60} is none that PyTorch knows: cpu, cuda, cuda:1, mps, ...") from error
+    if kind == "cuda":
         if not torch.cuda.is_available():
             raise ValueError(f"device={str(device)!r}: PyTorch sees no CUDA device here. Leave it out, or 'cpu'.")
     elif isinstance(device, int) and device >= 0 and not torch.accelerator.is_available():

@@ -26,8 +26,7 @@ def rttm_turns(path: str | os.PathLike, recording: str | None = None) -> list[di
     Source: NIST, Rich Transcription 2009 evaluation plan, appendix A.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such file of turns. Check the path.")
+    check_rttm(path)
     turns: dict[str, list[dict[str, Any]]] = {}
     for line in read_lines(path):
         fields = line.text.split()
@@ -47,3 +46,16 @@ def rttm_turns(path: str | os.PathLike, recording: str | None = None) -> list[di
         found = f"tells of {len(turns)} recordings" if turns else "has no line of the type SPEAKER"
         raise ValueError(f"{path} {found}, and not of {recording}. Name them as the recordings without their suffix.")
     return turns[recording]
+
+
+def check_rttm(path: str | os.PathLike) -> None:
+    """Refuses a file of turns that is not there.
+
+    Args:
+        path (`str` or `os.PathLike`): the file.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file of turns. Check the path.")

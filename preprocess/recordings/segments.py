@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
@@ -18,6 +19,7 @@ from ..audio.samples import is_silent
 from ..audio.url import local_copy
 from ..features.text_features import is_text
 from .cutting import MIN_WINDOW_SECONDS, Segment, Stretch, timed_segments, window_segments
+from .rttm import check_rttm
 from .sentences import checked_words, split_sentences
 from .turns import divide_long, read_turns, with_words
 from .voice_activity import VOICE_DETECTORS, find_voice
@@ -192,6 +194,8 @@ def check_division(
     # A recording may bring words and turns of its own: what calls for them is not refused here.
     needs = {"sentences": (True, False), "turns": (False, True)}.get(str(segmentation), (False, False))
     division = _division(segmentation, needs[0], needs[1] or turns is not None, chunk_length_s)
+    if isinstance(turns, (str, os.PathLike)):
+        check_rttm(turns)
     has_windows = segmentation == "windows"
     _strides(chunk_length_s, stride_length_s if chunk_length_s is not None else None, has_windows=has_windows)
     _check_voice_detector(division, voice_detector)

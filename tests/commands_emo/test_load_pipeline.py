@@ -1,11 +1,13 @@
 """A model that is not there, or a folder without one, is said in two lines by what loads a pipeline."""
 
 import pytest
+from transformers import BertModel
 
 from commands_emo import ServeArguments, run_command
 from commands_emo.load_pipeline import load_pipeline
 from configuration_emo import EmoBertConfig
-from tests.tiny import write_tone
+from tests.tiny import tiny_tokenizer, write_tone
+from tests.tiny_models import text_config
 
 
 def two_lines(error) -> str:
@@ -25,6 +27,18 @@ def test_a_folder_without_weights(tmp_path):
     with pytest.raises(ValueError, match="holds no whole model: Error no file named model.safetensors") as error:
         load_pipeline("emotion-recognition", str(tmp_path))
     assert two_lines(error).startswith(f"{tmp_path} ")
+
+
+def test_folders_of_other_things(tmp_path):
+    write_tone(tmp_path / "sounds" / "a.wav")
+    with pytest.raises(ValueError, match="sounds holds no whole model: Unrecognized model") as error:
+        load_pipeline("emotion-recognition", str(tmp_path / "sounds"))
+    two_lines(error)
+    BertModel(text_config()).save_pretrained(tmp_path / "bert")
+    tiny_tokenizer().save_pretrained(tmp_path / "bert")
+    with pytest.raises(ValueError, match="bert holds no whole model: ") as error:
+        load_pipeline("emotion-recognition", str(tmp_path / "bert"))
+    two_lines(error)
 
 
 @pytest.mark.parametrize("flag", ["--model", "--asr"])

@@ -207,9 +207,10 @@ class TableColumns:
         for split, names in SPLIT_NAMES.items():
             if said is not None and said.strip().lower() in names:
                 return split
+        told = "nothing" if said is None else repr(said)[:60]
         raise ValueError(
-            f"{place}: no split: the column {self.split!r} says {'nothing' if said is None else repr(said)[:60]}, which is none "
-            f"of {', '.join(SPLIT_NAMES)}. Correct it, or call the column otherwise."
+            f"{place}: no split: the column {self.split!r} says {told}, which is none of {', '.join(SPLIT_NAMES)}. "
+            "Correct it, or call the column otherwise."
         )
 
     def _soft_label(self, cells: Mapping[str, Any], place: str) -> dict[str, float] | None:

@@ -81,6 +81,34 @@ class TestTable:
         (tmp_path / "a.csv").write_text("name\nx\n")
         with pytest.raises(ValueError, match="a.csv has the columns name: one of audio, file, path or text"):
             RecordingTable(tmp_path / "a.csv")
-        (tmp_path / "a.csv").write_text("audio,text\na.wav,\n,\n")
-        with pytest.raises(ValueError, match="line 3: there is neither recording nor text"):
+        for content, message in (
+            ("audio,text\na.wav,\n,\n", "line 3: there is neither recording nor text"),
+            ("audio,text\n", "a.csv has no rows: write one recording a line"),
+            ("audio,text\na.wav,Yes, we do\n", "line 2: 3 cells where there are 2 columns. Quote cells"),
+        ):
+            (tmp_path / "a.csv").write_text(content)
+            with pytest.raises(ValueError, match=message):
+                list(RecordingTable(tmp_path / "a.csv"))
+        for content, message in (
+            ("", "a.csv has the columns none: one of audio"),
+            ("audio,Audio\nx,y\n", "a.csv has several columns audio. Rename all but one"),
+        ):
+            (tmp_path / "a.csv").write_text(content)
+            with pytest.raises(ValueError, match=message):
+                RecordingTable(tmp_path / "a.csv")
+        (tmp_path / "a.csv").write_bytes(b"text\nfine\n" + b"so\n" * 10_000 + "schön\n".encode("latin-1"))
+        with pytest.raises(ValueError, match=r"a.csv, after line \d+: a byte is not UTF-8. Save the table as UTF-8"):
             list(RecordingTable(tmp_path / "a.csv"))
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    @pytest.mark.parametrize("above", ["", "sep="])
+    def test_as_spreadsheets_write_it(self, tmp_path, encoding, delimiter, above):
+        first = above and f"{above}{delimiter}\r\n"
+        content = f'{first} Audio {delimiter}TEXT\r\n/a.wav{delimiter}"one{delimiter}\ntwo"\r\n\r\n/b.wav\r\n'
+        (tmp_path / "a.csv").write_bytes(content.encode(encoding))
+        table = RecordingTable(tmp_path / "a.csv")
+        rows = [{"audio": "/a.wav", "text": f"one{delimiter}\ntwo"}, {"audio": "/b.wav", "text": None}]
+        assert list(table) == list(table) == rows
+        numbers = [number for number, _ in table.rows()]
+        assert numbers == ([4, 6] if above else [3, 5])

@@ -103,6 +103,11 @@ def test_batches(recognise, name, value):
         EmotionRecognitionPipeline(recognise.model, processor=recognise.processor, **{name: value})
 
 
+def test_a_device_that_there_is_not(recognise):
+    with pytest.raises(ValueError, match="device='gpu' is none that PyTorch knows: cpu, cuda"):
+        EmotionRecognitionPipeline(recognise.model, processor=recognise.processor, device="gpu")
+
+
 def test_a_batch_of_none(recognise):
     with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
         recognise(tone(0.5), batch_size=0)
