@@ -38,7 +38,7 @@ def test_links_and_commands_of_a_page(page):
     commands = re.findall(r"(?:^|`)emobert ([a-z][a-z-]*)(?: ([a-z][a-z0-9-]*))?", text, re.MULTILINE)
     unknown = [command for command in commands if command[0] not in COMMANDS and command not in OTHERS]
     assert unknown == []
-    scripts = re.findall(r"\b((?:examples|benchmarks)/[\w/]+\.(?:py|yaml))\b", text)
+    scripts = re.findall(r"\b((?:examples|benchmarks|tests)/[\w/]+\.(?:py|yaml))\b", text)
     assert [script for script in scripts if not (ROOT / script).exists()] == []
     modules = re.findall(r"python -m ((?:modeling_emo|preprocess|commands_emo)[\w.]*)", text)
     known = {module for package in LAYERS for module in files(package)}
