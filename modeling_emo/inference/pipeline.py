@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -92,8 +93,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             is cut in two. That loads the whole sound.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
         return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
-        max_batch_seconds (`float`, *optional*): most sound of a batch, rows times the longest: `batch_size` holds for
-            short inputs, and of long ones fewer go together. One that is longer goes alone.
+        max_batch_seconds (`float`, *optional*): most sound of a batch, its rows times the longest. More goes alone.
         abstain_below (`float`, *optional*): where the best label's score, calibrated if a temperature was fitted, is
             below it, `label` is None. For classes of which one is predicted.
         adapt_to_speakers (`str`, *optional*): scores of segments are those given all segments of their speaker in the
@@ -324,19 +324,11 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
     ):
-        # As the parent's, but that batches have similar lengths, within a budget, and are padded by the processor,
-        # which knows about missing modalities.
-        forward_params = dict(forward_params)
-        seconds = forward_params.pop("max_batch_seconds", None)
-        budget = None if seconds is None else seconds * self._rate
-        segments = PipelineChunkIterator(inputs, self.preprocess, preprocess_params)
-        batches = DataLoader(
-            SimilarLengths(segments, batch_size, budget),
-            num_workers=min(num_workers, 1),
-            batch_size=None,  # they come as batches
-            collate_fn=self._collate,
-        )
-        outputs = rows_of(self.forward(batch, **forward_params) for batch in batches)
+        # As the parent's, but for batches of similar lengths that the processor pads: a modality may be missing.
+        most = forward_params.get("max_batch_seconds", math.inf) * self._rate
+        batches = SimilarLengths(PipelineChunkIterator(inputs, self.preprocess, preprocess_params), batch_size, most)
+        loader = DataLoader(batches, batch_size=None, num_workers=min(num_workers, 1), collate_fn=self._collate)
+        outputs = rows_of(self.forward(batch, **forward_params) for batch in loader)
         whole = PipelinePackIterator(in_order(outputs), lambda segment: segment, {})
         return PipelineIterator(whole, self.postprocess, postprocess_params)
 
@@ -349,7 +341,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
         return {"model_inputs": dict(self.processor.pad(scored)) if scored else None, **batch}
 
     def _forward(  # type: ignore[override]  # a batch of segments
-        self, batch: dict[str, Any], return_embeddings: bool = False
+        self, batch: dict[str, Any], return_embeddings: bool = False, **of_batches: Any
     ) -> dict[str, Any]:
         model_inputs = batch.pop("model_inputs")
         logits: Iterator[Any] = iter(())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -20,8 +21,8 @@ class SimilarLengths(IterableDataset):
         rows (iterable of `dict`): with `length`, a tuple of numbers, by which they are sorted. A dict gets its `place`
             in the stream.
         batch_size (`int`): most rows of a batch; with 1 none is read ahead.
-        max_padded_length (`float`, *optional*): most that a batch holds with its padding, rows times the first number
-            of the longest one's `length`. A row that is longer comes alone.
+        max_padded_length (`float`, defaults to infinity): most that a batch holds with its padding, rows times the
+            first number of the longest one's `length`. A row that is longer comes alone.
 
     Example:
 
@@ -35,7 +36,7 @@ class SimilarLengths(IterableDataset):
     ```
     """
 
-    def __init__(self, rows: Iterable[dict[str, Any]], batch_size: int, max_padded_length: float | None = None):
+    def __init__(self, rows: Iterable[dict[str, Any]], batch_size: int, max_padded_length: float = math.inf):
         self.rows, self.batch_size, self.max_padded_length = rows, batch_size, max_padded_length
         self.ahead = 1 if batch_size == 1 else BATCHES_AHEAD * batch_size
 
@@ -51,7 +52,7 @@ class SimilarLengths(IterableDataset):
 
     def _rows_beside(self, longest: float) -> int:
         """How many rows a batch has, of which this is the longest."""
-        if self.max_padded_length is None or longest == 0:
+        if longest == 0 or self.max_padded_length == math.inf:
             return self.batch_size
         return max(1, min(self.batch_size, int(self.max_padded_length // longest)))
 
