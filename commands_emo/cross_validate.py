@@ -119,6 +119,7 @@ def finish_runs(
         SystemExit: the corpus cannot be prepared, or a run failed.
     """
     # 1. The prepared corpus and its folds; a fold that leaks is refused here.
+    check_sections(arguments, sections)
     prepare_corpus(arguments)
     prepared = load_prepared(sections["prepare"]["output_dir"])
     if with_probe:
@@ -198,12 +199,29 @@ def fold_runs(
     return runs
 
 
-def check_run(run: FoldRun, *, has_validation: bool) -> None:
-    """Refuses, before any run starts, what every run would refuse: unknown arguments, validation without rows."""
+def check_sections(arguments: RunsArguments, sections: dict[str, dict[str, Any]]) -> None:
+    """Refuses arguments that there are not before the corpus is prepared, which may take hours."""
+    # What every run gives anew.
+    places = {"data_dir": ".", "output_dir": ".", "protocol": None, "fold": None, "protocol_options": None}
+    of_run = {
+        "train": {**sections["train"], **as_mapping(arguments.train_options), **places},
+        "evaluate": {**sections["evaluate"], **as_mapping(arguments.evaluate_options), **places, "model": "."},
+    }
+    parse_command("prepare", [str(arguments.config_file)])
+    _parsed(FoldRun("", 0, Path(), of_run, []))
+
+
+def _parsed(run: FoldRun) -> tuple:
     with tempfile.TemporaryDirectory() as folder:
         config = [str(run.write_config(Path(folder) / "config.yaml"))]
-        _, _, training, _ = parse_command("train", config)
+        parsed = parse_command("train", config)
         parse_command("evaluate", config)
+    return parsed
+
+
+def check_run(run: FoldRun, *, has_validation: bool) -> None:
+    """Refuses, before any run starts, what every run would refuse: unknown arguments, validation without rows."""
+    _, _, training, _ = _parsed(run)
     check_validation(has_validation, training)
 
 

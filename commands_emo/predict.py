@@ -142,7 +142,7 @@ def run(arguments: PredictionArguments) -> None:
         told = with_contexts(iter(read_utterance_table(str(arguments.table))), turns)
         names = ("audio", "text", "context")
         utterances = [{name: value for name, value in row.items() if name in names} for row in told]
-    chosen = ("top_k", "labels", "batch_size")
+    chosen = ("top_k", "labels", "batch_size", "max_batch_seconds")
     options: dict[str, Any] = {name: getattr(arguments, name) for name in chosen} | arguments.division()
 
     if arguments.output is None:

@@ -93,6 +93,9 @@ class PredictionArguments:
         default=None, metadata={"help": "A .vtt file: the timeline of one recording, for players of sound and video."}
     )
     batch_size: int = field(default=1, metadata={"help": "Recordings, or windows of them, that are run together."})
+    max_batch_seconds: float | None = field(
+        default=None, metadata={"help": "Most sound of a batch, its rows times the longest; of long ones fewer go."}
+    )
     device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:1; the first GPU if left out."})
     dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})
 

@@ -29,7 +29,7 @@ from .pipeline_options import PipelineOptions, check_batches, check_division, ch
 from .processor_protocol import UtteranceProcessor
 from .segment_inputs import segment_inputs
 from .segment_results import assemble
-from .similar_lengths import SimilarLengths, in_order
+from .similar_lengths import SimilarLengths, in_order, rows_of
 from .utterance_inputs import Given
 
 
@@ -37,6 +37,7 @@ logger = logging.get_logger(__name__)
 
 TASK = "emotion-recognition"
 _PUSHING = ("repo_id", "commit_message", "commit_description", "private", "token", "revision", "create_pr", "tags")
+_FORWARDING = ("return_embeddings", "max_batch_seconds")
 _REPORTING = ("top_k", "return_text", "abstain_below", "adapt_to_speakers")
 
 
@@ -91,6 +92,8 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             is cut in two. That loads the whole sound.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
         return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
+        max_batch_seconds (`float`, *optional*): most sound of a batch, rows times the longest: `batch_size` holds for
+            short inputs, and of long ones fewer go together. One that is longer goes alone.
         abstain_below (`float`, *optional*): where the best label's score, calibrated if a temperature was fitted, is
             below it, `label` is None. For classes of which one is predicted.
         adapt_to_speakers (`str`, *optional*): scores of segments are those given all segments of their speaker in the
@@ -290,7 +293,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             options["asr"] = recogniser(options["asr"])
         if "turns" in options:
             options["turns"] = diarizer(options["turns"])
-        forwarding = {name: options.pop(name) for name in ("return_embeddings",) if name in options}
+        forwarding = {name: options.pop(name) for name in _FORWARDING if name in options}
         reporting: dict[str, Any] = {name: options.pop(name) for name in _REPORTING if name in options}
         options |= {name: value for name, value in reporting.items() if name == "adapt_to_speakers"}  # of both
         if "labels" in options:
@@ -321,14 +324,19 @@ class EmotionRecognitionPipeline(ChunkPipeline):
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
     ):
-        # As the parent's, but that batches have similar lengths and are padded by the processor, which knows about
-        # missing modalities.
-        segments = SimilarLengths(PipelineChunkIterator(inputs, self.preprocess, preprocess_params), batch_size)
+        # As the parent's, but that batches have similar lengths, within a budget, and are padded by the processor,
+        # which knows about missing modalities.
+        forward_params = dict(forward_params)
+        seconds = forward_params.pop("max_batch_seconds", None)
+        budget = None if seconds is None else seconds * self._rate
+        segments = PipelineChunkIterator(inputs, self.preprocess, preprocess_params)
         batches = DataLoader(
-            segments, num_workers=min(num_workers, 1), batch_size=batch_size, collate_fn=self._collate
+            SimilarLengths(segments, batch_size, budget),
+            num_workers=min(num_workers, 1),
+            batch_size=None,  # they come as batches
+            collate_fn=self._collate,
         )
-        # At least 2, as 1 stands for inputs that are not in batches.
-        outputs = PipelineIterator(batches, self.forward, forward_params, loader_batch_size=max(batch_size, 2))
+        outputs = rows_of(self.forward(batch, **forward_params) for batch in batches)
         whole = PipelinePackIterator(in_order(outputs), lambda segment: segment, {})
         return PipelineIterator(whole, self.postprocess, postprocess_params)
 
@@ -350,7 +358,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             if not self._reads_text:  # as Transformers' audio pipelines do it
                 model_inputs["input_values"] = model_inputs["input_values"].to(self.model.dtype)
             output = self.model(**model_inputs)
-            logits = iter(output.logits.float())
+            logits = iter(output.logits.float().split(1))
             if return_embeddings:
                 vectors = iter(row_vectors(output, model_inputs, self._config))
         return {

@@ -38,6 +38,7 @@ class PipelineOptions(TypedDict, total=False):
     adapt_to_speakers: str | None
     return_text: bool | None
     return_embeddings: bool | None
+    max_batch_seconds: float | None
     on_error: str | None
     allow_addresses: bool | None
 
@@ -85,7 +86,7 @@ def _check_context(name: str, value: Any) -> None:
 # What each option must be; those that are not here are checked where their values are known.
 KINDS: dict[str, Callable[[str, Any], None]] = {
     "top_k": check_whole,
-    "chunk_length_s": partial(check_number, is_open=True),
+    **dict.fromkeys(("chunk_length_s", "max_batch_seconds"), partial(check_number, is_open=True)),
     "stride_length_s": _check_strides,
     **dict.fromkeys(("segmentation", "voice_detector", "transcription", "on_error", "adapt_to_speakers"), _check_name),
     "turns": _check_turns,

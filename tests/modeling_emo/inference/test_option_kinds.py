@@ -33,6 +33,7 @@ WRONG = {
     "adapt_to_speakers": NAMES,
     "return_text": FLAGS,
     "return_embeddings": FLAGS,
+    "max_batch_seconds": SECONDS,
     "on_error": NAMES,
     "allow_addresses": FLAGS,
 }

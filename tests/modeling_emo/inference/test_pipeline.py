@@ -335,6 +335,29 @@ def test_batches_are_made_of_similar_lengths(recognise):
     assert [by_label(result) for result in together] == [pytest.approx(one, abs=1e-5) for one in alone]
 
 
+def test_a_batch_holds_no_more_sound_than_it_may(recognise):
+    """Of long inputs fewer go together, and no result changes or is lost where batches differ in size."""
+    sizes = []
+    forward = recognise.model.forward
+
+    def counting(*args, **kwargs):
+        sizes.append(tuple(kwargs["speech_attention_mask"].shape))
+        return forward(*args, **kwargs)
+
+    inputs = [{"audio": (tone(seconds), 16_000)} for seconds in (0.3, 2.0, 0.4, 1.2, 0.3, 2.0, 0.5)]
+    alone = [by_label(recognise(one)) for one in inputs]
+    recognise.model.forward = counting
+    try:
+        together = recognise(inputs, batch_size=4, max_batch_seconds=2.5)
+    finally:
+        del recognise.model.forward
+    assert [rows for rows, _ in sizes] == [1, 1, 2, 3]
+    assert all(rows * samples <= 2.5 * 16_000 for rows, samples in sizes)
+    assert [by_label(result) for result in together] == [pytest.approx(one, abs=1e-5) for one in alone]
+    with pytest.raises(ValueError, match="max_batch_seconds must be"):
+        recognise(inputs, max_batch_seconds=0)
+
+
 def test_memory_does_not_grow_with_the_length_of_the_recording(recognise, tmp_path):
     """What is kept of a segment is its scores: the windows are read and dropped one after the other."""
     with sf.SoundFile(tmp_path / "long.wav", "w", 16_000, 1) as file:
