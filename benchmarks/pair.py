@@ -5,12 +5,12 @@
     python benchmarks/pair.py --work absent --output outputs/benchmarks/pair_absent.json
     python benchmarks/pair.py --work frozen --output outputs/benchmarks/pair_frozen.json
 
-Options: `--full`, `--order random grouped`, `--batches 2`, `--repeats 3`, `--threads 1`. The original's way is its
-arithmetic on the same weights: batches padded to their longest row, attention weights kept, no fused kernels. Lengths
-in token ids: speech log-normal, 451 in the mean (sigma 0.6, 150 to 1800), text 18 (sigma 0.6, 3 to 112). Batches of 8
-rows at random, and of similar lengths. By default a quarter of the layers at full width, which keeps every ratio (6 of
-24 x 1024, 3 of 12 x 768). Times are CPU times, all ways in turn, after a comparison of all ways' logits and gradients
-without dropout.
+Options: `--full`, `--order random grouped`, `--batches 2`, `--rows 8`, `--repeats 3`, `--threads 1`. The original's
+way is its arithmetic on the same weights: batches padded to their longest row, attention weights kept, no fused
+kernels. Lengths in token ids: speech log-normal, 451 in the mean (sigma 0.6, 150 to 1800), text 18 (sigma 0.6, 3 to
+112). Batches of 8 rows at random, and of similar lengths. By default a quarter of the layers at full width, which
+keeps every ratio (6 of 24 x 1024, 3 of 12 x 768). Times are CPU times, all ways in turn, after a comparison of all
+ways' logits and gradients without dropout.
 
 A training step is forward, backward and AdamW, the same for all, with dropout 0.1. Its memory is the peak of a process
 of its own, of one step on the longest batch, less what PyTorch takes before there is a model. `absent` runs eight rows
@@ -56,7 +56,8 @@ def main(given: Sequence[str] | None = None) -> None:
     parser = argument_parser(__doc__, repeats=3)
     parser.add_argument("--full", dest="size", action="store_const", const="full", help="all layers: 465 M weights")
     parser.add_argument("--tiny", dest="size", action="store_const", const="tiny", help="to try this program")
-    parser.add_argument("--batches", type=int, default=2, help="of 8 rows, per repeat")
+    parser.add_argument("--batches", type=int, default=2, help="per repeat")
+    parser.add_argument("--rows", type=int, default=8, help="of a batch; fewer where the original does not fit")
     parser.add_argument("--order", nargs="+", choices=("random", "grouped"), default=["random", "grouped"])
     parser.add_argument("--work", choices=("inference", "training", "absent", "frozen"), default="inference")
     parser.set_defaults(threads=1, size="quarter")
@@ -74,26 +75,26 @@ def measure_ways(arguments: argparse.Namespace) -> None:
     model = EmoBertForSequenceClassification(pair_config(arguments.size))
     work, is_training = arguments.work, arguments.work == "training"
     state = fairseq_state(model)
-    rows = draw_lengths(8 * arguments.batches, arguments.seed)
+    size = arguments.rows
+    rows = draw_lengths(size * arguments.batches, arguments.seed)
     orders = {"random": rows, "grouped": sorted(rows)}
     peak = gemm_peak(arguments.repeats, clock=time.process_time) * arguments.threads
     results: dict = {"lengths": rows, "gemm_gflops": peak}
     table = []
     for order in arguments.order:
         lengths = orders[order]
-        batches = make_batches(lengths)
+        batches = make_batches(lengths, size)
+        memory = {}
+        if is_training:  # before this process has moments of its own
+            longest = max((lengths[start : start + size] for start in range(0, len(lengths), size)), key=max)
+            memory = {way: alone(peak_bytes, way, arguments.size, longest, arguments.threads) for way in WAYS}
         entry: dict = differences(model.eval(), state, batches, gradients=is_training)
         model.train(is_training)
         functions = ways_to_run(model, state, batches, work)
         seconds = seconds_in_turn(functions, arguments.repeats, clock=time.process_time, warm_up=False)
         medians = {way: undisturbed_median(values) for way, values in seconds.items()}
-        entry |= {"seconds": seconds, "medians": medians}
+        entry |= {"seconds": seconds, "medians": medians, "peak_bytes": memory}
         flops = (3 if is_training else 1) * sum(useful_flops(model.config, *pair) for pair in lengths)
-        memory = {}
-        if is_training:
-            longest = max((lengths[start : start + 8] for start in range(0, len(lengths), 8)), key=max)
-            memory = {way: alone(peak_bytes, way, arguments.size, longest, arguments.threads) for way in WAYS}
-            entry["peak_bytes"] = memory
         for way in WAYS:
             speed = statistics.median(
                 other / own for other, own in zip(seconds["original"], seconds[way], strict=True)

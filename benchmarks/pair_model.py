@@ -67,11 +67,11 @@ def draw_lengths(num_rows: int, seed: int) -> list[tuple[int, int]]:
     return list(zip(log_normal(451, 150, 1800), log_normal(18, 3, 112), strict=True))
 
 
-def make_batches(lengths: list[tuple[int, int]]) -> list[Batch]:
-    """Batches of 8 neighbouring rows, padded."""
+def make_batches(lengths: list[tuple[int, int]], rows: int = 8) -> list[Batch]:
+    """Batches of so many neighbouring rows, padded."""
     batches = []
-    for start in range(0, len(lengths), 8):
-        speech, text = zip(*lengths[start : start + 8], strict=True)
+    for start in range(0, len(lengths), rows):
+        speech, text = zip(*lengths[start : start + rows], strict=True)
         speech_ids, speech_mask = ragged_ids(speech, SPEECH_VOCABULARY)
         ids, mask = ragged_ids(text, 50_265)
         names = ("speech_input_ids", "speech_attention_mask", "input_ids", "attention_mask")
