@@ -54,6 +54,8 @@ class SelfContainedModel(SelfContained):
             ValueError: there is neither such a folder nor such a model on the Hub, it holds another model, or its
                 weights have other shapes than asked for, as with another number of labels; and what to do.
         """
+        if pretrained_model_name_or_path is None:  # weights and configuration are given in its place
+            return super().from_pretrained(None, *args, **kwargs)  # type: ignore[misc]
         cls._check_kind(Path(pretrained_model_name_or_path) / "config.json")
         try:
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)  # type: ignore[misc]
