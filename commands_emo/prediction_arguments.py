@@ -94,7 +94,7 @@ class PredictionArguments:
     )
     batch_size: int = field(default=1, metadata={"help": "Recordings, or windows of them, that are run together."})
     max_batch_seconds: float | None = field(
-        default=None, metadata={"help": "Most sound of a batch, its rows times the longest; of long ones fewer go."}
+        default=None, metadata={"help": "Most seconds of sound of a batch, rows times the longest."}
     )
     device: str | None = field(default=None, metadata={"help": "Such as cpu or cuda:1; the first GPU if left out."})
     dtype: str = field(default="auto", metadata={"help": "Such as bfloat16; as the model was saved if left out."})

@@ -51,8 +51,9 @@ class SelfContainedModel(SelfContained):
             args, kwargs: as in Transformers.
 
         Raises:
-            ValueError: there is neither such a folder nor such a model on the Hub, it holds another model, or its
-                weights have other shapes than asked for, as with another number of labels; and what to do.
+            ValueError: there is neither such a folder nor such a model on the Hub, the folder holds another kind of
+                model (not looked at on the Hub), or its weights have other shapes than asked for, as with another
+                number of labels; and what to do.
         """
         if pretrained_model_name_or_path is None:  # weights and configuration are given in its place
             return super().from_pretrained(None, *args, **kwargs)  # type: ignore[misc]

@@ -93,7 +93,7 @@ class EmotionRecognitionPipeline(ChunkPipeline):
             is cut in two. That loads the whole sound.
         return_text (`bool`, defaults to `False`): also return the text that was predicted from.
         return_embeddings (`bool`, defaults to `False`): also return the vectors that were predicted from.
-        max_batch_seconds (`float`, *optional*): most sound of a batch, its rows times the longest. More goes alone.
+        max_batch_seconds (`float`, *optional*): most sound of a batch, rows times longest; what is longer goes alone.
         abstain_below (`float`, *optional*): where the best label's score, calibrated if a temperature was fitted, is
             below it, `label` is None. For classes of which one is predicted.
         adapt_to_speakers (`str`, *optional*): scores of segments are those given all segments of their speaker in the
